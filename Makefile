@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# A thin front for meson. `make` builds into build/; `make demo` and `make check` need nothing prepared on
+# Debian bookworm but root and make: they install what they need first.
+
+PREFIX ?= /usr/local
+BUILD  ?= build
+
+.PHONY: all demo check check-long bench lint install clean deps deps-test
+
+all: deps
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --prefix $(PREFIX) -Dtests=disabled >/dev/null
+	@ninja -C $(BUILD) --quiet
+	@echo "built $(BUILD)/ladond and $(BUILD)/ladon"
+
+# Does nothing, in a moment, where everything is installed.
+deps:
+	@packaging/install-deps build
+deps-test:
+	@packaging/install-deps build test vm
+
+demo: all
+	@packaging/install-deps vm
+	@demo/run --build $(BUILD)
+
+check: deps-test
+	@tests/run-check
+
+check-long: deps-test
+	@tests/run-check --long
+
+bench: all
+	@ninja -C $(BUILD) --quiet bench-programs
+	@bench/run --build $(BUILD)
+
+lint: deps-test
+	@tests/style/lint
+
+install: all
+	@meson install -C $(BUILD)
+
+clean:
+	rm -rf build build-*

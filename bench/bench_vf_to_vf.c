@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * bench_vf_to_vf.c - packets a second from one VF to another through a ladond of its own, and
+ * how many bytes the card copied for each, by its own counters.
+ *
+ *	bench_vf_to_vf [-r ROUNDS] [-t MILLISECONDS] LADOND
+ *
+ * All cases are measured in turn within each round, so that a disturbed moment meets all of
+ * them; only ratios within one run count. One thread drives both VFs and
+ * never sleeps; the card's data path is the other thread.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench_pair.h"
+#include "clock.h"
+
+#define BURST	   32
+#define ROUNDS_MAX 99
+#define WARM_UP_NS (20 * NSEC_PER_MSEC)
+
+struct mode {
+	const char *name;
+	const char *const extra[3];
+};
+
+static const struct mode modes[] = {
+	{"mapped doorbells", {"--busy-poll", NULL}},
+	{"trapped doorbells", {"--busy-poll", "--no-mapped-doorbells", NULL}},
+};
+static const unsigned sizes[] = {64, 1500};
+
+#define NUM_MODES (sizeof(modes) / sizeof(modes[0]))
+#define NUM_SIZES (sizeof(sizes) / sizeof(sizes[0]))
+
+struct sample {
+	double mpps, copied; /* million packets a second, bytes copied a packet */
+};
+
+static unsigned send_burst(struct bench_pair *b, unsigned size)
+{
+	struct ladon_buf *bufs[BURST];
+	unsigned n = 0;
+	int sent;
+
+	while (n < BURST && (bufs[n] = bench_frame(b, size)))
+		n++;
+	sent = n ? ladon_igbvf_tx_burst(b->side[0].vf, bufs, n) : 0;
+	if (sent < 0)
+		return 0;
+	for (unsigned i = (unsigned)sent; i < n; i++)
+		ladon_igbvf_buf_free(b->side[0].vf, bufs[i]);
+	return (unsigned)sent;
+}
+
+static unsigned receive_burst(struct bench_pair *b)
+{
+	struct ladon_buf *bufs[BURST];
+	int n = ladon_igbvf_rx_burst(b->side[1].vf, bufs, BURST);
+
+	for (int i = 0; i < n; i++)
+		ladon_igbvf_buf_free(b->side[1].vf, bufs[i]);
+	return n > 0 ? (unsigned)n : 0;
+}
+
+/* Sends and receives for ns; returns packets received. */
+static uint64_t run_for(struct bench_pair *b, unsigned size, uint64_t ns, uint64_t *ret_ns)
+{
+	uint64_t start = clock_ns(), got = 0;
+
+	do {
+		for (unsigned i = 0; i < 64; i++) {
+			send_burst(b, size);
+			got += receive_burst(b);
+		}
+		ladon_igbvf_tx_reap(b->side[0].vf);
+		*ret_ns = clock_ns() - start;
+	} while (*ret_ns < ns);
+	return got;
+}
+
+/* Everything sent has been delivered or dropped, so that the counters stand still. */
+static void settle(struct bench_pair *b)
+{
+	uint64_t end = clock_ns() + NSEC_PER_SEC;
+
+	while (ladon_igbvf_tx_reap(b->side[0].vf) && clock_ns() < end)
+		receive_burst(b);
+	while (receive_burst(b))
+		;
+}
+
+static int measure(struct bench_pair *b, unsigned size, uint64_t ns, struct sample *ret)
+{
+	uint64_t took, got, copied, packets;
+
+	run_for(b, size, WARM_UP_NS, &took);
+	settle(b);
+	copied = demo_daemon_counter(&b->daemon, 1, "ladon.copied_bytes");
+	packets = demo_daemon_counter(&b->daemon, 1, "stats.rx.packets");
+	if (copied == UINT64_MAX)
+		return -EIO;
+	got = run_for(b, size, ns, &took);
+	settle(b);
+	copied = demo_daemon_counter(&b->daemon, 1, "ladon.copied_bytes") - copied;
+	packets = demo_daemon_counter(&b->daemon, 1, "stats.rx.packets") - packets;
+	ret->mpps = (double)got * 1e3 / (double)took;
+	ret->copied = packets ? (double)copied / (double)packets : 0;
+	return got ? 0 : -ETIMEDOUT;
+}
+
+static int one_round(const char *ladond, uint64_t ns, struct sample ret[NUM_MODES][NUM_SIZES])
+{
+	int err = 0;
+
+	/* One daemon at a time: two busy ones would fight for the same CPU. */
+	for (unsigned m = 0; m < NUM_MODES && !err; m++) {
+		struct bench_pair b;
+
+		err = bench_start(&b, ladond, modes[m].extra);
+		if (err)
+			return err;
+		for (unsigned s = 0; s < NUM_SIZES && !err; s++)
+			err = measure(&b, sizes[s], ns, &ret[m][s]);
+		bench_stop(&b);
+	}
+	return err;
+}
+
+static int by_mpps(const void *a, const void *b)
+{
+	const struct sample *x = a, *y = b;
+
+	return (x->mpps > y->mpps) - (x->mpps < y->mpps);
+}
+
+static void print_case(const struct mode *mode, unsigned size, struct sample *list,
+		       unsigned rounds)
+{
+	struct sample mid;
+
+	qsort(list, rounds, sizeof(*list), by_mpps);
+	mid = list[rounds / 2];
+	printf("| %-17s | %4u | %6.3f | %6.3f | %6.3f | %6.2f | %8.1f |\n", mode->name, size,
+	       list[0].mpps, mid.mpps, list[rounds - 1].mpps, mid.mpps * size * 8 / 1e3,
+	       mid.copied);
+}
+
+static int run(const char *ladond, unsigned rounds, uint64_t ns)
+{
+	static struct sample all[ROUNDS_MAX][NUM_MODES][NUM_SIZES];
+	struct sample list[ROUNDS_MAX];
+
+	for (unsigned r = 0; r < rounds; r++) {
+		if (one_round(ladond, ns, all[r]))
+			return 1;
+		fprintf(stderr, "\rround %u of %u", r + 1, rounds);
+	}
+	fputc('\n', stderr);
+	printf("| %-17s | size | Mpps min | median | max | Gb/s | copied B/packet |\n", "case");
+	printf("|---|---|---|---|---|---|---|\n");
+	for (unsigned m = 0; m < NUM_MODES; m++) {
+		for (unsigned s = 0; s < NUM_SIZES; s++) {
+			for (unsigned r = 0; r < rounds; r++)
+				list[r] = all[r][m][s];
+			print_case(&modes[m], sizes[s], list, rounds);
+		}
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned rounds = 5, ms = 300;
+	int c;
+
+	while ((c = getopt(argc, argv, "r:t:")) != -1) {
+		unsigned long value = c == '?' ? 0 : strtoul(optarg, NULL, 10);
+
+		if (value < 1 || value > (c == 'r' ? ROUNDS_MAX : 60000))
+			argc = 0;
+		else if (c == 'r')
+			rounds = (unsigned)value;
+		else
+			ms = (unsigned)value;
+	}
+	if (optind != argc - 1) {
+		fprintf(stderr, "usage: bench_vf_to_vf [-r ROUNDS] [-t MILLISECONDS] LADOND\n");
+		return 2;
+	}
+	return run(argv[optind], rounds, ms * NSEC_PER_MSEC);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* fd.h - file descriptors: closing without losing errno, flags, memfds. */
+#ifndef LADON_BASE_FD_H
+#define LADON_BASE_FD_H
+
+#include <stddef.h>
+
+/* Closes *fd if it is >= 0 and sets it to -1. Keeps errno. */
+void fd_close(int *fd);
+
+/* Closes n descriptors. */
+void fd_close_all(int *fds, unsigned n);
+
+/* Sets O_NONBLOCK and FD_CLOEXEC. Returns 0 or -errno. */
+int fd_set_nonblock(int fd);
+
+/* A sealed (F_SEAL_SHRINK|F_SEAL_GROW) memfd of size bytes. Returns the fd or -errno. */
+int fd_memfd(const char *name, size_t size);
+
+/*
+ * A listening UNIX stream socket at path, mode 0600, non-blocking. A stale socket file, on
+ * which nobody listens, is replaced; a live one gives -EADDRINUSE; a path longer than sun_path
+ * gives -ENAMETOOLONG. Returns the fd or -errno.
+ */
+int fd_unix_listen(const char *path);
+
+/* Connects a blocking UNIX stream socket. Returns the fd or -errno. */
+int fd_unix_connect(const char *path);
+
+#define FD_AUTO __attribute__((cleanup(fd_close)))
+
+#endif

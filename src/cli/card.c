@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ladon card ... */
+#include <stdio.h>
+
+#include "cli.h"
+
+static int print_cards(const struct cli *cli, json_object *data)
+{
+	size_t n = json_object_array_length(data);
+
+	(void)cli;
+	for (size_t i = 0; i < n; i++) {
+		json_object *c = json_object_array_get_idx(data, i);
+
+		printf("%s: model %s vfs %lld uplink %s\n", cli_str(c, "name"),
+		       cli_str(c, "model"), (long long)cli_int(c, "vfs"), cli_str(c, "uplink"));
+		printf("    link/ether %s  sockets %s/vf0.sock ... vf%lld.sock\n",
+		       cli_str(c, "address"), cli_str(c, "dir"),
+		       (long long)cli_int(c, "vfs") - 1);
+	}
+	return 0;
+}
+
+const struct cli_command cli_card_commands[] = {
+	{"card add",
+	 "NAME model 82576 vfs N [uplink none|tap:IF|fd:N] [mac MAC] [mtu N] [cpu N]",
+	 "make a card with N virtual functions (1 ... 7) and serve their sockets", NULL, NULL},
+	{"card del", "NAME", "remove a card; its clients are disconnected", NULL, NULL},
+	{"card show", "[NAME]", "list the cards", print_cards, NULL},
+	{NULL, NULL, NULL, NULL, NULL},
+};

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ladon link ...: the words and the look of `ip link`. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const char *on_off(json_object *vf, const char *key)
+{
+	return cli_bool(vf, key) ? "on" : "off";
+}
+
+static void print_flags(json_object *flags)
+{
+	size_t n = flags ? json_object_array_length(flags) : 0;
+
+	putchar('<');
+	for (size_t i = 0; i < n; i++)
+		printf("%s%s", i ? "," : "",
+		       json_object_get_string(json_object_array_get_idx(flags, i)));
+	putchar('>');
+}
+
+static void print_drops(json_object *drops, const char *direction)
+{
+	if (!drops || json_object_object_length(drops) == 0)
+		return;
+	printf("    %s drops:", direction);
+	json_object_object_foreach(drops, reason, count)
+		printf(" %s %s", reason, json_object_get_string(count));
+	putchar('\n');
+}
+
+static void print_stats(json_object *vf)
+{
+	json_object *stats = cli_get(vf, "stats"), *rx, *tx, *own = cli_get(vf, "ladon");
+
+	if (!stats)
+		return;
+	rx = cli_get(stats, "rx");
+	tx = cli_get(stats, "tx");
+	printf("    RX: bytes  packets  mcast   bcast   dropped\n");
+	printf("    %-10lld %-8lld %-7lld %-7lld %lld\n", (long long)cli_int(rx, "bytes"),
+	       (long long)cli_int(rx, "packets"), (long long)cli_int(rx, "multicast"),
+	       (long long)cli_int(rx, "broadcast"), (long long)cli_int(rx, "dropped"));
+	printf("    TX: bytes  packets   dropped\n");
+	printf("    %-10lld %-8lld  %lld\n", (long long)cli_int(tx, "tx_bytes"),
+	       (long long)cli_int(tx, "tx_packets"), (long long)cli_int(tx, "dropped"));
+	print_drops(cli_get(own, "rx_drops"), "RX");
+	print_drops(cli_get(own, "tx_drops"), "TX");
+}
+
+static void print_vlans(json_object *vf)
+{
+	json_object *list = cli_get(vf, "vlan_list"), *v;
+
+	if (!list || json_object_array_length(list) == 0)
+		return;
+	v = json_object_array_get_idx(list, 0);
+	printf(", vlan %lld", (long long)cli_int(v, "vlan"));
+	if (cli_get(v, "qos"))
+		printf(", qos %lld", (long long)cli_int(v, "qos"));
+}
+
+static void print_vf(json_object *vf)
+{
+	json_object *own = cli_get(vf, "ladon");
+
+	printf("    vf %-5lld link/ether %s brd %s", (long long)cli_int(vf, "vf"),
+	       cli_str(vf, "address"), cli_str(vf, "broadcast"));
+	print_vlans(vf);
+	printf(", spoof checking %s, link-state %s, trust %s", on_off(vf, "spoofchk"),
+	       cli_str(vf, "link_state"), on_off(vf, "trust"));
+	if (own)
+		printf(", %s", cli_get(own, "attached") ? "attached" : "free");
+	putchar('\n');
+	print_stats(vf);
+}
+
+static int print_links(const struct cli *cli, json_object *data)
+{
+	size_t n = json_object_array_length(data);
+
+	(void)cli;
+	for (size_t i = 0; i < n; i++) {
+		json_object *l = json_object_array_get_idx(data, i),
+			    *vfs = cli_get(l, "vfinfo_list");
+
+		printf("%s: ", cli_str(l, "ifname"));
+		print_flags(cli_get(l, "flags"));
+		printf(" mtu %lld state %s\n", (long long)cli_int(l, "mtu"),
+		       cli_str(l, "operstate"));
+		printf("    link/ether %s brd %s\n", cli_str(l, "address"),
+		       cli_str(l, "broadcast"));
+		for (size_t v = 0; vfs && v < json_object_array_length(vfs); v++)
+			print_vf(json_object_array_get_idx(vfs, v));
+	}
+	return 0;
+}
+
+const struct cli_command cli_link_commands[] = {
+	{"link show", "[CARD]",
+	 "cards and their VFs as `ip link` shows them; with -s their counters", print_links,
+	 NULL},
+	{"link set",
+	 "CARD vf N { mac MAC | vlan VID [qos Q] | spoofchk on|off | trust on|off | state "
+	 "auto|enable|disable }",
+	 "policy of a VF, in force at once; several settings in one line apply together or not "
+	 "at all",
+	 NULL, NULL},
+	{NULL, NULL, NULL, NULL, NULL},
+};

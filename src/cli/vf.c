@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ladon vf ..., ladon qemu ... */
+#include <stdio.h>
+
+#include "cli.h"
+
+/* Objects one key a line; enough for what only people who look closely ask for. */
+static int print_fields(const struct cli *cli, json_object *data)
+{
+	(void)cli;
+	json_object_object_foreach(data, key, value)
+		printf("%-16s %s\n", key,
+		       json_object_to_json_string_ext(value, JSON_C_TO_STRING_NOSLASHESCAPE));
+	return 0;
+}
+
+/* The arguments on one line, so that $(ladon qemu nic0 vf 0) is split rightly by the shell. */
+static int print_qemu(const struct cli *cli, json_object *data)
+{
+	json_object *args = cli_get(data, "args");
+	size_t n = args ? json_object_array_length(args) : 0;
+
+	(void)cli;
+	for (size_t i = 0; i < n; i++)
+		printf("%s%s", i ? " " : "",
+		       json_object_get_string(json_object_array_get_idx(args, i)));
+	putchar('\n');
+	return 0;
+}
+
+const struct cli_command cli_vf_commands[] = {
+	{"vf show", "CARD N", "one VF: its client, memory, queues, interrupts", print_fields,
+	 NULL},
+	{"vf reset", "CARD N",
+	 "reset a VF's registers, queues and mailbox; its driver starts again", NULL, NULL},
+	{"qemu", "CARD vf N",
+	 "print the QEMU arguments that attach the VF (QEMU 10.1.1 or later)", print_qemu,
+	 NULL},
+	{NULL, NULL, NULL, NULL, NULL},
+};

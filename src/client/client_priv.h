@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* client_priv.h - what the files of libladon know of a function and its memory. */
+#ifndef LADON_CLIENT_PRIV_H
+#define LADON_CLIENT_PRIV_H
+
+#include <ladon/ladon.h>
+
+#include "vfu_client.h"
+
+#define FN_BARS	      6
+#define FN_TIMEOUT_MS 5000
+#define FN_IRQ_BATCH  16u /* eventfds in one message: what every server takes */
+
+struct fn_bar {
+	uint64_t size;	    /* 0 = absent */
+	uint8_t *map;	    /* the mappable area, NULL = all accesses trap; owned */
+	uint64_t map_start; /* of the area, in the BAR */
+	uint64_t map_size;
+};
+
+struct ladon_dma {
+	struct ladon_function *function; /* borrowed */
+	struct ladon_dma *next;		 /* ascending IOVA */
+	uint8_t *ptr;			 /* owned mapping */
+	uint64_t iova;
+	size_t size;
+	bool read_only;
+};
+
+struct ladon_function {
+	struct vfu_client *client; /* owned */
+	struct fn_bar bar[FN_BARS];
+	unsigned irqs;
+	struct ladon_dma *dma; /* list, owned */
+};
+
+/* Server's DMA messages: the memory behind [addr, addr + len), or NULL. */
+void *dma_behind(void *arg, uint64_t addr, uint64_t len, bool write);
+
+#endif

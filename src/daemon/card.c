@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "card.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "daemon.h"
+#include "event.h"
+#include "uplink.h"
+
+#define UPLINK_CHECK_NS (500 * NSEC_PER_MSEC)
+
+/* ---- finding ---- */
+
+static struct card *find(struct daemon *daemon, const char *name)
+{
+	struct card *card = daemon->cards;
+
+	while (card && strcmp(card->name, name))
+		card = card->next;
+	return card;
+}
+
+static void list_names(const struct daemon *daemon, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (const struct card *c = daemon->cards; c && at < size; c = c->next)
+		at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? ", " : "", c->name);
+}
+
+int card_find(struct daemon *daemon, const char *name, struct card **ret_card,
+	      struct cmd_error *error)
+{
+	struct card *card = find(daemon, name);
+	char names[256];
+
+	if (card) {
+		*ret_card = card;
+		return 0;
+	}
+	list_names(daemon, names, sizeof(names));
+	if (!names[0])
+		return cmd_fail(
+			error, -ENODEV,
+			"there is no card \"%s\", nor any other: \"card add\" makes one", name);
+	return cmd_fail(error, -ENODEV, "there is no card \"%s\": one of %s is right", name,
+			names);
+}
+
+int card_find_function(struct daemon *daemon, const char *name, unsigned n,
+		       struct function **ret_fn, struct cmd_error *error)
+{
+	struct card *card;
+	int ret = card_find(daemon, name, &card, error);
+
+	if (ret < 0)
+		return ret;
+	if (n >= card->params.num_vfs)
+		return cmd_fail(error, -EINVAL, "%s has no VF %u: 0 to %u is right", name, n,
+				card->params.num_vfs - 1);
+	*ret_fn = card->functions[n];
+	return 0;
+}
+
+/* ---- making ---- */
+
+/* The longest path the card will need; nothing has been made yet. */
+static int check_paths(struct daemon *daemon, struct card *card, struct cmd_error *error)
+{
+	char path[PATH_MAX + 64];
+	int n = snprintf(path, sizeof(path), "%s/%s/vf%u.sock", daemon->run_dir, card->name,
+			 card->params.num_vfs - 1);
+
+	if ((size_t)n >= FUNCTION_PATH_MAX)
+		return cmd_fail(
+			error, -ENAMETOOLONG,
+			"socket path %.300s has %d bytes: at most %zu are right, so choose "
+			"a shorter --run-dir or name",
+			path, n, FUNCTION_PATH_MAX - 1);
+	n = snprintf(card->dir, sizeof(card->dir), "%.*s", (int)(strrchr(path, '/') - path),
+		     path);
+	return n < 0 ? -EINVAL : 0;
+}
+
+static int take_slot(struct daemon *daemon, struct card *card, struct cmd_error *error)
+{
+	bool used[DAEMON_CARDS_MAX] = {false};
+
+	for (const struct card *c = daemon->cards; c; c = c->next)
+		used[c->slot] = true;
+	while (card->slot < DAEMON_CARDS_MAX && used[card->slot])
+		card->slot++;
+	if (card->slot == DAEMON_CARDS_MAX)
+		return cmd_fail(error, -ENOSPC, "there are %d cards already, that is the limit",
+				DAEMON_CARDS_MAX);
+	card->pf_rid = PCI_RID(1 + 2 * card->slot, 0, 0);
+	return 0;
+}
+
+#define FOREVER_US 1000000u
+
+static int make_nic(struct card *card, struct cmd_error *error)
+{
+	const struct opts *opts = &card->daemon->opts;
+	/* Where every doorbell is a message, each wakes the data path: no need to look for
+	 * more. */
+	uint32_t unmapped_sleep_us = opts->mapped_doorbells ? 0 : FOREVER_US;
+	struct nic_dp_params params = {
+		.busy_poll = opts->busy_poll,
+		.cpu = card->params.cpu >= 0 ? card->params.cpu : opts->cpu,
+		.idle_sleep_us = opts->idle_sleep_us ? opts->idle_sleep_us : unmapped_sleep_us,
+	};
+	int ret = nic_card_new(card->name, card->params.num_vfs, &params, &card->nic);
+
+	if (ret < 0 && params.cpu >= 0)
+		return cmd_fail(
+			error, ret,
+			"the data path of %s does not start on cpu %d: %s (a CPU that is "
+			"there and allowed is right)",
+			card->name, params.cpu, strerror(-ret));
+	if (ret < 0)
+		return cmd_fail(error, ret, "the data path of %s does not start: %s",
+				card->name, strerror(-ret));
+	if (card->params.mac_set)
+		nic_card_set_base_mac(card->nic, card->params.mac);
+	return 0;
+}
+
+static int make_dir(struct card *card, struct cmd_error *error)
+{
+	struct stat st;
+	int ret;
+
+	if (mkdir(card->dir, 0700) == 0) {
+		card->dir_made = true;
+		return 0;
+	}
+	ret = -errno;
+	if (ret == -EEXIST && lstat(card->dir, &st) == 0 && S_ISDIR(st.st_mode)) {
+		card->dir_made = true; /* of a former daemon */
+		return 0;
+	}
+	return cmd_fail(error, ret, "directory %s cannot be made: %s", card->dir,
+			strerror(-ret));
+}
+
+/* An interface that was deleted or a socket that was closed stays away; nobody tells us. */
+static void on_uplink_timer(void *arg)
+{
+	struct card *card = arg;
+
+	if (!uplink_failed(card->uplink)) {
+		loop_timer_arm(card->uplink_timer, UPLINK_CHECK_NS);
+		return;
+	}
+	log_warn("%s: uplink %s is gone", card->name, card->params.uplink);
+	nic_card_uplink_state(card->nic, false);
+	card_tell_links(card);
+}
+
+/*
+ * What is handed over came through exec. Descriptors of our own making are all close-on-exec,
+ * and so are those of other uplinks: a number that means one of them must not make us close it.
+ */
+static bool uplink_is_ours_to_take(const char *uplink)
+{
+	unsigned fd = 0;
+	int flags;
+
+	if (strncmp(uplink, "fd:", 3))
+		return true;
+	if (word_number(uplink + 3, STDERR_FILENO + 1, INT_MAX, &fd) < 0)
+		return false;
+	flags = fcntl((int)fd, F_GETFD);
+	return flags >= 0 && !(flags & FD_CLOEXEC);
+}
+
+static int make_uplink(struct card *card, struct cmd_error *error)
+{
+	const char *why = "no reason is known";
+	int ret;
+
+	if (!uplink_is_ours_to_take(card->params.uplink))
+		return cmd_fail(error, -EINVAL,
+				"uplink %s of %s cannot be used: the daemon was not started "
+				"with this descriptor, or it is in use",
+				card->params.uplink, card->name);
+	ret = uplink_open(card->params.uplink, card->params.mtu, &card->uplink, &why);
+	if (ret < 0)
+		return cmd_fail(error, ret, "uplink %s of %s cannot be used: %s (%s)",
+				card->params.uplink, card->name, why, strerror(-ret));
+	if (!card->uplink)
+		return 0;
+	ret = nic_card_set_uplink(card->nic, uplink_port(card->uplink),
+				  uplink_fd(card->uplink));
+	if (ret < 0)
+		return cmd_fail(error, ret,
+				"uplink %s of %s finds no place in the data path: %s",
+				card->params.uplink, card->name, strerror(-ret));
+	ret = loop_add_timer(card->daemon->loop, on_uplink_timer, card, &card->uplink_timer);
+	if (ret < 0)
+		return cmd_fail(error, ret, "there is not enough memory");
+	loop_timer_arm(card->uplink_timer, UPLINK_CHECK_NS);
+	return 0;
+}
+
+static int make_functions(struct card *card, struct cmd_error *error)
+{
+	char path[FUNCTION_PATH_MAX + 32];
+
+	for (unsigned n = 0; n < card->params.num_vfs; n++) {
+		pci_rid_t rid = pci_vf_rid(card->pf_rid, CARD_FIRST_OFFSET, CARD_STRIDE, n);
+		int ret;
+
+		snprintf(path, sizeof(path), "%s/vf%u.sock", card->dir, n);
+		ret = function_new(card->daemon, card, n, rid, path, &card->functions[n]);
+		if (ret < 0)
+			return cmd_fail(error, ret, "%s/vf%u cannot be served at %s: %s",
+					card->name, n, path, strerror(-ret));
+		card->link_told[n] = nic_card_link_up(card->nic, n);
+	}
+	return 0;
+}
+
+/* The event fd is drained first: what comes later sets it again. */
+static void on_events(void *arg, uint32_t events)
+{
+	struct card *card = arg;
+
+	(void)events;
+	nic_dp_event_drain(card->nic->dp);
+	faults_collect(card->daemon, card);
+	for (unsigned n = 0; n < card->params.num_vfs; n++) {
+		function_check_client(card->functions[n]);
+		function_dp_event(card->functions[n]);
+	}
+}
+
+static int watch_events(struct card *card, struct cmd_error *error)
+{
+	int ret = loop_add_fd(card->daemon->loop, nic_dp_event_fd(card->nic->dp), EPOLLIN,
+			      on_events, card, &card->events);
+
+	if (ret < 0)
+		return cmd_fail(error, ret, "the data path of %s cannot be watched: %s",
+				card->name, strerror(-ret));
+	return 0;
+}
+
+static int build(struct daemon *daemon, struct card *card, struct cmd_error *error)
+{
+	int ret = check_paths(daemon, card, error);
+
+	if (ret == 0)
+		ret = take_slot(daemon, card, error);
+	if (ret == 0)
+		ret = make_nic(card, error);
+	if (ret == 0)
+		ret = make_dir(card, error);
+	if (ret == 0)
+		ret = make_uplink(card, error);
+	if (ret == 0)
+		ret = make_functions(card, error);
+	if (ret == 0)
+		ret = watch_events(card, error);
+	return ret;
+}
+
+static void link_in(struct daemon *daemon, struct card *card)
+{
+	struct card **at = &daemon->cards;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = card;
+	daemon->num_cards++;
+}
+
+static void link_out(struct card *card)
+{
+	struct card **at = &card->daemon->cards;
+
+	while (*at && *at != card)
+		at = &(*at)->next;
+	if (!*at)
+		return;
+	*at = card->next;
+	card->daemon->num_cards--;
+}
+
+int card_new(struct daemon *daemon, const struct card_params *params, struct card **ret_card,
+	     struct cmd_error *error)
+{
+	struct card *card;
+	int ret;
+
+	if (find(daemon, params->name))
+		return cmd_fail(error, -EEXIST,
+				"there is a card \"%s\" already: another name is right",
+				params->name);
+	card = calloc(1, sizeof(*card));
+	if (!card)
+		return cmd_fail(error, -ENOMEM, "there is not enough memory");
+	card->daemon = daemon;
+	card->params = *params;
+	if (!card->params.mtu)
+		card->params.mtu = CARD_MTU;
+	memcpy(card->name, params->name, sizeof(card->name));
+	ret = build(daemon, card, error);
+	if (ret < 0) {
+		card_free(card);
+		return ret;
+	}
+	link_in(daemon, card);
+	*ret_card = card;
+	return 0;
+}
+
+void card_free(struct card *card)
+{
+	if (!card)
+		return;
+	link_out(card);
+	loop_fd_del(card->events);
+	loop_timer_del(card->uplink_timer);
+	for (unsigned n = 0; n < CARD_VFS_MAX; n++)
+		function_free(card->functions[n]);
+	if (card->uplink)
+		nic_card_set_uplink(card->nic, NULL, -1);
+	uplink_close(card->uplink);
+	nic_card_free(card->nic);
+	if (card->dir_made)
+		rmdir(card->dir);
+	free(card);
+}
+
+void card_tell_links(struct card *card)
+{
+	for (unsigned n = 0; n < card->params.num_vfs; n++) {
+		bool up = nic_card_link_up(card->nic, n);
+
+		if (up != card->link_told[n])
+			event_link(card->daemon, card, n, up);
+		card->link_told[n] = up;
+	}
+}
+
+int cards_json(struct daemon *daemon, const char *name,
+	       struct json_object *(*json)(const struct card *card, bool arg), bool arg,
+	       struct json_object **ret_list, struct cmd_error *error)
+{
+	struct json_object *list;
+	struct card *only = NULL;
+	int ret = name[0] ? card_find(daemon, name, &only, error) : 0;
+
+	if (ret < 0)
+		return ret;
+	list = json_object_new_array();
+	for (const struct card *c = daemon->cards; c; c = c->next) {
+		if (!only || c == only)
+			json_object_array_add(list, json(c, arg));
+	}
+	*ret_list = list;
+	return 0;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * card.h - one card: data path, uplink, functions and their sockets, RUN/NAME/vfN.sock. It is
+ * made whole or not at all, and it is the daemon's from card_new to card_free.
+ */
+#ifndef LADON_DAEMON_CARD_H
+#define LADON_DAEMON_CARD_H
+
+#include "cmd.h"
+#include "function.h"
+#include "loop.h"
+#include "nic_card.h"
+
+#define CARD_VFS_MAX	  7 /* the 82576's own 8 pools less the PF's (data sheet 1.4.9) */
+#define CARD_FIRST_OFFSET 0x80
+#define CARD_STRIDE	  2
+#define CARD_MTU	  1500
+
+struct uplink;
+
+struct card {
+	struct daemon *daemon; /* borrowed */
+	struct card *next;
+	char name[NIC_NAME_MAX];
+	struct card_params params;
+	unsigned slot;	  /* which pair of bus numbers */
+	pci_rid_t pf_rid; /* function 0 of its first bus */
+	char dir[FUNCTION_PATH_MAX];
+	bool dir_made;
+	struct nic_card *nic;			  /* owned */
+	struct uplink *uplink;			  /* owned; NULL = none */
+	struct function *functions[CARD_VFS_MAX]; /* owned */
+	bool link_told[CARD_VFS_MAX];		  /* what the last link event said */
+	struct loop_timer *uplink_timer;	  /* owned; NULL = no uplink to look after */
+	struct loop_fd *events;			  /* owned: the data path wants attention */
+};
+
+/* Returns 0, or -errno with a sentence and nothing left behind. */
+int card_new(struct daemon *daemon, const struct card_params *params, struct card **ret_card,
+	     struct cmd_error *error);
+/* Drops its clients, removes its sockets. Takes NULL. */
+void card_free(struct card *card);
+
+/* Emits events for links that changed since they were last told of. */
+void card_tell_links(struct card *card);
+
+/* By name; a sentence and -ENODEV when there is none. */
+int card_find(struct daemon *daemon, const char *name, struct card **ret_card,
+	      struct cmd_error *error);
+/* Function n of the card of this name; -ENODEV, -EINVAL with a sentence. */
+int card_find_function(struct daemon *daemon, const char *name, unsigned n,
+		       struct function **ret_fn, struct cmd_error *error);
+
+/* An array of what json makes of each card (of the one named, if name is not empty); arg is
+ * handed on. -ENODEV when there is no such card. */
+int cards_json(struct daemon *daemon, const char *name,
+	       struct json_object *(*json)(const struct card *card, bool arg), bool arg,
+	       struct json_object **ret_list, struct cmd_error *error);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * cmd.h - the grammar: one table of verbs, used by the control socket and by the config file.
+ *
+ * A line goes through two steps. cmd_parse looks only at the words and fills struct cmd: it
+ * touches nothing, so tests and fuzzers feed it anything. cmd_run does it, all or nothing.
+ */
+#ifndef LADON_DAEMON_CMD_H
+#define LADON_DAEMON_CMD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "nic_card.h"
+#include "words.h"
+
+struct daemon;
+struct json_object;
+struct cmd;
+
+#define CARD_UPLINK_MAX 64
+
+/* What `card add` says. */
+struct card_params {
+	char name[NIC_NAME_MAX];
+	unsigned num_vfs;
+	char uplink[CARD_UPLINK_MAX]; /* "none" | "tap:NAME" | "fd:N" */
+	uint8_t mac[6];
+	bool mac_set;
+	unsigned mtu; /* 0 = default */
+	int cpu;      /* -1 = the daemon's own choice */
+};
+
+/* Which fields of struct link_change were given. */
+enum link_field {
+	LINK_MAC = 1 << 0,
+	LINK_VLAN = 1 << 1,
+	LINK_QOS = 1 << 2, /* only with LINK_VLAN */
+	LINK_SPOOFCHK = 1 << 3,
+	LINK_TRUST = 1 << 4,
+	LINK_STATE = 1 << 5,
+};
+
+struct link_change {
+	unsigned fields; /* enum link_field, or'ed */
+	uint8_t mac[6];
+	unsigned vlan, qos;
+	bool spoofchk, trust;
+	enum nic_link state;
+};
+
+enum cmd_flags {
+	CMD_MONITOR = 1 << 0, /* keeps the connection: only on the control socket */
+	CMD_CHANGE = 1 << 1,  /* changes something: may stand in a config file */
+};
+
+struct cmd_row {
+	const char *noun, *verb; /* verb NULL: the noun alone */
+	unsigned flags;		 /* enum cmd_flags */
+	const char *usage;	 /* without "ladon" */
+	const char *text;	 /* one line of help */
+	/* The words after noun and verb. Returns 0 or -errno with a sentence. */
+	int (*parse)(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+	/* Returns 0 or -errno with a sentence; *ret_data (owned by the caller) may stay NULL.
+	 */
+	int (*run)(struct daemon *daemon, const struct cmd *cmd, struct json_object **ret_data,
+		   struct cmd_error *error);
+};
+
+struct cmd {
+	const struct cmd_row *row;
+	char card[NIC_NAME_MAX]; /* "" = all */
+	unsigned vf;
+	struct card_params add;
+	struct link_change link;
+	bool stats; /* the request's, not the words' */
+};
+
+/* Words to *ret_cmd (untouched on failure). num may be 0. Returns 0 or -errno with a sentence.
+ */
+int cmd_parse(const char *const *words, unsigned num, struct cmd *ret_cmd,
+	      struct cmd_error *error);
+/* Does it. Nothing has changed on failure. *ret_data: NULL or a new reference. */
+int cmd_run(struct daemon *daemon, const struct cmd *cmd, struct json_object **ret_data,
+	    struct cmd_error *error);
+
+/* The table, for help and tests. */
+const struct cmd_row *cmd_rows(unsigned *ret_num);
+
+/* The parsers and runners of cmd_*.c. */
+int cmd_parse_nothing(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_card(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_card_opt(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_card_n(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_card_vf_n(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_link_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_registers(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+/* "CARD vf N" and "CARD" without looking at what follows. */
+int cmd_take_card(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_take_vf(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+
+#define CMD_RUN(name)                                                                         \
+	int name(struct daemon *daemon, const struct cmd *cmd, struct json_object **ret_data, \
+		 struct cmd_error *error)
+CMD_RUN(cmd_card_add);
+CMD_RUN(cmd_card_del);
+CMD_RUN(cmd_card_show);
+CMD_RUN(cmd_link_show);
+CMD_RUN(cmd_link_set);
+CMD_RUN(cmd_vf_show);
+CMD_RUN(cmd_vf_reset);
+CMD_RUN(cmd_faults);
+CMD_RUN(cmd_qemu);
+CMD_RUN(cmd_show);
+CMD_RUN(cmd_registers);
+CMD_RUN(cmd_ping);
+CMD_RUN(cmd_help);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* cmd_card.c - card add, card del, card show. */
+#include "card.h"
+#include "cmd.h"
+#include "daemon.h"
+#include "event.h"
+#include "json_util.h"
+#include "log.h"
+
+CMD_RUN(cmd_card_add)
+{
+	struct card *card;
+	int ret = card_new(daemon, &cmd->add, &card, error);
+
+	(void)ret_data;
+	if (ret < 0)
+		return ret;
+	log_info("%s: card made, %u VFs at %s, uplink %s", card->name, card->params.num_vfs,
+		 card->dir, card->params.uplink);
+	event_card(daemon, "card-add", card);
+	return 0;
+}
+
+CMD_RUN(cmd_card_del)
+{
+	struct card *card;
+	int ret = card_find(daemon, cmd->card, &card, error);
+
+	(void)ret_data;
+	if (ret < 0)
+		return ret;
+	log_info("%s: card removed", card->name);
+	event_card(daemon, "card-del", card);
+	card_free(card);
+	return 0;
+}
+
+static struct json_object *card_json(const struct card *card, bool unused)
+{
+	struct json_object *obj = json_object_new_object();
+	unsigned attached = 0;
+	char rid[16];
+
+	(void)unused;
+	for (unsigned n = 0; n < card->params.num_vfs; n++)
+		attached += card->functions[n]->client.attached;
+	json_add_str(obj, "name", card->name);
+	json_add_str(obj, "model", "82576");
+	json_add_str(obj, "host", card->daemon->local.name);
+	json_add_u64(obj, "vfs", card->params.num_vfs);
+	json_add_u64(obj, "attached", attached);
+	json_add_str(obj, "uplink", card->params.uplink);
+	json_add_mac(obj, "address", card->nic->base_mac);
+	json_add_u64(obj, "mtu", card->params.mtu);
+	json_add_str(obj, "rid", pci_rid_str(card->pf_rid, rid));
+	json_add_str(obj, "dir", card->dir);
+	return obj;
+}
+
+CMD_RUN(cmd_card_show)
+{
+	return cards_json(daemon, cmd->card, card_json, false, ret_data, error);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* cmd_link.c - link set: the policy of one VF, all of a line or nothing. */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "card.h"
+#include "cmd.h"
+#include "daemon.h"
+#include "event.h"
+#include "json_util.h"
+
+static const char *const states[] = {"auto", "enable", "disable"};
+
+static struct json_object *change_json(const struct link_change *link)
+{
+	struct json_object *obj = json_object_new_object();
+
+	if (link->fields & LINK_MAC)
+		json_add_mac(obj, "mac", link->mac);
+	if (link->fields & LINK_VLAN) {
+		json_add_u64(obj, "vlan", link->vlan);
+		json_add_u64(obj, "qos", link->qos);
+	}
+	if (link->fields & LINK_SPOOFCHK)
+		json_add_bool(obj, "spoofchk", link->spoofchk);
+	if (link->fields & LINK_TRUST)
+		json_add_bool(obj, "trust", link->trust);
+	if (link->fields & LINK_STATE)
+		json_add_str(obj, "state", states[link->state]);
+	return obj;
+}
+
+static void tell(struct daemon *daemon, const struct function *fn,
+		 const struct link_change *link)
+{
+	struct json_object *event = event_new(daemon, "policy", fn->card->name, (int)fn->n);
+
+	if (event)
+		json_add(event, "set", change_json(link));
+	event_emit(daemon, event);
+	card_tell_links(fn->card);
+}
+
+/* The only setting that the card's state can refuse, so it goes first. */
+static int set_mac(struct function *fn, const struct link_change *link, struct cmd_error *error)
+{
+	int ret;
+
+	if (!(link->fields & LINK_MAC))
+		return 0;
+	ret = nic_card_set_mac(fn->card->nic, fn->n, link->mac);
+	if (ret == -EEXIST)
+		return cmd_fail(
+			error, ret,
+			"mac %02x:%02x:%02x:%02x:%02x:%02x belongs to another function of "
+			"%s: one that nobody has is right",
+			link->mac[0], link->mac[1], link->mac[2], link->mac[3], link->mac[4],
+			link->mac[5], fn->card->name);
+	if (ret < 0)
+		return cmd_fail(error, ret, "the address was refused: %s", strerror(-ret));
+	return 0;
+}
+
+/* Values were checked by the parser; the card takes them or it is our mistake. */
+static void set_rest(struct function *fn, const struct link_change *link)
+{
+	struct nic_card *nic = fn->card->nic;
+	int ret = 0;
+
+	if (link->fields & LINK_VLAN)
+		ret |= nic_card_set_vlan(nic, fn->n, link->vlan, link->qos);
+	if (link->fields & LINK_SPOOFCHK)
+		ret |= nic_card_set_spoofchk(nic, fn->n, link->spoofchk);
+	if (link->fields & LINK_TRUST)
+		ret |= nic_card_set_trust(nic, fn->n, link->trust);
+	if (link->fields & LINK_STATE)
+		ret |= nic_card_set_link(nic, fn->n, link->state);
+	assert(ret == 0);
+	(void)ret;
+}
+
+CMD_RUN(cmd_link_set)
+{
+	struct function *fn;
+	int ret = card_find_function(daemon, cmd->card, cmd->vf, &fn, error);
+
+	(void)ret_data;
+	if (ret == 0)
+		ret = set_mac(fn, &cmd->link, error);
+	if (ret < 0)
+		return ret;
+	set_rest(fn, &cmd->link);
+	tell(daemon, fn, &cmd->link);
+	return 0;
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* cmd_parse.c - from words to struct cmd: what each verb takes, and what it says when it is
+ * wrong. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bits.h"
+#include "cmd.h"
+#include "net_eth.h"
+
+#define I82576_VFS_MAX 7
+#define MTU_MIN	       68
+#define MTU_MAX	       9216
+#define CPU_MAX	       1023
+#define FD_MAX	       65535
+#define VLAN_MAX       4094 /* 4095 is reserved (802.1Q, table 9-2) */
+#define IFNAME_LEN_MAX 15
+
+static const char name_rule[] = "1 to 15 letters, digits, '_', '.' or '-', not starting with "
+				"'-' or '.', is right";
+
+int cmd_take_card(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
+{
+	const char *word;
+	int ret = words_need(w, "the card's name", &word, error);
+
+	if (ret < 0)
+		return ret;
+	if (!word_is_name(word))
+		return cmd_fail(error, -EINVAL, "\"%.64s\" is no card name: %s", word,
+				name_rule);
+	snprintf(ret_cmd->card, sizeof(ret_cmd->card), "%s", word);
+	return 0;
+}
+
+static int take_vf_number(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
+{
+	const char *word;
+	int ret = words_need(w, "the VF's number", &word, error);
+
+	if (ret < 0)
+		return ret;
+	if (word_number(word, 0, NIC_MAX_VFS - 1, &ret_cmd->vf) < 0)
+		return cmd_fail(error, -EINVAL,
+				"\"%.64s\" is no VF number: a number from 0 to %d is right",
+				word, NIC_MAX_VFS - 1);
+	return 0;
+}
+
+int cmd_take_vf(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
+{
+	const char *word;
+	int ret = words_need(w, "\"vf\"", &word, error);
+
+	if (ret < 0)
+		return ret;
+	if (strcmp(word, "vf"))
+		return cmd_fail(error, -EINVAL,
+				"\"%.64s\" stands where \"vf\" is right: say \"%s\"", word,
+				w->usage);
+	return take_vf_number(w, ret_cmd, error);
+}
+
+int cmd_parse_nothing(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
+{
+	(void)ret_cmd;
+	return words_end(w, error);
+}
+
+int cmd_parse_card(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
+{
+	int ret = cmd_take_card(w, ret_cmd, error);
+
+	return ret < 0 ? ret : words_end(w, error);
+}
+
+int cmd_parse_card_opt(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
+{
+	return w->at < w->num ? cmd_parse_card(w, ret_cmd, error) : 0;
+}
+
+int cmd_parse_card_n(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
+{
+	int ret = cmd_take_card(w, ret_cmd, error);
+
+	if (ret == 0)
+		ret = take_vf_number(w, ret_cmd, error);
+	return ret < 0 ? ret : words_end(w, error);
+}
+
+int cmd_parse_card_vf_n(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
+{
+	int ret = cmd_take_card(w, ret_cmd, error);
+
+	if (ret == 0)
+		ret = cmd_take_vf(w, ret_cmd, error);
+	return ret < 0 ? ret : words_end(w, error);
+}
+
+/* ---- card add ---- */
+
+static int take_model(const char *value, void *dst, struct cmd_error *error)
+{
+	(void)dst;
+	if (strcmp(value, "82576"))
+		return cmd_fail(error, -EINVAL, "\"%.64s\" is no model: 82576 is right", value);
+	return 0;
+}
+
+static int take_vfs(const char *value, void *dst, struct cmd_error *error)
+{
+	struct card_params *add = dst;
+
+	if (word_number(value, 1, I82576_VFS_MAX, &add->num_vfs) < 0)
+		return cmd_fail(error, -EINVAL, "vfs \"%.64s\" is wrong: an 82576 has 1 to %d",
+				value, I82576_VFS_MAX);
+	return 0;
+}
+
+static bool is_ifname(const char *word)
+{
+	size_t len = strlen(word);
+
+	if (len < 1 || len > IFNAME_LEN_MAX || !strcmp(word, ".") || !strcmp(word, ".."))
+		return false;
+	for (; *word; word++) {
+		if ((unsigned char)*word <= 0x20 || (unsigned char)*word > 0x7e ||
+		    strchr("/:%", *word))
+			return false;
+	}
+	return true;
+}
+
+/* What follows prefix, or NULL when value begins otherwise. */
+static const char *after(const char *value, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return strncmp(value, prefix, len) ? NULL : value + len;
+}
+
+static bool is_uplink(const char *value)
+{
+	const char *ifname = after(value, "tap:"), *number = after(value, "fd:");
+	unsigned fd;
+
+	if (ifname)
+		return is_ifname(ifname);
+	if (number)
+		return word_number(number, 0, FD_MAX, &fd) == 0;
+	return !strcmp(value, "none");
+}
+
+static int take_uplink(const char *value, void *dst, struct cmd_error *error)
+{
+	struct card_params *add = dst;
+
+	if (!is_uplink(value))
+		return cmd_fail(
+			error, -EINVAL,
+			"uplink \"%.64s\" is wrong: none, tap:IFNAME or fd:NUMBER is right",
+			value);
+	snprintf(add->uplink, sizeof(add->uplink), "%s", value);
+	return 0;
+}
+
+static int take_card_mac(const char *value, void *dst, struct cmd_error *error)
+{
+	static const uint8_t zero[6];
+	struct card_params *add = dst;
+
+	if (net_mac_parse(value, add->mac) < 0 || add->mac[0] & 1 || !memcmp(add->mac, zero, 6))
+		return cmd_fail(error, -EINVAL,
+				"mac \"%.64s\" is no card's address: a unicast one such as "
+				"52:54:00:00:01:00 is right",
+				value);
+	add->mac_set = true;
+	return 0;
+}
+
+static int take_mtu(const char *value, void *dst, struct cmd_error *error)
+{
+	struct card_params *add = dst;
+
+	if (word_number(value, MTU_MIN, MTU_MAX, &add->mtu) < 0)
+		return cmd_fail(error, -EINVAL, "mtu \"%.64s\" is wrong: %d to %d is right",
+				value, MTU_MIN, MTU_MAX);
+	return 0;
+}
+
+static int take_cpu(const char *value, void *dst, struct cmd_error *error)
+{
+	struct card_params *add = dst;
+	unsigned cpu;
+
+	if (word_number(value, 0, CPU_MAX, &cpu) < 0)
+		return cmd_fail(error, -EINVAL,
+				"cpu \"%.64s\" is wrong: a CPU's number is right", value);
+	add->cpu = (int)cpu;
+	return 0;
+}
+
+int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
+{
+	static const struct words_option options[] = {
+		{"model", take_model},	{"vfs", take_vfs}, {"uplink", take_uplink},
+		{"mac", take_card_mac}, {"mtu", take_mtu}, {"cpu", take_cpu},
+	};
+	struct card_params *add = &ret_cmd->add;
+	int ret = cmd_take_card(w, ret_cmd, error);
+
+	if (ret < 0)
+		return ret;
+	if (!strcmp(ret_cmd->card, "control.sock"))
+		return cmd_fail(
+			error, -EINVAL,
+			"\"control.sock\" is the daemon's own socket: another name is right");
+	memcpy(add->name, ret_cmd->card, sizeof(add->name));
+	snprintf(add->uplink, sizeof(add->uplink), "none");
+	add->cpu = -1;
+	ret = words_options(w, options, ARRAY_SIZE(options), add, error);
+	if (ret < 0)
+		return ret;
+	if (!(ret & 1))
+		return cmd_fail(error, -EINVAL, "the model is missing: say \"%s\"", w->usage);
+	if (!(ret & 2))
+		return cmd_fail(error, -EINVAL, "the number of VFs is missing: say \"%s\"",
+				w->usage);
+	return 0;
+}
+
+/* ---- link set ---- */
+
+static int take_vf_mac(const char *value, void *dst, struct cmd_error *error)
+{
+	struct link_change *link = dst;
+
+	if (net_mac_parse(value, link->mac) < 0)
+		return cmd_fail(error, -EINVAL,
+				"mac \"%.64s\" is no address: six pairs of hex digits such as "
+				"52:54:00:00:01:00 are right",
+				value);
+	if (link->mac[0] & 1)
+		return cmd_fail(
+			error, -EINVAL,
+			"mac %s is a group address: one with an even first byte is right",
+			value);
+	return 0;
+}
+
+static int take_vlan(const char *value, void *dst, struct cmd_error *error)
+{
+	struct link_change *link = dst;
+
+	if (word_number(value, 0, VLAN_MAX, &link->vlan) < 0)
+		return cmd_fail(error, -EINVAL,
+				"vlan \"%.64s\" is wrong: 0 to 4094 is right, 0 takes it away",
+				value);
+	return 0;
+}
+
+static int take_qos(const char *value, void *dst, struct cmd_error *error)
+{
+	struct link_change *link = dst;
+
+	if (word_number(value, 0, 7, &link->qos) < 0)
+		return cmd_fail(error, -EINVAL, "qos \"%.64s\" is wrong: 0 to 7 is right",
+				value);
+	return 0;
+}
+
+static int take_spoofchk(const char *value, void *dst, struct cmd_error *error)
+{
+	struct link_change *link = dst;
+
+	if (word_on_off(value, &link->spoofchk) < 0)
+		return cmd_fail(error, -EINVAL,
+				"spoofchk \"%.64s\" is wrong: on or off is right", value);
+	return 0;
+}
+
+static int take_trust(const char *value, void *dst, struct cmd_error *error)
+{
+	struct link_change *link = dst;
+
+	if (word_on_off(value, &link->trust) < 0)
+		return cmd_fail(error, -EINVAL, "trust \"%.64s\" is wrong: on or off is right",
+				value);
+	return 0;
+}
+
+static int take_state(const char *value, void *dst, struct cmd_error *error)
+{
+	static const char *const states[] = {"auto", "enable", "disable"};
+	struct link_change *link = dst;
+	int i = word_of(value, states, ARRAY_SIZE(states));
+
+	if (i < 0)
+		return cmd_fail(error, -EINVAL,
+				"state \"%.64s\" is wrong: auto, enable or disable is right",
+				value);
+	link->state = (enum nic_link)i;
+	return 0;
+}
+
+static_assert(NIC_LINK_AUTO == 0 && NIC_LINK_ENABLE == 1 && NIC_LINK_DISABLE == 2,
+	      "take_state and cmd_link_show.c name them in this order");
+
+int cmd_parse_link_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
+{
+	/* In the order of enum link_field: the bit set of words_options is that of fields. */
+	static const struct words_option options[] = {
+		{"mac", take_vf_mac},	     {"vlan", take_vlan},   {"qos", take_qos},
+		{"spoofchk", take_spoofchk}, {"trust", take_trust}, {"state", take_state},
+	};
+	int ret = cmd_take_card(w, ret_cmd, error);
+
+	if (ret == 0)
+		ret = cmd_take_vf(w, ret_cmd, error);
+	if (ret == 0)
+		ret = words_options(w, options, ARRAY_SIZE(options), &ret_cmd->link, error);
+	if (ret < 0)
+		return ret;
+	if (!ret)
+		return cmd_fail(error, -EINVAL, "there is nothing to set: say \"%s\"",
+				w->usage);
+	if (ret & LINK_QOS && !(ret & LINK_VLAN))
+		return cmd_fail(error, -EINVAL,
+				"qos without vlan is wrong: say \"vlan V qos Q\"");
+	if (ret & LINK_QOS && ret_cmd->link.qos && !ret_cmd->link.vlan)
+		return cmd_fail(error, -EINVAL,
+				"qos %u with vlan 0 is wrong: a VLAN from 1 to 4094 is right",
+				ret_cmd->link.qos);
+	ret_cmd->link.fields = (unsigned)ret;
+	return 0;
+}
+
+int cmd_parse_registers(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
+{
+	const char *model, *function;
+	int ret = words_need(w, "the model", &model, error);
+
+	(void)ret_cmd;
+	if (ret == 0)
+		ret = words_need(w, "the function", &function, error);
+	if (ret < 0)
+		return ret;
+	if (strcmp(model, "82576"))
+		return cmd_fail(error, -EINVAL, "\"%.64s\" is no model: 82576 is right", model);
+	if (strcmp(function, "vf"))
+		return cmd_fail(error, -EINVAL, "\"%.64s\" is no function of it: vf is right",
+				function);
+	return words_end(w, error);
+}

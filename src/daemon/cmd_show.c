@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* cmd_show.c - show, faults, registers, ping: the daemon as a whole. */
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "card.h"
+#include "clock.h"
+#include "cmd.h"
+#include "daemon.h"
+#include "i82576_regs.h"
+#include "json_util.h"
+
+/* Bytes of resident memory, 0 when /proc does not say (clients' memory that was touched
+ * counts). */
+static uint64_t resident_bytes(void)
+{
+	unsigned long long total, resident;
+	FILE *file = fopen("/proc/self/statm", "re");
+	int n;
+
+	if (!file)
+		return 0;
+	n = fscanf(file, "%llu %llu", &total, &resident);
+	fclose(file);
+	return n == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+static double seconds(struct timeval t)
+{
+	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+static void add_seconds(struct json_object *obj, const char *key, double value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.3f", value);
+	json_add(obj, key, json_object_new_double_s(value, text));
+}
+
+static struct json_object *data_paths(const struct daemon *daemon)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (const struct card *c = daemon->cards; c; c = c->next) {
+		struct json_object *obj = json_object_new_object();
+		struct nic_dp_stats stats;
+
+		nic_dp_stats(c->nic->dp, &stats);
+		json_add_str(obj, "card", c->name);
+		json_add_u64(obj, "rounds", stats.rounds);
+		json_add_u64(obj, "bursts", stats.bursts);
+		json_add_u64(obj, "frames", stats.frames);
+		json_add_u64(obj, "sleeps", stats.sleeps);
+		json_add_u64(obj, "wakeups", stats.wakeups);
+		json_object_array_add(list, obj);
+	}
+	return list;
+}
+
+CMD_RUN(cmd_show)
+{
+	struct json_object *obj = json_object_new_object();
+	struct rusage usage = {0};
+
+	(void)cmd;
+	(void)error;
+	getrusage(RUSAGE_SELF, &usage);
+	json_add_u64(obj, "pid", (uint64_t)getpid());
+	json_add_str(obj, "version", LADON_VERSION);
+	json_add_str(obj, "run_dir", daemon->run_dir);
+	add_seconds(obj, "uptime_s", (double)(clock_ns() - daemon->start_ns) / 1e9);
+	add_seconds(obj, "cpu_user_s", seconds(usage.ru_utime));
+	add_seconds(obj, "cpu_system_s", seconds(usage.ru_stime));
+	json_add_u64(obj, "memory_bytes", resident_bytes());
+	json_add_u64(obj, "cards", daemon->num_cards);
+	json_add_u64(obj, "functions", daemon->local.num_functions);
+	json_add_u64(obj, "faults", daemon->faults.total);
+	json_add_bool(obj, "mapped_doorbells", daemon->opts.mapped_doorbells);
+	json_add_bool(obj, "busy_poll", daemon->opts.busy_poll);
+	json_add_u64(obj, "idle_sleep_us",
+		     daemon->opts.idle_sleep_us ? daemon->opts.idle_sleep_us
+						: NIC_DP_IDLE_SLEEP_US);
+	json_add(obj, "data_paths", data_paths(daemon));
+	*ret_data = obj;
+	return 0;
+}
+
+CMD_RUN(cmd_faults)
+{
+	struct card *card;
+	int ret = cmd->card[0] ? card_find(daemon, cmd->card, &card, error) : 0;
+
+	if (ret < 0)
+		return ret;
+	*ret_data = faults_json(&daemon->faults, cmd->card);
+	return 0;
+}
+
+static struct json_object *row_json(const struct nic_reg_row *row)
+{
+	struct json_object *obj = json_object_new_object();
+
+	json_add_str(obj, "name", row->name);
+	json_add_u64(obj, "offset", row->offset);
+	json_add_u64(obj, "count", row->count);
+	json_add_u64(obj, "stride", row->stride);
+	json_add_u64(obj, "reset", row->reset);
+	json_add_u64(obj, "rw", row->rw);
+	json_add_u64(obj, "w1c", row->w1c);
+	json_add_u64(obj, "rc", row->rc);
+	json_add_str(obj, "text", row->text);
+	return obj;
+}
+
+CMD_RUN(cmd_registers)
+{
+	struct json_object *list = json_object_new_array();
+	unsigned num;
+	const struct nic_reg_row *rows = i82576_vf_rows(&num);
+
+	(void)daemon;
+	(void)cmd;
+	(void)error;
+	for (unsigned i = 0; i < num; i++)
+		json_object_array_add(list, row_json(&rows[i]));
+	*ret_data = list;
+	return 0;
+}
+
+CMD_RUN(cmd_ping)
+{
+	(void)daemon;
+	(void)cmd;
+	(void)error;
+	*ret_data = json_object_new_string("pong");
+	return 0;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "config.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bits.h"
+
+#define FILE_MAX (4u << 20)
+
+/* Puts "NAME:LINE: " in front of the sentence. */
+static int at_line(const char *name, unsigned line, int err, struct cmd_error *error)
+{
+	struct cmd_error inner = *error;
+
+	return cmd_fail(error, err, "%.200s:%u: %s", name, line, inner.text);
+}
+
+static int walk_line(char *line, config_fn *fn, void *arg, struct cmd_error *error)
+{
+	const char *words[WORDS_MAX];
+	struct cmd cmd;
+	int num = words_cut(line, words, WORDS_MAX);
+	int ret;
+
+	if (num < 0)
+		return cmd_fail(error, num, "the line has too many words: at most %d are right",
+				WORDS_MAX);
+	if (num == 0)
+		return 0;
+	ret = cmd_parse(words, (unsigned)num, &cmd, error);
+	if (ret < 0)
+		return ret;
+	if (cmd.row->flags & CMD_MONITOR)
+		return cmd_fail(error, -EINVAL,
+				"monitor needs a connection: it has no place in a config file");
+	return fn(arg, &cmd, error);
+}
+
+int config_walk(const char *name, const char *text, size_t len, config_fn *fn, void *arg,
+		struct cmd_error *error)
+{
+	const char *end = text + len;
+	char line[CONFIG_LINE_MAX];
+
+	for (unsigned n = 1; text < end; n++) {
+		const char *eol = memchr(text, '\n', (size_t)(end - text));
+		size_t size = (size_t)((eol ? eol : end) - text);
+		int ret = 0;
+
+		if (size >= sizeof(line) || n > CONFIG_LINES_MAX)
+			ret = cmd_fail(
+				error, -E2BIG,
+				"the line or the file is too long: at most %d bytes a line and "
+				"%d lines are right",
+				CONFIG_LINE_MAX - 1, CONFIG_LINES_MAX);
+		else if (memchr(text, '\0', size))
+			ret = cmd_fail(error, -EINVAL,
+				       "the line holds a NUL byte: text is right");
+		if (ret == 0) {
+			memcpy(line, text, size);
+			line[size] = '\0';
+			ret = walk_line(line, fn, arg, error);
+		}
+		if (ret < 0)
+			return at_line(name, n, ret, error);
+		text += size + !!eol;
+	}
+	return 0;
+}
+
+static int read_file(const char *path, char **ret_text, size_t *ret_len,
+		     struct cmd_error *error)
+{
+	FILE *file = fopen(path, "re");
+	char *text = file ? malloc(FILE_MAX + 1) : NULL;
+	size_t len = text ? fread(text, 1, FILE_MAX + 1, file) : 0;
+	int ret = 0;
+
+	if (!text || ferror(file))
+		ret = cmd_fail(error, -errno, "config file %.256s cannot be read: %s", path,
+			       strerror(errno));
+	else if (len > FILE_MAX)
+		ret = cmd_fail(error, -EFBIG,
+			       "config file %.256s is too long: at most %u bytes are "
+			       "right",
+			       path, FILE_MAX);
+	if (file)
+		fclose(file);
+	if (ret < 0) {
+		free(text);
+		return ret;
+	}
+	*ret_text = text;
+	*ret_len = len;
+	return 0;
+}
+
+static int only_parse(void *arg, const struct cmd *cmd, struct cmd_error *error)
+{
+	(void)arg;
+	(void)cmd;
+	(void)error;
+	return 0;
+}
+
+/* What a line shows is nobody's here. */
+static int do_run(void *arg, const struct cmd *cmd, struct cmd_error *error)
+{
+	struct json_object *data = NULL;
+	int ret = cmd_run(arg, cmd, &data, error);
+
+	json_object_put(data);
+	return ret;
+}
+
+int config_load(struct daemon *daemon, const char *path, struct cmd_error *error)
+{
+	char *text;
+	size_t len;
+	int ret = read_file(path, &text, &len, error);
+
+	if (ret < 0)
+		return ret;
+	ret = config_walk(path, text, len, only_parse, NULL, error);
+	if (ret == 0)
+		ret = config_walk(path, text, len, do_run, daemon, error);
+	free(text);
+	return ret;
+}

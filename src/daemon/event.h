@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * event.h - what `ladon monitor` shows, one JSON object a line:
+ *   {"event":"attached","time":1763683200.123,"card":"nic0","vf":1,"pid":4711,"uid":1000}
+ * Events: attached, detached (reason), reset (reason), link (up), fault (function, rid,
+ * address, access, reason), policy (set), card-add, card-del. Nothing is built while nobody
+ * listens.
+ */
+#ifndef LADON_DAEMON_EVENT_H
+#define LADON_DAEMON_EVENT_H
+
+#include <stdbool.h>
+#include <time.h>
+
+struct card;
+struct daemon;
+struct function;
+struct json_object;
+
+/* An event of card (NULL: of none) and VF vf (-1: of none); NULL when nobody listens. */
+struct json_object *event_new(struct daemon *daemon, const char *event, const char *card,
+			      int vf);
+/* Sends it to all who listen; consumes it, takes NULL. */
+void event_emit(struct daemon *daemon, struct json_object *event);
+
+void event_attached(struct daemon *daemon, const struct function *fn);
+/* "detached", "reset": with a reason. */
+void event_reason(struct daemon *daemon, const char *event, const struct function *fn,
+		  const char *reason);
+void event_card(struct daemon *daemon, const char *event, const struct card *card);
+void event_link(struct daemon *daemon, const struct card *card, unsigned vf, bool up);
+
+/* A time of CLOCK_REALTIME (NULL: now) as a JSON number, seconds with milliseconds. */
+struct json_object *event_time(const struct timespec *time);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "faults.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "card.h"
+#include "clock.h"
+#include "daemon.h"
+#include "event.h"
+
+static const struct function *function_of(const struct card *card, pci_rid_t rid)
+{
+	for (unsigned n = 0; n < card->params.num_vfs; n++) {
+		if (card->functions[n] && card->functions[n]->rid == rid)
+			return card->functions[n];
+	}
+	return NULL;
+}
+
+/* The record was stamped with the monotonic clock, maybe a while ago. */
+static struct timespec real_time(uint64_t stamp_ns)
+{
+	uint64_t now_ns = clock_ns(), ago = now_ns > stamp_ns ? now_ns - stamp_ns : 0;
+	struct timespec now;
+	uint64_t ns;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	ns = (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+	ns -= ago < ns ? ago : ns;
+	return (struct timespec){(time_t)(ns / NSEC_PER_SEC), (long)(ns % NSEC_PER_SEC)};
+}
+
+static struct json_object *record_json(const struct fault_record *rec, struct json_object *obj)
+{
+	char text[40], rid[16];
+
+	json_object_object_add(obj, "time", event_time(&rec->time));
+	json_object_object_add(obj, "function", json_object_new_string(rec->name));
+	json_object_object_add(obj, "rid",
+			       json_object_new_string(pci_rid_str(rec->fault.rid, rid)));
+	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)rec->fault.addr);
+	json_object_object_add(obj, "address", json_object_new_string(text));
+	json_object_object_add(obj, "access",
+			       json_object_new_string(rec->fault.write ? "write" : "read"));
+	json_object_object_add(obj, "code", json_object_new_int(rec->fault.reason));
+	json_object_object_add(
+		obj, "reason",
+		json_object_new_string(iommu_reason_str((enum iommu_reason)rec->fault.reason)));
+	return obj;
+}
+
+static void tell(struct daemon *daemon, const struct fault_record *rec)
+{
+	struct faults *faults = &daemon->faults;
+	struct json_object *event;
+
+	if (!log_limit_ok(&faults->log))
+		return;
+	log_warn("%s: DMA fault: %s of 0x%llx: %s", rec->name,
+		 rec->fault.write ? "write" : "read", (unsigned long long)rec->fault.addr,
+		 iommu_reason_str((enum iommu_reason)rec->fault.reason));
+	event = event_new(daemon, "fault", rec->card, -1);
+	if (event)
+		event_emit(daemon, record_json(rec, event));
+}
+
+static void record(struct daemon *daemon, const struct card *card,
+		   const struct iommu_fault *fault)
+{
+	struct faults *faults = &daemon->faults;
+	struct fault_record *rec = &faults->rec[faults->total++ % FAULTS_KEPT];
+	const struct function *fn = function_of(card, fault->rid);
+
+	rec->time = real_time(fault->time_ns);
+	rec->fault = *fault;
+	snprintf(rec->card, sizeof(rec->card), "%s", card->name);
+	snprintf(rec->name, sizeof(rec->name), "%s", fn ? fn->name : "?");
+	tell(daemon, rec);
+}
+
+void faults_collect(struct daemon *daemon, struct card *card)
+{
+	struct iommu_fault_ring *ring = nic_dp_faults(card->nic->dp);
+	struct iommu_fault fault;
+
+	for (unsigned i = 0; i < IOMMU_FAULT_RING && iommu_fault_pop(ring, &fault); i++)
+		record(daemon, card, &fault);
+}
+
+void faults_add(struct daemon *daemon, const struct function *fn, uint64_t addr, bool write)
+{
+	struct iommu_fault fault = {
+		.addr = addr,
+		.time_ns = clock_ns(),
+		.rid = fn->rid,
+		.port = (uint16_t)fn->n,
+		.reason = write ? IOMMU_FAULT_NO_WRITE : IOMMU_FAULT_NOT_MAPPED,
+		.write = write,
+	};
+
+	record(daemon, fn->card, &fault);
+}
+
+struct json_object *faults_json(const struct faults *faults, const char *card)
+{
+	struct json_object *list = json_object_new_array();
+	uint64_t first = faults->total > FAULTS_KEPT ? faults->total - FAULTS_KEPT : 0;
+
+	for (uint64_t i = first; i < faults->total; i++) {
+		const struct fault_record *rec = &faults->rec[i % FAULTS_KEPT];
+
+		if (!*card || !strcmp(card, rec->card))
+			json_object_array_add(list, record_json(rec, json_object_new_object()));
+	}
+	return list;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "host.h"
+
+#include <stdio.h>
+
+#include "function.h"
+
+void host_init(struct host *host, const char *name)
+{
+	*host = (struct host){0};
+	snprintf(host->name, sizeof(host->name), "%s", name);
+}
+
+int host_add(struct host *host, struct function *function, void (*drain)(void *arg), void *arg)
+{
+	int ret = iommu_domain_new(drain, arg, &function->dom);
+
+	if (ret < 0)
+		return ret;
+	function->host = host;
+	function->host_next = host->functions;
+	host->functions = function;
+	host->num_functions++;
+	return 0;
+}
+
+void host_del(struct function *function)
+{
+	struct host *host = function->host;
+	struct function **at;
+
+	if (!host)
+		return;
+	for (at = &host->functions; *at != function; at = &(*at)->host_next)
+		;
+	*at = function->host_next;
+	host->num_functions--;
+	function->host = NULL;
+	iommu_domain_free(function->dom);
+	function->dom = NULL;
+}

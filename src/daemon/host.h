@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * host.h - a host that functions belong to: it owns the address spaces of its functions. The
+ * one named "local" lives inside this process; compute hosts behind a bridge come later.
+ */
+#ifndef LADON_DAEMON_HOST_H
+#define LADON_DAEMON_HOST_H
+
+#include "iommu_domain.h"
+
+#define HOST_NAME_LEN 16
+
+struct function;
+
+struct host {
+	char name[HOST_NAME_LEN];
+	struct function *functions; /* borrowed: linked by function.host_next */
+	unsigned num_functions;
+};
+
+void host_init(struct host *host, const char *name);
+
+/* Makes the function's address space (function->dom), drained by drain, and lists it here. */
+int host_add(struct host *host, struct function *function, void (*drain)(void *arg), void *arg);
+/* Frees function->dom and takes the function off the list; nothing when it is not on it. */
+void host_del(struct function *function);
+
+#endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The grammar: what each line becomes, and the sentence that each wrong word gets. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bits.h"
+#include "cmd.h"
+
+static int parse(const char *line, struct cmd *ret_cmd, struct cmd_error *error)
+{
+	static char copy[8192];
+	const char *words[WORDS_MAX + 1];
+	int num;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	num = words_cut(copy, words, WORDS_MAX + 1);
+	assert_true(num >= 0);
+	return cmd_parse(words, (unsigned)num, ret_cmd, error);
+}
+
+static struct cmd good(const char *line)
+{
+	struct cmd_error error = {0};
+	struct cmd cmd;
+
+	if (parse(line, &cmd, &error) < 0)
+		fail_msg("\"%s\" was refused: %s", line, error.text);
+	return cmd;
+}
+
+/* The sentence holds want, and the command is untouched. */
+static void bad(const char *line, const char *want)
+{
+	struct cmd_error error = {0};
+	struct cmd cmd, before;
+	int ret;
+
+	memset(&cmd, 0x5a, sizeof(cmd));
+	before = cmd;
+	ret = parse(line, &cmd, &error);
+	if (ret >= 0)
+		fail_msg("\"%s\" was taken", line);
+	assert_int_equal(error.err, -ret);
+	if (!strstr(error.text, want))
+		fail_msg("\"%s\" got \"%s\", not \"%s\"", line, error.text, want);
+	assert_memory_equal(&cmd, &before, sizeof(cmd));
+}
+
+static void card_add_takes_all_its_options(void **state)
+{
+	static const uint8_t mac[6] = {0x52, 0x54, 0, 0xab, 0xCD, 0};
+	struct cmd cmd = good("card add nic0 model 82576 vfs 4 uplink tap:lad0 mac "
+			      "52:54:00:ab:CD:00 mtu 9000 cpu 3");
+
+	(void)state;
+	assert_string_equal(cmd.row->usage, cmd_rows(&(unsigned){0})[0].usage);
+	assert_string_equal(cmd.add.name, "nic0");
+	assert_int_equal(cmd.add.num_vfs, 4);
+	assert_string_equal(cmd.add.uplink, "tap:lad0");
+	assert_true(cmd.add.mac_set);
+	assert_memory_equal(cmd.add.mac, mac, 6);
+	assert_int_equal(cmd.add.mtu, 9000);
+	assert_int_equal(cmd.add.cpu, 3);
+}
+
+static void card_add_has_defaults(void **state)
+{
+	struct cmd cmd = good("card add a vfs 7 model 82576");
+
+	(void)state;
+	assert_string_equal(cmd.add.uplink, "none");
+	assert_false(cmd.add.mac_set);
+	assert_int_equal(cmd.add.mtu, 0);
+	assert_int_equal(cmd.add.cpu, -1);
+	assert_string_equal(good("card add a vfs 1 model 82576 uplink fd:3").add.uplink,
+			    "fd:3");
+}
+
+static void card_add_says_what_is_wrong(void **state)
+{
+	(void)state;
+	bad("card add", "the card's name is missing");
+	bad("card add nic0", "the model is missing");
+	bad("card add nic0 model 82576", "the number of VFs is missing");
+	bad("card add nic0 vfs 2", "the model is missing");
+	bad("card add nic0 model", "the value after model is missing");
+	bad("card add nic0 model 82599 vfs 2", "\"82599\" is no model: 82576 is right");
+	bad("card add nic0 model 82576 vfs 0", "an 82576 has 1 to 7");
+	bad("card add nic0 model 82576 vfs 8", "an 82576 has 1 to 7");
+	bad("card add nic0 model 82576 vfs -1", "an 82576 has 1 to 7");
+	bad("card add nic0 model 82576 vfs 4294967297", "an 82576 has 1 to 7");
+	bad("card add nic0 model 82576 vfs 2 vfs 3", "vfs is given twice");
+	bad("card add nic0 model 82576 vfs 2 colour red", "\"colour\" is not known here");
+	bad("card add nic0 model 82576 vfs 2 mac 52:54:00:ab:cd", "no card's address");
+	bad("card add nic0 model 82576 vfs 2 mac 01:54:00:ab:cd:00", "no card's address");
+	bad("card add nic0 model 82576 vfs 2 mac 00:00:00:00:00:00", "no card's address");
+	bad("card add nic0 model 82576 vfs 2 mtu 67", "68 to 9216 is right");
+	bad("card add nic0 model 82576 vfs 2 mtu 9217", "68 to 9216 is right");
+	bad("card add nic0 model 82576 vfs 2 cpu 1024", "a CPU's number is right");
+	bad("card add control.sock model 82576 vfs 2", "the daemon's own socket");
+}
+
+static void uplinks_are_checked(void **state)
+{
+	static const char *const wrong[] = {
+		"tap:",	   "tap",      "tap:a/b", "tap:sixteen-letters-",
+		"tap:a%d", "tap:..",   "fd:",	  "fd:x",
+		"fd:-1",   "fd:65536", "none:",	  "eth0",
+		"tap:a:b", "fd:1x",    "TAP:a",
+	};
+	char line[128];
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+		snprintf(line, sizeof(line), "card add a model 82576 vfs 1 uplink %s",
+			 wrong[i]);
+		bad(line, "none, tap:IFNAME or fd:NUMBER is right");
+	}
+}
+
+static void names_are_checked(void **state)
+{
+	static const char *const wrong[] = {"-a",  ".a",       "..",  "a/b", "sixteen-letters-",
+					    "a:b", "\xc3\xa4", "a%s", "a\\b"};
+	char line[128];
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+		snprintf(line, sizeof(line), "card del %s", wrong[i]);
+		bad(line, "is no card name: 1 to 15 letters");
+	}
+	assert_string_equal(good("card del fifteen_letters").card, "fifteen_letters");
+	assert_string_equal(good("card del 0.a-B_").card, "0.a-B_");
+}
+
+static void link_set_takes_several_at_once(void **state)
+{
+	struct cmd cmd = good("link set nic0 vf 3 state disable vlan 4094 qos 7 trust on "
+			      "spoofchk off mac 00:00:00:00:00:00");
+
+	(void)state;
+	assert_string_equal(cmd.card, "nic0");
+	assert_int_equal(cmd.vf, 3);
+	assert_int_equal(cmd.link.fields, LINK_MAC | LINK_VLAN | LINK_QOS | LINK_SPOOFCHK |
+						  LINK_TRUST | LINK_STATE);
+	assert_int_equal(cmd.link.vlan, 4094);
+	assert_int_equal(cmd.link.qos, 7);
+	assert_true(cmd.link.trust);
+	assert_false(cmd.link.spoofchk);
+	assert_int_equal(cmd.link.state, NIC_LINK_DISABLE);
+	assert_int_equal(good("link set a vf 0 state enable").link.state, NIC_LINK_ENABLE);
+	assert_int_equal(good("link set a vf 0 state auto").link.state, NIC_LINK_AUTO);
+	assert_int_equal(good("link set a vf 0 vlan 0").link.fields, LINK_VLAN);
+	assert_int_equal(good("link set a vf 0 mac 02:00:00:00:00:01").link.fields, LINK_MAC);
+	assert_int_equal(good("link set a vf 0 spoofchk on").link.fields, LINK_SPOOFCHK);
+}
+
+static void link_set_says_what_is_wrong(void **state)
+{
+	(void)state;
+	bad("link set", "the card's name is missing");
+	bad("link set nic0", "\"vf\" is missing");
+	bad("link set nic0 port 1", "\"port\" stands where \"vf\" is right");
+	bad("link set nic0 vf", "the VF's number is missing");
+	bad("link set nic0 vf x", "\"x\" is no VF number");
+	bad("link set nic0 vf 255", "\"255\" is no VF number");
+	bad("link set nic0 vf 1", "there is nothing to set");
+	bad("link set nic0 vf 1 vlan", "the value after vlan is missing");
+	bad("link set nic0 vf 1 vlan 4095", "0 to 4094 is right");
+	bad("link set nic0 vf 1 vlan 1.5", "0 to 4094 is right");
+	bad("link set nic0 vf 1 qos 3", "qos without vlan is wrong");
+	bad("link set nic0 vf 1 vlan 0 qos 3", "qos 3 with vlan 0 is wrong");
+	bad("link set nic0 vf 1 vlan 5 qos 8", "0 to 7 is right");
+	bad("link set nic0 vf 1 mac 52:54:00:00:01", "is no address");
+	bad("link set nic0 vf 1 mac 52-54-00-00-01-02", "is no address");
+	bad("link set nic0 vf 1 mac 5g:54:00:00:01:02", "is no address");
+	bad("link set nic0 vf 1 mac 53:54:00:00:01:02", "is a group address");
+	bad("link set nic0 vf 1 spoofchk yes", "on or off is right");
+	bad("link set nic0 vf 1 trust 1", "on or off is right");
+	bad("link set nic0 vf 1 state up", "auto, enable or disable is right");
+	bad("link set nic0 vf 1 trust on trust off", "trust is given twice");
+	bad("link set nic0 vf 1 rate 5", "\"rate\" is not known here: one of mac, vlan, qos");
+}
+
+static void other_verbs_take_what_their_usage_says(void **state)
+{
+	(void)state;
+	assert_string_equal(good("link show").card, "");
+	assert_string_equal(good("link show nic1").card, "nic1");
+	assert_int_equal(good("vf show nic0 6").vf, 6);
+	assert_int_equal(good("vf reset nic0 0").vf, 0);
+	assert_int_equal(good("qemu nic0 vf 1").vf, 1);
+	assert_string_equal(good("faults").card, "");
+	assert_int_equal(good("monitor").row->flags, CMD_MONITOR);
+	good("show");
+	good("ping");
+	good("help");
+	good("registers 82576 vf");
+}
+
+static void other_verbs_say_what_is_wrong(void **state)
+{
+	(void)state;
+	bad("", "there is no word");
+	bad("lnik show", "\"lnik\" is not known: one of card, link, vf, faults");
+	bad("link", "a word is missing after \"link\": one of show, set is right");
+	bad("link shwo", "\"shwo\" is not known after link: one of show, set is right");
+	bad("link show a b", "\"b\" is one word too many: say \"link show [CARD]\"");
+	bad("vf show nic0", "the VF's number is missing");
+	bad("vf show nic0 1 2", "\"2\" is one word too many");
+	bad("qemu nic0 1", "\"1\" stands where \"vf\" is right");
+	bad("ping now", "\"now\" is one word too many");
+	bad("registers", "the model is missing");
+	bad("registers 82576", "the function is missing");
+	bad("registers 82599 vf", "is no model");
+	bad("registers 82576 pf", "\"pf\" is no function of it");
+	bad("registers 82576 vf x", "one word too many");
+	bad("faults a/b", "is no card name");
+}
+
+static void words_have_limits(void **state)
+{
+	struct cmd_error error = {0};
+	const char *words[WORDS_MAX + 1];
+	char longest[WORD_LEN_MAX + 2];
+	struct cmd cmd;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
+		words[i] = "ping";
+	assert_int_equal(cmd_parse(words, WORDS_MAX + 1, &cmd, &error), -E2BIG);
+	assert_non_null(strstr(error.text, "65 words are too many: at most 64"));
+	memset(longest, 'a', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	words[0] = longest;
+	assert_int_equal(cmd_parse(words, 1, &cmd, &error), -E2BIG);
+	assert_non_null(strstr(error.text, "word 1 is too long: at most 512"));
+}
+
+static void sentences_are_one_line(void **state)
+{
+	const char *words[] = {"card\n\x1b[31m"};
+	struct cmd_error error = {0};
+	struct cmd cmd;
+
+	(void)state;
+	assert_int_equal(cmd_parse(words, 1, &cmd, &error), -EINVAL);
+	for (const char *p = error.text; *p; p++)
+		assert_true((unsigned char)*p >= 0x20);
+}
+
+static void table_is_whole(void **state)
+{
+	unsigned num;
+	const struct cmd_row *rows = cmd_rows(&num);
+	char start[64];
+
+	(void)state;
+	for (unsigned i = 0; i < num; i++) {
+		assert_non_null(rows[i].parse);
+		assert_non_null(rows[i].run);
+		assert_true(rows[i].text[0]);
+		snprintf(start, sizeof(start), "%s%s%s", rows[i].noun, rows[i].verb ? " " : "",
+			 rows[i].verb ? rows[i].verb : "");
+		assert_int_equal(strncmp(rows[i].usage, start, strlen(start)), 0);
+		/* A noun alone would hide its verbs. */
+		for (unsigned k = 0; k < i; k++)
+			assert_false(!strcmp(rows[i].noun, rows[k].noun) &&
+				     (!rows[i].verb || !rows[k].verb));
+	}
+}
+
+static void lines_are_cut_at_blanks_and_comments(void **state)
+{
+	char line[] = " \tcard  add\tnic0 # a comment", hash[] = "a#b #", none[] = "  # x";
+	char three[] = "a b c";
+	const char *words[4];
+
+	(void)state;
+	assert_int_equal(words_cut(line, words, 4), 3);
+	assert_string_equal(words[0], "card");
+	assert_string_equal(words[1], "add");
+	assert_string_equal(words[2], "nic0");
+	assert_int_equal(words_cut(hash, words, 4), 1);
+	assert_string_equal(words[0], "a#b");
+	assert_int_equal(words_cut(none, words, 4), 0);
+	assert_int_equal(words_cut(three, words, 2), -E2BIG);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(card_add_takes_all_its_options),
+		cmocka_unit_test(card_add_has_defaults),
+		cmocka_unit_test(card_add_says_what_is_wrong),
+		cmocka_unit_test(uplinks_are_checked),
+		cmocka_unit_test(names_are_checked),
+		cmocka_unit_test(link_set_takes_several_at_once),
+		cmocka_unit_test(link_set_says_what_is_wrong),
+		cmocka_unit_test(other_verbs_take_what_their_usage_says),
+		cmocka_unit_test(other_verbs_say_what_is_wrong),
+		cmocka_unit_test(words_have_limits),
+		cmocka_unit_test(sentences_are_one_line),
+		cmocka_unit_test(table_is_whole),
+		cmocka_unit_test(lines_are_cut_at_blanks_and_comments),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * net_csum.h - the Internet checksum (RFC 1071) and CRC32c (SCTP, RFC 9260 appendix A).
+ *
+ * A partial sum is a 64-bit accumulator over native 16/32/64-bit words with end-around carry;
+ * an odd length pads with zero, so the sum of a part that begins at an odd offset of the
+ * message must go through net_csum_swap before it is added with net_csum_join.
+ */
+#ifndef LADON_NET_CSUM_H
+#define LADON_NET_CSUM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* sum + the bytes of buf. */
+uint64_t net_csum_add(uint64_t sum, const void *buf, size_t len);
+/* Copies and sums in one pass: each source byte is read once. */
+uint64_t net_csum_copy(uint64_t sum, void *dst, const void *src, size_t len);
+/* Folds to 16 bits, not inverted, in network byte order as in memory (put with memcpy). */
+uint16_t net_csum_fold(uint64_t sum);
+/* part, the sum of bytes that begin at an odd offset of the message, made addable. */
+uint64_t net_csum_swap(uint64_t part);
+/* The sum of two parts. */
+static inline uint64_t net_csum_join(uint64_t a, uint64_t b)
+{
+	uint64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? sum + 1 : sum;
+}
+
+/* CRC32c of buf, continuing crc (start with ~0u; the stored value is ~crc, little-endian). Uses
+ * SSE4.2 where the CPU has it, else is net_crc32c_table. */
+uint32_t net_crc32c(uint32_t crc, const void *buf, size_t len);
+/* The same while copying; each source byte is read once. */
+uint32_t net_crc32c_copy(uint32_t crc, void *dst, const void *src, size_t len);
+/* The same on any CPU; dst may be NULL (no copy). */
+uint32_t net_crc32c_table(uint32_t crc, void *dst, const void *src, size_t len);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The lengths in a context come from the guest and were accepted by net_offload_valid: l2 >=
+ * 14, l3 >= 20 and everything inside the header block. What the header's own bytes claim
+ * (version, header length) is believed only as far as those lengths reach.
+ */
+#include "net_offload.h"
+
+#include <string.h>
+
+#include "bits.h"
+#include "net_csum.h"
+#include "net_eth.h"
+
+#define IP4_MIN	  20
+#define IP6_LEN	  40
+#define TCP_MAX	  60
+#define TCP_FLAGS 13
+#define TCP_FIN	  0x01
+#define TCP_PSH	  0x08
+#define TCP_CWR	  0x80
+
+/* Per L4 protocol: number, least header, offset and size of the checksum field. */
+static const struct l4_row {
+	uint8_t proto, min, csum, csum_len;
+} l4_rows[] = {
+	[NET_L4_TCP] = {.proto = 6, .min = 20, .csum = 16, .csum_len = 2},
+	[NET_L4_UDP] = {.proto = 17, .min = 8, .csum = 6, .csum_len = 2},
+	[NET_L4_SCTP] = {.proto = 132, .min = 12, .csum = 8, .csum_len = 4},
+};
+
+static uint32_t l4_offset(const struct net_offload *off)
+{
+	return (uint32_t)off->l2_len + off->l3_len;
+}
+
+/* End of the checksum field, 0 if the protocol has none. */
+static uint32_t csum_end(const struct net_offload *off)
+{
+	if (off->l4 == NET_L4_NONE || off->l4 >= ARRAY_SIZE(l4_rows))
+		return 0;
+	return l4_offset(off) + l4_rows[off->l4].csum + l4_rows[off->l4].csum_len;
+}
+
+static bool csum_inside(const struct net_offload *off, uint32_t hdr_len)
+{
+	return csum_end(off) && csum_end(off) <= hdr_len;
+}
+
+static bool tso_valid(const struct net_offload *off, uint32_t hdr_len)
+{
+	uint32_t packet = (uint32_t)off->l3_len + off->l4_len + off->mss;
+
+	if (off->l4 != NET_L4_TCP && off->l4 != NET_L4_UDP)
+		return false;
+	if (off->l3 != NET_L3_IPV4 && off->l3 != NET_L3_IPV6)
+		return false;
+	if (off->l3 == NET_L3_IPV6 && off->l3_len < IP6_LEN)
+		return false;
+	if (off->l4_len < l4_rows[off->l4].min)
+		return false;
+	if (off->l4 == NET_L4_TCP && off->l4_len > TCP_MAX)
+		return false;
+	/* The length words of a full segment must be able to tell its length. */
+	return off->mss && packet <= UINT16_MAX && l4_offset(off) + off->l4_len <= hdr_len;
+}
+
+bool net_offload_valid(const struct net_offload *off, uint32_t hdr_len)
+{
+	if (!off->ip_csum && !off->l4_csum && !off->tso)
+		return true;
+	if (off->l2_len < NET_ETH_HLEN || off->l3_len < IP4_MIN || l4_offset(off) > hdr_len)
+		return false;
+	if (off->l4_csum && !csum_inside(off, hdr_len))
+		return false;
+	return !off->tso || tso_valid(off, hdr_len);
+}
+
+static unsigned ip_version(const uint8_t *ip)
+{
+	return ip[0] >> 4;
+}
+
+/* The IPv4 header's length by its own word, 0 if that is less than a header. */
+static uint32_t ip4_hdr_len(const uint8_t *ip)
+{
+	uint32_t len = (ip[0] & 15u) * 4;
+
+	return len >= IP4_MIN ? len : 0;
+}
+
+void net_ip_csum_set(uint8_t *hdr, const struct net_offload *off)
+{
+	uint8_t *ip = hdr + off->l2_len;
+	uint32_t len = ip4_hdr_len(ip);
+	uint16_t csum;
+
+	/* l3_len may reach over a tunnel's headers; the checksum is that of the first IP header
+	 * alone. */
+	if (ip_version(ip) != 4 || !len || len > off->l3_len)
+		return;
+	put_le16(ip + 10, 0);
+	csum = (uint16_t)~net_csum_fold(net_csum_add(0, ip, len));
+	memcpy(ip + 10, &csum, sizeof(csum));
+}
+
+/* Is the L3 block exactly one IP header, so that its addresses are those of the pseudo-header?
+ */
+static bool l3_is_plain(const uint8_t *ip, const struct net_offload *off)
+{
+	if (ip_version(ip) == 4)
+		return ip4_hdr_len(ip) == off->l3_len;
+	return ip_version(ip) == 6 && off->l3_len == IP6_LEN;
+}
+
+uint64_t net_pseudo_sum(const uint8_t *hdr, const struct net_offload *off, uint32_t l4_total)
+{
+	const uint8_t *ip = hdr + off->l2_len;
+	const struct l4_row *row = &l4_rows[off->l4];
+	uint64_t length = __builtin_bswap32(l4_total);
+
+	if (!l3_is_plain(ip, off)) {
+		uint64_t seed = get_le16(hdr + l4_offset(off) + row->csum);
+
+		return off->tso ? seed + length : seed;
+	}
+	length += __builtin_bswap32(row->proto);
+	if (ip_version(ip) == 4)
+		return net_csum_add(length, ip + 12, 8);
+	return net_csum_add(length, ip + 8, 32);
+}
+
+bool net_l4_csum_set(uint8_t *hdr, uint32_t hdr_len, const struct net_offload *off,
+		     uint64_t payload_sum, uint32_t l4_total)
+{
+	uint8_t *l4 = hdr + l4_offset(off), *field;
+	uint16_t csum;
+	uint64_t sum;
+
+	if ((off->l4 != NET_L4_TCP && off->l4 != NET_L4_UDP) || !csum_inside(off, hdr_len))
+		return false;
+	field = l4 + l4_rows[off->l4].csum;
+	sum = net_csum_join(payload_sum, net_pseudo_sum(hdr, off, l4_total));
+	put_le16(field, 0);
+	sum = net_csum_add(sum, l4, hdr_len - l4_offset(off));
+	csum = (uint16_t)~net_csum_fold(sum);
+	/* On UDP 0 says "no checksum" (RFC 768); ffff is the same number in ones' complement.
+	 */
+	if (!csum && off->l4 == NET_L4_UDP)
+		csum = UINT16_MAX;
+	memcpy(field, &csum, sizeof(csum));
+	return true;
+}
+
+bool net_sctp_csum_start(const uint8_t *hdr, uint32_t hdr_len, const struct net_offload *off,
+			 uint32_t *ret_crc)
+{
+	static const uint8_t zeros[4];
+	uint32_t field, end, crc;
+
+	if (off->l4 != NET_L4_SCTP || !csum_inside(off, hdr_len))
+		return false;
+	end = csum_end(off);
+	field = end - (uint32_t)sizeof(zeros);
+	crc = net_crc32c(~0u, hdr + l4_offset(off), field - l4_offset(off));
+	crc = net_crc32c(crc, zeros, sizeof(zeros));
+	*ret_crc = net_crc32c(crc, hdr + end, hdr_len - end);
+	return true;
+}
+
+bool net_sctp_csum_set(uint8_t *hdr, uint32_t hdr_len, const struct net_offload *off,
+		       uint32_t crc)
+{
+	if (off->l4 != NET_L4_SCTP || !csum_inside(off, hdr_len))
+		return false;
+	put_le32(hdr + csum_end(off) - 4, ~crc);
+	return true;
+}
+
+uint32_t net_tso_count(const struct net_offload *off, uint32_t payload)
+{
+	if (!payload || !off->mss)
+		return 1;
+	return payload / off->mss + !!(payload % off->mss);
+}
+
+static void tso_ip(uint8_t *ip, const struct net_offload *off,
+		   const struct net_segment *segment)
+{
+	uint32_t packet = (uint32_t)off->l3_len + off->l4_len + segment->payload_len;
+
+	if (off->l3 == NET_L3_IPV6) {
+		put_be16(ip + 4, (uint16_t)(packet - IP6_LEN));
+		return;
+	}
+	put_be16(ip + 2, (uint16_t)packet);
+	put_be16(ip + 4, (uint16_t)(get_be16(ip + 4) + segment->index));
+}
+
+/* FIN and PSH belong to the end of the data, CWR to its first segment (RFC 3168, 6.1.2). */
+static void tso_tcp(uint8_t *tcp, const struct net_segment *segment)
+{
+	put_be32(tcp + 4, get_be32(tcp + 4) + segment->payload_off);
+	if (!segment->last)
+		tcp[TCP_FLAGS] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+	if (segment->index)
+		tcp[TCP_FLAGS] &= (uint8_t)~TCP_CWR;
+}
+
+void net_tso_header(uint8_t *dst, const uint8_t *hdr, const struct net_offload *off,
+		    const struct net_segment *segment)
+{
+	uint8_t *l4 = dst + l4_offset(off);
+
+	memcpy(dst, hdr, l4_offset(off) + off->l4_len);
+	tso_ip(dst + off->l2_len, off, segment);
+	if (off->l4 == NET_L4_TCP)
+		tso_tcp(l4, segment);
+	else
+		put_be16(l4 + 4, (uint16_t)(off->l4_len + segment->payload_len));
+	net_ip_csum_set(dst, off);
+}
+
+bool net_ip_csum_ok(const uint8_t *hdr, const struct net_parsed *p)
+{
+	const uint8_t *ip = hdr + p->l3_off;
+
+	return net_csum_fold(net_csum_add(0, ip, ip4_hdr_len(ip))) == UINT16_MAX;
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Transmit. Descriptors are copied to a local array first, then judged, then used. A frame is
+ * taken only when its last descriptor (EOP) has been announced; until then the head stays at
+ * its first one, as the card waits, too. What makes no frame is consumed, counted and dropped,
+ * and the queue goes on.
+ */
+#include "i82576_queue.h"
+#include "net_eth.h"
+
+/* One poll's payload: keeps a round short for the others. */
+#define BURST_BYTES (256u * 1024u)
+#define MAX_CHAIN   40u /* data descriptors of one frame (Linux: 17 fragments + head) */
+/* Of one frame, for the same reason: 256 KiB at MSS 48, Linux' least, are 5462. */
+#define MAX_SEGMENTS 8192u
+
+struct desc {
+	uint64_t addr;
+	uint32_t cmd; /* word 2 */
+	uint32_t sta; /* word 3 */
+};
+
+/* A poll of one queue. */
+struct fetch {
+	struct i82576_vf *vf;
+	struct i82576_queue *q;
+	struct nic_burst *burst;
+	uint32_t num; /* valid in desc[] */
+	uint32_t bytes;
+	struct desc desc[I82576_TX_FETCH];
+};
+
+static bool is_context(const struct desc *d)
+{
+	return (d->cmd & TXD_DEXT) && FIELD_GET(TXD_DTYP, d->cmd) == DTYP_CONTEXT;
+}
+
+/* Copies up to I82576_TX_FETCH announced descriptors. */
+static void fetch_descs(struct fetch *f, uint32_t tail)
+{
+	struct i82576_queue *q = f->q;
+	uint32_t i = q->head;
+
+	while (f->num < I82576_TX_FETCH && i != tail) {
+		uint32_t want = MIN((tail > i ? tail : q->num) - i, I82576_TX_FETCH - f->num),
+			 run;
+		const uint8_t *p = i82576_queue_desc(f->vf, q, i, IOMMU_READ, &run);
+
+		if (!p)
+			return;
+		run = MIN(run, want);
+		memcpy(&f->desc[f->num], p, run * sizeof(f->desc[0]));
+		f->num += run;
+		i = (i + run) % q->num;
+	}
+}
+
+static void store_context(struct i82576_queue *q, const struct desc *d)
+{
+	struct i82576_context *c = &q->tx.ctx[FIELD_GET(TXD_IDX, d->sta) & 1];
+
+	c->vlan_macip_lens = (uint32_t)d->addr;
+	c->seqnum = (uint32_t)(d->addr >> 32);
+	c->type_tucmd = d->cmd;
+	c->mss_l4len_idx = d->sta;
+}
+
+static void offload_from(const struct i82576_context *c, const struct desc *d,
+			 struct net_offload *off)
+{
+	static const uint8_t l4[] = {[L4T_UDP] = NET_L4_UDP,
+				     [L4T_TCP] = NET_L4_TCP,
+				     [L4T_SCTP] = NET_L4_SCTP,
+				     [3] = NET_L4_NONE};
+
+	off->tso = d->cmd & TXD_TSE;
+	off->ip_csum = d->sta & TXD_IXSM || (off->tso && c->type_tucmd & CTX_IPV4);
+	off->l4_csum = d->sta & TXD_TXSM || off->tso;
+	off->l2_len = (uint16_t)FIELD_GET(CTX_MACLEN, c->vlan_macip_lens);
+	off->l3_len = (uint16_t)FIELD_GET(CTX_IPLEN, c->vlan_macip_lens);
+	off->l4_len = (uint16_t)FIELD_GET(CTX_L4LEN, c->mss_l4len_idx);
+	off->mss = (uint16_t)FIELD_GET(CTX_MSS, c->mss_l4len_idx);
+	off->l3 = c->type_tucmd & CTX_IPV4 ? NET_L3_IPV4 : NET_L3_IPV6;
+	off->l4 = l4[FIELD_GET(CTX_L4T, c->type_tucmd)];
+	if (off->ip_csum)
+		off->l3 = NET_L3_IPV4;
+}
+
+/* What the first data descriptor asks for. */
+static void frame_requests(const struct i82576_queue *q, const struct desc *d,
+			   struct nic_frame *fr)
+{
+	const struct i82576_context *c = &q->tx.ctx[FIELD_GET(TXD_IDX, d->sta) & 1];
+	bool adv = d->cmd & TXD_DEXT;
+
+	fr->off = (struct net_offload){0};
+	if (adv && (d->sta & (TXD_IXSM | TXD_TXSM) || d->cmd & TXD_TSE))
+		offload_from(c, d, &fr->off);
+	fr->tagged = d->cmd & TXD_VLE;
+	if (fr->tagged)
+		fr->tci = (uint16_t)(adv ? FIELD_GET(CTX_VLAN, c->vlan_macip_lens)
+					 : d->sta >> 16);
+}
+
+static bool add_seg(struct nic_burst *b, struct nic_frame *fr, const uint8_t *p, uint32_t len)
+{
+	if (b->num_segs == NIC_BURST_SEGS)
+		return false;
+	b->seg[b->num_segs++] = (struct nic_seg){p, len};
+	fr->num_segs++;
+	fr->len += len;
+	return true;
+}
+
+/* One buffer: the header snapshot is filled first (up to want), the rest becomes segments. */
+static enum nic_drop add_buffer(struct fetch *f, struct nic_frame *fr, uint64_t addr,
+				uint32_t len, uint32_t want)
+{
+	if (len == 0)
+		return NIC_DROP_MALFORMED;
+	while (len) {
+		uint32_t run = len, n;
+		const uint8_t *p = iommu_xlate(f->vf->dom, addr, &run, IOMMU_READ);
+
+		if (!p) {
+			i82576_fault(f->vf, addr, IOMMU_READ);
+			return NIC_DROP_IOMMU;
+		}
+		n = MIN(run, want - fr->hdr_len);
+		memcpy(fr->hdr + fr->hdr_len, p, n);
+		fr->hdr_len = (uint16_t)(fr->hdr_len + n);
+		fr->len += n;
+		if (run > n && !add_seg(f->burst, fr, p + n, run - n))
+			return NIC_DROP_MALFORMED;
+		addr += run;
+		len -= run;
+		if (fr->len > NIC_FRAME_MAX)
+			return NIC_DROP_MALFORMED;
+	}
+	return NIC_DROP_NONE;
+}
+
+static uint32_t snapshot_len(const struct net_offload *off)
+{
+	if (off->tso)
+		return (uint32_t)off->l2_len + off->l3_len + off->l4_len;
+	return off->l4_csum || off->ip_csum ? NIC_HDR_MAX : NIC_HDR_PLAIN;
+}
+
+/* Is the assembled frame one the card would send? */
+static bool frame_ok(const struct nic_frame *fr, uint32_t want)
+{
+	const struct net_offload *off = &fr->off;
+
+	if (fr->hdr_len < NET_ETH_HLEN)
+		return false;
+	/* Half a tag: padding would make a whole one of it, past the judgement of its VLAN. */
+	if (fr->hdr_len < NET_ETH_HLEN + NET_VLAN_HLEN &&
+	    get_be16(fr->hdr + 12) == NET_ETH_P_VLAN)
+		return false;
+	if (off->tso)
+		return fr->hdr_len == want && fr->len > fr->hdr_len &&
+		       net_offload_valid(off, fr->hdr_len) &&
+		       net_tso_count(off, fr->len - fr->hdr_len) <= MAX_SEGMENTS;
+	if (fr->len > NIC_JUMBO_MAX)
+		return false;
+	return !(off->ip_csum || off->l4_csum) || net_offload_valid(off, fr->hdr_len);
+}
+
+/*
+ * Builds the frame of desc[first ... last] (contexts already stored). Returns why it is none,
+ * or NONE. In TSO the snapshot is the header block to the byte; a tag in the bytes is part of
+ * l2_len until lifted.
+ */
+static enum nic_drop build_frame(struct fetch *f, struct nic_frame *fr, uint32_t first,
+				 uint32_t last)
+{
+	uint32_t want;
+	bool tag_in_bytes;
+
+	frame_requests(f->q, &f->desc[first], fr);
+	fr->len = fr->hdr_len = fr->num_segs = 0;
+	fr->segs = &f->burst->seg[f->burst->num_segs];
+	fr->local = true;
+	fr->csum_valid = false;
+	want = snapshot_len(&fr->off);
+	if (want < NET_ETH_HLEN || want > NIC_HDR_MAX || last - first >= MAX_CHAIN)
+		return NIC_DROP_MALFORMED;
+	for (uint32_t i = first; i <= last; i++) {
+		uint32_t len = f->desc[i].cmd & TXD_LEN;
+		enum nic_drop r = add_buffer(f, fr, f->desc[i].addr, len, want);
+
+		if (r != NIC_DROP_NONE)
+			return r;
+	}
+	tag_in_bytes = !fr->tagged;
+	nic_frame_lift_tag(fr);
+	if (tag_in_bytes && fr->tagged && fr->off.tso)
+		want -= NET_VLAN_HLEN;
+	return frame_ok(fr, want) ? NIC_DROP_NONE : NIC_DROP_MALFORMED;
+}
+
+/* Finds the EOP of the frame that begins at desc[first]. Returns f->num when it is not there
+ * yet. */
+static uint32_t find_eop(const struct fetch *f, uint32_t first)
+{
+	uint32_t i = first;
+
+	while (i < f->num && !is_context(&f->desc[i]) && !(f->desc[i].cmd & TXD_EOP))
+		i++;
+	return i;
+}
+
+static void take_frame(struct fetch *f, uint32_t first, uint32_t last)
+{
+	struct nic_frame *fr = &f->burst->frame[f->burst->n];
+	uint32_t segs = f->burst->num_segs;
+	enum nic_drop r = build_frame(f, fr, first, last);
+
+	if (r == NIC_DROP_NONE) {
+		f->burst->n++;
+		f->bytes += fr->len;
+		return;
+	}
+	f->burst->num_segs = segs;
+	nic_count(&f->vf->port.stats.tx_drops[r], 1);
+}
+
+/*
+ * The chain that starts at desc[i] has no end in desc[]. Is it only not announced yet? No, when
+ * it is longer than any frame may be, or when it fills the whole ring.
+ */
+static bool may_come(const struct fetch *f, uint32_t i)
+{
+	return f->num - i <= MAX_CHAIN && !(i == 0 && f->num + 1 == f->q->num);
+}
+
+/* Handles what starts at desc[i]: context, frame, or garbage. Returns the last descriptor used
+ * up, or f->num to stop here. */
+static uint32_t parse_one(struct fetch *f, uint32_t i)
+{
+	struct i82576_queue *q = f->q;
+	uint32_t last;
+
+	if (is_context(&f->desc[i])) {
+		store_context(q, &f->desc[i]);
+		q->tx.skipping = false;
+		return i;
+	}
+	last = find_eop(f, i);
+	if (last < f->num && !is_context(&f->desc[last])) {
+		if (!q->tx.skipping)
+			take_frame(f, i, last);
+		q->tx.skipping = false;
+		return last;
+	}
+	if (last == f->num && may_come(f, i) && !q->tx.skipping)
+		return f->num;
+	if (!q->tx.skipping)
+		nic_count(&f->vf->port.stats.tx_drops[NIC_DROP_MALFORMED], 1);
+	q->tx.skipping = last == f->num; /* the rest of an endless chain goes the same way */
+	return last - 1;
+}
+
+/* Parses desc[]; leaves in q->tx.next how far the ring was consumed. */
+static void parse(struct fetch *f)
+{
+	struct i82576_queue *q = f->q;
+	uint32_t i = 0;
+
+	while (i < f->num && f->burst->n < NIC_BURST && f->bytes < BURST_BYTES &&
+	       f->burst->num_segs < NIC_BURST_SEGS / 2) {
+		uint32_t last = parse_one(f, i);
+
+		if (last == f->num)
+			break;
+		for (; i <= last; i++) {
+			if (f->desc[i].cmd & TXD_RS)
+				q->tx.rs[q->tx.num_rs++] = q->tx.next;
+			q->tx.next = i82576_queue_next(q, q->tx.next);
+		}
+	}
+}
+
+static bool poll_queue(struct i82576_vf *vf, struct i82576_queue *q, struct nic_burst *burst)
+{
+	struct fetch f = {.vf = vf, .q = q, .burst = burst};
+	uint32_t tail;
+	bool on = i82576_queue_follow(vf, q);
+
+	q->tx.num_rs = 0;
+	q->tx.next = q->head;
+	if (!on)
+		return false;
+	tail = i82576_queue_tail(q);
+	if (tail == q->head)
+		return false;
+	if (!atomic_load_explicit(&vf->dma_on, memory_order_acquire)) {
+		if (q->tail_seen != tail)
+			i82576_fault(vf, q->base, IOMMU_READ);
+		q->tail_seen = tail;
+		return false;
+	}
+	fetch_descs(&f, tail);
+	if (f.num && !i82576_not_stale(vf, (const uint8_t *)&f.desc[0]))
+		return false;
+	parse(&f);
+	return q->tx.next != q->head;
+}
+
+bool i82576_tx_poll(struct nic_port *port, struct nic_burst *burst, uint64_t now_ns)
+{
+	struct i82576_vf *vf = i82576_vf_of(port);
+
+	(void)now_ns;
+	if (unlikely(vf->shadowed))
+		i82576_shadow_watch(vf);
+	/* A burst is one queue's; the queues take turns at being first. */
+	vf->tx_turn++;
+	for (unsigned i = 0; i < I82576_VF_QUEUES; i++) {
+		if (poll_queue(vf, &vf->tx[(vf->tx_turn + i) % I82576_VF_QUEUES], burst))
+			return true;
+	}
+	return false;
+}
+
+/* DD into the descriptors that asked for it. The whole word 3, as the card does. */
+static void write_back(struct i82576_vf *vf, struct i82576_queue *q)
+{
+	for (unsigned k = 0; k < q->tx.num_rs; k++) {
+		uint32_t run;
+		uint8_t *p = i82576_queue_desc(vf, q, q->tx.rs[k], IOMMU_WRITE, &run);
+
+		if (!p)
+			return;
+		__atomic_store_n((uint32_t *)(void *)(p + 12), TXD_DD, __ATOMIC_RELEASE);
+	}
+}
+
+/* Head write-back (TDWBAL bit 0), which spares a driver the descriptors. */
+static void head_write_back(struct i82576_vf *vf, struct i82576_queue *q)
+{
+	uint64_t reg = i82576_queue_reg64(q, Q_TDWBAL), iova = reg & ~3ull;
+	uint32_t len = sizeof(uint32_t);
+	void *p;
+
+	if (!(reg & 1))
+		return;
+	p = iommu_xlate(vf->dom, iova, &len, IOMMU_WRITE);
+	if (p && len == sizeof(uint32_t))
+		__atomic_store_n((uint32_t *)p, q->head, __ATOMIC_RELEASE);
+	else
+		i82576_fault(vf, iova, IOMMU_WRITE);
+}
+
+void i82576_tx_done(struct nic_port *port, uint64_t now_ns)
+{
+	struct i82576_vf *vf = i82576_vf_of(port);
+
+	for (unsigned i = 0; i < I82576_VF_QUEUES; i++) {
+		struct i82576_queue *q = &vf->tx[i];
+
+		if (q->tx.next == q->head)
+			continue;
+		q->head = q->tx.next;
+		write_back(vf, q);
+		i82576_queue_show_head(q);
+		head_write_back(vf, q);
+		if (q->tx.num_rs)
+			i82576_raise(vf, i82576_ivar0(vf) >> (8 + 16 * i), now_ns);
+	}
+}

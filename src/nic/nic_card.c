@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "nic_card.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "net_eth.h"
+#include "nic_fdb.h"
+
+#define DEFAULT_MAX_FRAME 1518u /* bytes with FCS; until the driver says (all do) */
+#define FCS_LEN		  4u
+#define MAX_GUEST_VLANS	  32u /* VLVF rows of the 82576 */
+
+/* ---- what follows from admin and guest state ---- */
+
+static void policy_from(const struct nic_card *card, unsigned n, struct nic_policy *p)
+{
+	const struct nic_vf *vf = &card->vf[n];
+
+	p->link_up = vf->guest.active && nic_card_link_up(card, n);
+	p->spoofchk = vf->admin.spoofchk;
+	p->untagged = vf->admin.vlan == 0;
+	p->broadcast = true;
+	p->allmulti = vf->guest.allmulti;
+	p->promisc = vf->guest.promisc && vf->admin.trust;
+	p->strip_tag = vf->guest.num_vlans > 0; /* as igb sets VMOLR.STRVLAN */
+	p->filter_control = true;
+	p->pvid = vf->admin.vlan;
+	p->qos = vf->admin.qos;
+	/* Never more than the guest said: Linux chains buffers of 1 KiB below MTU 1007 and dies
+	 * of a longer frame. */
+	p->max_frame = vf->guest.max_frame - FCS_LEN;
+	p->mac[p->num_macs++] = net_mac_u64(vf->guest.mac);
+	for (unsigned i = 0; i < vf->guest.num_filters; i++)
+		p->mac[p->num_macs++] = vf->guest.filter[i];
+	memcpy(p->mta, vf->guest.mta, sizeof(p->mta));
+	memcpy(p->vlans, vf->guest.vlans, sizeof(p->vlans));
+}
+
+static void uplink_policy(const struct nic_card *card, struct nic_policy *p)
+{
+	p->link_up = card->uplink_up;
+	p->untagged = p->broadcast = p->allmulti = true;
+	p->max_frame = NIC_JUMBO_MAX - FCS_LEN;
+}
+
+/* Memory for the next snapshot. Policies are small and rare: failing to get one ends the
+ * process. */
+static struct nic_policy *policy_alloc(void)
+{
+	struct nic_policy *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		abort();
+	return p;
+}
+
+static void publish_policy(struct nic_card *card, unsigned n)
+{
+	struct nic_policy *p;
+
+	if (!card->vf[n].port)
+		return;
+	p = policy_alloc();
+	policy_from(card, n, p);
+	nic_dp_set_policy(card->dp, card->vf[n].port, p);
+}
+
+/* All VLANs under which an address of VF n is reachable. */
+static void fdb_add_mac(struct nic_card *card, struct nic_fdb *fdb, unsigned n, uint64_t mac)
+{
+	const struct nic_vf *vf = &card->vf[n];
+
+	if (vf->admin.vlan) {
+		nic_fdb_add(fdb, mac, vf->admin.vlan, vf->port->index);
+		return;
+	}
+	nic_fdb_add(fdb, mac, 0, vf->port->index);
+	for (unsigned w = 0; w < ARRAY_SIZE(vf->guest.vlans); w++)
+		for (uint64_t bits = vf->guest.vlans[w]; bits; bits &= bits - 1)
+			nic_fdb_add(fdb, mac,
+				    (uint16_t)(w * 64 + (unsigned)__builtin_ctzll(bits)),
+				    vf->port->index);
+}
+
+static uint32_t fdb_entries(const struct nic_card *card)
+{
+	uint32_t sum = 0;
+
+	for (unsigned n = 0; n < card->num_vfs; n++)
+		sum += (1 + card->vf[n].guest.num_filters) * (1 + card->vf[n].guest.num_vlans);
+	return sum;
+}
+
+static void publish_fdb(struct nic_card *card)
+{
+	struct nic_fdb *fdb;
+
+	if (nic_fdb_new(fdb_entries(card), &fdb) < 0)
+		abort(); /* as for policies */
+	for (unsigned n = 0; n < card->num_vfs; n++) {
+		const struct nic_vf *vf = &card->vf[n];
+
+		if (!vf->port || !vf->guest.active)
+			continue;
+		fdb_add_mac(card, fdb, n, net_mac_u64(vf->guest.mac));
+		for (unsigned i = 0; i < vf->guest.num_filters; i++)
+			fdb_add_mac(card, fdb, n, vf->guest.filter[i]);
+	}
+	nic_dp_set_fdb(card->dp, fdb);
+}
+
+static void publish(struct nic_card *card, unsigned n)
+{
+	publish_policy(card, n);
+	publish_fdb(card);
+}
+
+static void tell_model(struct nic_card *card, unsigned n)
+{
+	if (card->vf[n].changed)
+		card->vf[n].changed(card->vf[n].changed_arg);
+}
+
+/* ---- the card ---- */
+
+/* VF n's address until the operator says another: the PF's plus n + 1, in the last three bytes.
+ */
+static void default_mac(const struct nic_card *card, unsigned n, uint8_t ret_mac[6])
+{
+	uint32_t low = (uint32_t)card->base_mac[3] << 16 | (uint32_t)card->base_mac[4] << 8 |
+		       card->base_mac[5];
+
+	low += n + 1;
+	memcpy(ret_mac, card->base_mac, 3);
+	ret_mac[3] = (uint8_t)(low >> 16);
+	ret_mac[4] = (uint8_t)(low >> 8);
+	ret_mac[5] = (uint8_t)low;
+}
+
+static void guest_forget(struct nic_card *card, unsigned n)
+{
+	struct nic_vf *vf = &card->vf[n];
+
+	memset(&vf->guest, 0, sizeof(vf->guest));
+	vf->guest.max_frame = DEFAULT_MAX_FRAME;
+	memcpy(vf->guest.mac, vf->admin.mac, sizeof(vf->guest.mac));
+}
+
+void nic_card_set_base_mac(struct nic_card *card, const uint8_t mac[6])
+{
+	memcpy(card->base_mac, mac, sizeof(card->base_mac));
+	for (unsigned n = 0; n < card->num_vfs; n++) {
+		default_mac(card, n, card->vf[n].admin.mac);
+		guest_forget(card, n);
+	}
+}
+
+int nic_card_new(const char *name, unsigned num_vfs, const struct nic_dp_params *params,
+		 struct nic_card **ret_card)
+{
+	struct nic_card *card;
+	uint8_t mac[6];
+	int r;
+
+	if (num_vfs < 1 || num_vfs > NIC_MAX_VFS || strlen(name) >= NIC_NAME_MAX)
+		return -EINVAL;
+	card = calloc(1, sizeof(*card));
+	if (!card)
+		return -ENOMEM;
+	snprintf(card->name, sizeof(card->name), "%s", name);
+	card->num_vfs = num_vfs;
+	for (unsigned n = 0; n < num_vfs; n++)
+		card->vf[n].admin.spoofchk = true; /* igb's default */
+	net_mac_random(mac);
+	mac[5] = 0; /* room for 255 VFs without a carry into the vendor's part */
+	nic_card_set_base_mac(card, mac);
+	r = nic_dp_new(params, &card->dp);
+	if (r < 0) {
+		free(card);
+		return r;
+	}
+	*ret_card = card;
+	return 0;
+}
+
+void nic_card_free(struct nic_card *card)
+{
+	if (!card)
+		return;
+	nic_dp_free(card->dp);
+	free(card);
+}
+
+int nic_card_attach_vf(struct nic_card *card, unsigned n, struct nic_port *port,
+		       void (*changed)(void *arg), void *changed_arg)
+{
+	struct nic_vf *vf = &card->vf[n];
+	int r;
+
+	if (n >= card->num_vfs || vf->port)
+		return -EINVAL;
+	vf->port = port;
+	publish_policy(card, n);
+	r = nic_dp_add_port(card->dp, port);
+	if (r < 0) {
+		free((void *)atomic_exchange(&port->policy, NULL));
+		vf->port = NULL;
+		return r;
+	}
+	vf->changed = changed;
+	vf->changed_arg = changed_arg;
+	return 0;
+}
+
+void nic_card_detach_vf(struct nic_card *card, unsigned n)
+{
+	struct nic_vf *vf = &card->vf[n];
+	struct nic_port *port = vf->port;
+
+	if (!port)
+		return;
+	guest_forget(card, n);
+	publish(card, n);
+	nic_dp_del_port(card->dp, port);
+	vf->port = NULL;
+	vf->changed = NULL;
+	free((void *)atomic_exchange(&port->policy, NULL));
+}
+
+static void publish_uplink(struct nic_card *card)
+{
+	struct nic_policy *p = policy_alloc();
+
+	uplink_policy(card, p);
+	nic_dp_set_policy(card->dp, card->uplink, p);
+}
+
+/* The uplink's state has changed: the VFs whose link follows it are told. */
+static void uplink_changed(struct nic_card *card)
+{
+	for (unsigned n = 0; n < card->num_vfs; n++) {
+		if (card->vf[n].admin.link != NIC_LINK_AUTO)
+			continue;
+		publish_policy(card, n);
+		tell_model(card, n);
+	}
+}
+
+static void uplink_remove(struct nic_card *card)
+{
+	nic_dp_watch_fd(card->dp, -1);
+	nic_dp_del_port(card->dp, card->uplink);
+	free((void *)atomic_exchange(&card->uplink->policy, NULL));
+	card->uplink = NULL;
+}
+
+static int uplink_add(struct nic_card *card, struct nic_port *port, int fd)
+{
+	int r;
+
+	port->is_uplink = true;
+	card->uplink = port;
+	card->uplink_up = true;
+	publish_uplink(card);
+	r = nic_dp_add_port(card->dp, port);
+	if (r < 0) {
+		free((void *)atomic_exchange(&port->policy, NULL));
+		card->uplink = NULL;
+		return r;
+	}
+	nic_dp_watch_fd(card->dp, fd);
+	return 0;
+}
+
+int nic_card_set_uplink(struct nic_card *card, struct nic_port *port, int fd)
+{
+	bool was_down = card->uplink && !card->uplink_up;
+	int r = 0;
+
+	if (card->uplink)
+		uplink_remove(card);
+	if (port)
+		r = uplink_add(card, port, fd);
+	if (was_down)
+		uplink_changed(card); /* a new one is up, and none counts as up */
+	return r;
+}
+
+void nic_card_uplink_state(struct nic_card *card, bool up)
+{
+	if (!card->uplink || card->uplink_up == up)
+		return;
+	card->uplink_up = up;
+	publish_uplink(card);
+	uplink_changed(card);
+}
+
+bool nic_card_link_up(const struct nic_card *card, unsigned n)
+{
+	switch (card->vf[n].admin.link) {
+	case NIC_LINK_ENABLE:
+		return true;
+	case NIC_LINK_DISABLE:
+		return false;
+	default:
+		return !card->uplink || card->uplink_up;
+	}
+}
+
+/* ---- the operator ---- */
+
+static bool has_filter(const struct nic_vf *vf, uint64_t mac)
+{
+	for (unsigned i = 0; i < vf->guest.num_filters; i++)
+		if (vf->guest.filter[i] == mac)
+			return true;
+	return false;
+}
+
+/* Does anybody but VF n own mac? */
+static bool mac_taken(const struct nic_card *card, unsigned n, const uint8_t mac[6])
+{
+	uint64_t want = net_mac_u64(mac);
+
+	for (unsigned i = 0; i < card->num_vfs; i++) {
+		const struct nic_vf *vf = &card->vf[i];
+
+		if (i == n)
+			continue;
+		if (net_mac_u64(vf->guest.mac) == want || net_mac_u64(vf->admin.mac) == want)
+			return true;
+		if (has_filter(vf, want))
+			return true;
+	}
+	return net_mac_u64(card->base_mac) == want;
+}
+
+int nic_card_set_mac(struct nic_card *card, unsigned n, const uint8_t mac[6])
+{
+	struct nic_vf *vf = &card->vf[n];
+
+	if (net_mac_is_group(mac))
+		return -EINVAL;
+	if (net_mac_is_zero(mac)) {
+		vf->admin.mac_set = false;
+		default_mac(card, n, vf->admin.mac); /* from the guest's next reset on */
+		return 0;
+	}
+	if (mac_taken(card, n, mac))
+		return -EEXIST;
+	memcpy(vf->admin.mac, mac, sizeof(vf->admin.mac));
+	memcpy(vf->guest.mac, mac, sizeof(vf->guest.mac));
+	vf->admin.mac_set = true;
+	publish(card, n);
+	/* As with igb, the guest learns of it when its driver starts again. */
+	tell_model(card, n);
+	return 0;
+}
+
+int nic_card_set_vlan(struct nic_card *card, unsigned n, unsigned vlan, unsigned qos)
+{
+	if (vlan >= NIC_VLANS - 1 || qos > 7)
+		return -EINVAL;
+	card->vf[n].admin.vlan = (uint16_t)vlan;
+	card->vf[n].admin.qos = (uint8_t)qos;
+	publish(card, n);
+	return 0;
+}
+
+int nic_card_set_spoofchk(struct nic_card *card, unsigned n, bool on)
+{
+	card->vf[n].admin.spoofchk = on;
+	publish_policy(card, n);
+	return 0;
+}
+
+int nic_card_set_trust(struct nic_card *card, unsigned n, bool on)
+{
+	card->vf[n].admin.trust = on;
+	publish_policy(card, n);
+	return 0;
+}
+
+int nic_card_set_link(struct nic_card *card, unsigned n, enum nic_link link)
+{
+	if (link >= NIC_LINK_NUM)
+		return -EINVAL;
+	card->vf[n].admin.link = link;
+	publish_policy(card, n);
+	tell_model(card, n);
+	return 0;
+}
+
+/* ---- the guest ---- */
+
+void nic_card_guest_reset(struct nic_card *card, unsigned n, uint8_t ret_mac[6])
+{
+	bool was_active = card->vf[n].guest.active;
+
+	guest_forget(card, n);
+	memcpy(ret_mac, card->vf[n].guest.mac, 6);
+	if (was_active)
+		publish(card, n);
+}
+
+void nic_card_guest_active(struct nic_card *card, unsigned n, bool active)
+{
+	card->vf[n].guest.active = active;
+	publish(card, n);
+}
+
+int nic_card_guest_mac(struct nic_card *card, unsigned n, const uint8_t mac[6])
+{
+	struct nic_vf *vf = &card->vf[n];
+
+	if (!net_mac_is_valid(mac))
+		return -EINVAL;
+	if (net_mac_u64(mac) == net_mac_u64(vf->guest.mac))
+		return 0;
+	if (vf->admin.mac_set && !vf->admin.trust)
+		return -EPERM;
+	if (mac_taken(card, n, mac))
+		return -EEXIST;
+	memcpy(vf->guest.mac, mac, sizeof(vf->guest.mac));
+	publish(card, n);
+	return 0;
+}
+
+int nic_card_guest_filter_add(struct nic_card *card, unsigned n, const uint8_t mac[6])
+{
+	struct nic_vf *vf = &card->vf[n];
+
+	if (!net_mac_is_valid(mac))
+		return -EINVAL;
+	if (vf->admin.mac_set && !vf->admin.trust)
+		return -EPERM;
+	if (mac_taken(card, n, mac))
+		return -EEXIST;
+	if (has_filter(vf, net_mac_u64(mac)))
+		return 0;
+	if (vf->guest.num_filters == ARRAY_SIZE(vf->guest.filter))
+		return -ENOSPC;
+	vf->guest.filter[vf->guest.num_filters++] = net_mac_u64(mac);
+	publish(card, n);
+	return 0;
+}
+
+void nic_card_guest_filter_clear(struct nic_card *card, unsigned n)
+{
+	if (!card->vf[n].guest.num_filters)
+		return;
+	card->vf[n].guest.num_filters = 0;
+	publish(card, n);
+}
+
+void nic_card_guest_multicast(struct nic_card *card, unsigned n, const uint16_t *hash,
+			      unsigned num)
+{
+	struct nic_vf_guest *g = &card->vf[n].guest;
+
+	memset(g->mta, 0, sizeof(g->mta));
+	for (unsigned i = 0; i < num; i++)
+		nic_bitmap_assign(g->mta, hash[i] & 0xfff, true);
+	publish_policy(card, n);
+}
+
+int nic_card_guest_vlan(struct nic_card *card, unsigned n, unsigned vid, bool add)
+{
+	struct nic_vf *vf = &card->vf[n];
+
+	if (vid >= NIC_VLANS)
+		return -EINVAL;
+	if (vf->admin.vlan)
+		return -EPERM;
+	if (vid == 0 || nic_bitmap_test(vf->guest.vlans, vid) == add)
+		return 0; /* untagged membership is always there; nothing else changes */
+	if (add && vf->guest.num_vlans == MAX_GUEST_VLANS)
+		return -ENOSPC;
+	nic_bitmap_assign(vf->guest.vlans, vid, add);
+	vf->guest.num_vlans += add ? 1u : -1u;
+	publish(card, n);
+	return 0;
+}
+
+int nic_card_guest_lpe(struct nic_card *card, unsigned n, uint32_t max_frame)
+{
+	if (max_frame < NET_ETH_ZLEN + FCS_LEN || max_frame > NIC_JUMBO_MAX)
+		return -EINVAL;
+	card->vf[n].guest.max_frame = max_frame;
+	publish_policy(card, n);
+	return 0;
+}
+
+int nic_card_guest_promisc(struct nic_card *card, unsigned n, bool allmulti, bool unicast)
+{
+	if (unicast && !card->vf[n].admin.trust)
+		return -EPERM;
+	card->vf[n].guest.allmulti = allmulti;
+	card->vf[n].guest.promisc = unicast;
+	publish_policy(card, n);
+	return 0;
+}

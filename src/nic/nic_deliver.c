@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A wire frame is written payload first, header last: the checksum that goes into the header is
+ * summed while the payload is copied, so guest memory is read once, and what was summed is what
+ * was written.
+ */
+#include "nic_deliver.h"
+
+#include "net_csum.h"
+#include "net_eth.h"
+
+#define L4_CSUM_OFF_TCP	 16
+#define L4_CSUM_OFF_UDP	 6
+#define L4_CSUM_OFF_SCTP 8
+
+/* Where the next payload byte of the frame is. */
+struct cursor {
+	const struct nic_seg *seg;
+	uint32_t off;
+};
+
+/* Where the next byte goes. */
+struct sink_pos {
+	const struct nic_sink *sink;
+	unsigned i;
+	uint32_t off;
+};
+
+/* What is summed while copying. */
+struct tally {
+	enum { TALLY_NONE, TALLY_CSUM, TALLY_CRC } mode;
+	bool odd;      /* the next byte is at an odd offset of the message */
+	uint32_t left; /* bytes still to be summed; the rest is padding */
+	uint64_t sum;
+	uint32_t crc;
+};
+
+struct delivery {
+	struct nic_port *dst;
+	const struct nic_policy *policy;
+	const struct nic_frame *f;
+	struct nic_rx_meta meta;
+	struct net_parsed parsed;
+	struct cursor cur;
+	uint16_t tci;
+	bool tagged;
+};
+
+static void copy_tally(struct tally *t, uint8_t *dst, const uint8_t *src, uint32_t len)
+{
+	uint32_t n = MIN(len, t->left);
+
+	switch (t->mode) {
+	case TALLY_CSUM:
+		if (t->odd)
+			t->sum = net_csum_join(t->sum,
+					       net_csum_swap(net_csum_copy(0, dst, src, n)));
+		else
+			t->sum = net_csum_copy(t->sum, dst, src, n);
+		t->odd ^= n & 1;
+		break;
+	case TALLY_CRC:
+		t->crc = net_crc32c_copy(t->crc, dst, src, n);
+		break;
+	case TALLY_NONE:
+		n = 0;
+		break;
+	}
+	t->left -= n;
+	if (len > n)
+		memcpy(dst + n, src + n, len - n);
+}
+
+static void sink_skip(struct sink_pos *pos, uint32_t len)
+{
+	while (len) {
+		uint32_t n = MIN(len, pos->sink->iov[pos->i].len - pos->off);
+
+		pos->off += n;
+		len -= n;
+		if (pos->off == pos->sink->iov[pos->i].len) {
+			pos->i++;
+			pos->off = 0;
+		}
+	}
+}
+
+static void sink_put(struct sink_pos *pos, struct tally *t, const uint8_t *src, uint32_t len)
+{
+	while (len) {
+		uint32_t n = MIN(len, pos->sink->iov[pos->i].len - pos->off);
+
+		copy_tally(t, pos->sink->iov[pos->i].ptr + pos->off, src, n);
+		src += n;
+		len -= n;
+		sink_skip(pos, n);
+	}
+}
+
+static void sink_zero(struct sink_pos *pos, uint32_t len)
+{
+	static const uint8_t zeros[NET_ETH_ZLEN];
+	struct tally none = {.mode = TALLY_NONE};
+
+	sink_put(pos, &none, zeros, len);
+}
+
+/* Payload of len bytes from the frame's segments. */
+static void sink_payload(struct sink_pos *pos, struct tally *t, struct cursor *cur,
+			 uint32_t len)
+{
+	while (len) {
+		uint32_t n = MIN(len, cur->seg->len - cur->off);
+
+		sink_put(pos, t, cur->seg->ptr + cur->off, n);
+		cur->off += n;
+		len -= n;
+		if (cur->off == cur->seg->len) {
+			cur->seg++;
+			cur->off = 0;
+		}
+	}
+}
+
+/* The header with the tag between addresses and type where it stays in the bytes. */
+static void sink_header(struct sink_pos *pos, const uint8_t *hdr, uint32_t len,
+			const struct nic_rx_meta *meta)
+{
+	struct tally none = {.mode = TALLY_NONE};
+	uint8_t tag[NET_VLAN_HLEN];
+
+	if (!meta->tag_in_bytes) {
+		sink_put(pos, &none, hdr, len);
+		return;
+	}
+	put_be16(tag, NET_ETH_P_VLAN);
+	put_be16(tag + 2, meta->tci);
+	sink_put(pos, &none, hdr, 2 * NET_ETH_ALEN);
+	sink_put(pos, &none, tag, sizeof(tag));
+	sink_put(pos, &none, hdr + 2 * NET_ETH_ALEN, len - 2 * NET_ETH_ALEN);
+}
+
+static unsigned l4_csum_off(unsigned l4)
+{
+	return l4 == NET_L4_TCP	  ? L4_CSUM_OFF_TCP
+	       : l4 == NET_L4_UDP ? L4_CSUM_OFF_UDP
+				  : L4_CSUM_OFF_SCTP;
+}
+
+/* Prepares the sum over the header's part of the L4 message; the copy adds the payload. */
+static struct tally tally_start(const uint8_t *hdr, uint32_t hdr_len, unsigned l4,
+				uint32_t l4_off, uint32_t l4_end)
+{
+	struct tally t = {.mode = TALLY_CSUM, .left = l4_end > hdr_len ? l4_end - hdr_len : 0};
+	uint32_t in_hdr = MIN(hdr_len, l4_end) - l4_off;
+
+	t.odd = in_hdr & 1;
+	if (l4 == NET_L4_SCTP) {
+		static const uint8_t zero[4];
+
+		t.mode = TALLY_CRC;
+		t.crc = net_crc32c(~0u, hdr + l4_off, L4_CSUM_OFF_SCTP);
+		t.crc = net_crc32c(t.crc, zero, sizeof(zero));
+		t.crc = net_crc32c(t.crc, hdr + l4_off + 12, in_hdr - 12);
+	} else {
+		t.sum = net_csum_add(0, hdr + l4_off, in_hdr);
+	}
+	return t;
+}
+
+/*
+ * Checksum insertion without segmentation, as the card does it: the driver has left the
+ * pseudo-header sum in the checksum field, so the sum over the whole message includes it
+ * (82576 7.2.4).
+ */
+static struct tally offload_start(const struct nic_frame *f, const uint8_t *hdr)
+{
+	const struct net_offload *off = &f->off;
+	uint32_t l4_off = off->l2_len + off->l3_len;
+
+	return tally_start(hdr, f->hdr_len, off->l4, l4_off, f->len);
+}
+
+static void offload_finish(uint8_t *hdr, const struct net_offload *off, const struct tally *t)
+{
+	uint8_t *field = hdr + off->l2_len + off->l3_len + l4_csum_off(off->l4);
+	uint16_t sum;
+
+	if (t->mode == TALLY_CRC) {
+		put_le32(field, ~t->crc);
+		return;
+	}
+	sum = (uint16_t)~net_csum_fold(t->sum);
+	if (off->l4 == NET_L4_UDP && sum == 0)
+		sum = 0xffff;
+	put_le16(field, sum);
+}
+
+/* Sums for checking a frame whose checksums nobody vouches for. NONE when there is nothing to
+ * check. */
+static struct tally verify_start(const struct nic_frame *f, const struct net_parsed *p)
+{
+	uint32_t end = (uint32_t)p->l3_off + p->ip_len;
+	uint32_t field_end;
+
+	/* An IPv6 extension header may hold the real destination: nobody's pseudo-header is
+	 * sure then. */
+	if (p->l4 == NET_L4_NONE || p->fragment || end > f->len ||
+	    (p->l3 == NET_L3_IPV6 && p->ext_headers))
+		return (struct tally){.mode = TALLY_NONE};
+	field_end = p->l4_off + l4_csum_off(p->l4) + (p->l4 == NET_L4_SCTP ? 4 : 2);
+	if (field_end > end || field_end > f->hdr_len)
+		return (struct tally){.mode = TALLY_NONE};
+	return tally_start(f->hdr, f->hdr_len, p->l4, p->l4_off, end);
+}
+
+static bool verify_finish(const struct nic_frame *f, const struct net_parsed *p,
+			  const struct tally *t)
+{
+	const uint8_t *field = f->hdr + p->l4_off + l4_csum_off(p->l4);
+	struct net_offload off = {.l2_len = p->l3_off,
+				  .l3 = p->l3,
+				  .l4 = p->l4,
+				  .l3_len = (uint16_t)(p->l4_off - p->l3_off)};
+	uint32_t l4_total = (uint32_t)p->l3_off + p->ip_len - p->l4_off;
+
+	if (t->mode == TALLY_CRC)
+		return get_le32(field) == ~t->crc;
+	if (p->l4 == NET_L4_UDP && get_le16(field) == 0)
+		return p->l3 == NET_L3_IPV4; /* no checksum was made */
+	return net_csum_fold(net_csum_join(t->sum, net_pseudo_sum(f->hdr, &off, l4_total))) ==
+	       0xffff;
+}
+
+/* Asks the receiver for buffers for one wire frame of hdr_len + payload bytes. */
+static enum nic_drop get_buffers(struct delivery *d, uint32_t hdr_len, uint32_t payload,
+				 struct nic_sink *sink)
+{
+	uint32_t bytes = hdr_len + payload, tag = d->meta.tag_in_bytes ? NET_VLAN_HLEN : 0;
+
+	if (bytes + tag > d->policy->max_frame)
+		return NIC_DROP_SIZE;
+	d->meta.len = MAX(bytes, (uint32_t)NET_ETH_ZLEN) + tag;
+	return d->dst->ops->rx_buffers(d->dst, &d->meta, sink);
+}
+
+static void count_rx(struct nic_port *dst, const struct nic_rx_meta *meta, const uint8_t *da)
+{
+	struct nic_port_stats *s = &dst->stats;
+
+	nic_count(&s->rx_packets, 1);
+	nic_count(&s->rx_bytes, meta->len);
+	nic_count(&s->copied_bytes, meta->len);
+	if (net_mac_is_group(da))
+		nic_count(net_mac_is_broadcast(da) ? &s->rx_broadcast : &s->rx_multicast, 1);
+	if (meta->local) {
+		nic_count(&s->rx_local_packets, 1);
+		nic_count(&s->rx_local_bytes, meta->len);
+	}
+}
+
+/* Writes payload, then header, hands it over. payload comes from d->cur. */
+static enum nic_drop deliver_wire(struct delivery *d, uint8_t *hdr, uint32_t hdr_len,
+				  uint32_t payload, struct tally *t,
+				  void (*finish)(struct delivery *d, uint8_t *hdr,
+						 uint32_t payload, struct tally *t))
+{
+	struct nic_sink sink = {.n = 0};
+	struct sink_pos pos = {.sink = &sink};
+	enum nic_drop r = get_buffers(d, hdr_len, payload, &sink);
+	uint32_t tag = d->meta.tag_in_bytes ? NET_VLAN_HLEN : 0;
+
+	if (r != NIC_DROP_NONE)
+		return r;
+	sink_skip(&pos, hdr_len + tag);
+	sink_payload(&pos, t, &d->cur, payload);
+	if (hdr_len + tag + payload < d->meta.len)
+		sink_zero(&pos, d->meta.len - hdr_len - tag - payload);
+	if (finish)
+		finish(d, hdr, payload, t);
+	pos = (struct sink_pos){.sink = &sink};
+	sink_header(&pos, hdr, hdr_len, &d->meta);
+	return d->dst->ops->rx_commit(d->dst, &d->meta);
+}
+
+static void finish_plain(struct delivery *d, uint8_t *hdr, uint32_t payload, struct tally *t)
+{
+	(void)payload;
+	if (d->f->off.l4_csum)
+		offload_finish(hdr, &d->f->off, t);
+	else if (t->mode != TALLY_NONE)
+		d->meta.l4_ok = verify_finish(d->f, &d->parsed, t);
+}
+
+/* Is the checksum that is inserted the one of the message that the receiver sees? In a tunnel
+ * it is the inner one, and nothing is known of the outer. */
+static bool made_l4_csum(const struct nic_frame *f, const struct net_parsed *p)
+{
+	return f->off.l4_csum && f->off.l4 == p->l4 &&
+	       f->off.l2_len + f->off.l3_len == p->l4_off;
+}
+
+/* What the receiver is told of checksums, as far as it is known before the copy. hdr: as it
+ * will be sent. */
+static void checksum_meta(struct delivery *d, const uint8_t *hdr, const struct tally *t)
+{
+	const struct nic_frame *f = d->f;
+	bool l4 = d->parsed.l4 != NET_L4_NONE;
+
+	d->meta.ip_checked = d->parsed.l3 == NET_L3_IPV4;
+	d->meta.ip_ok =
+		d->meta.ip_checked && (f->csum_valid || net_ip_csum_ok(hdr, &d->parsed));
+	d->meta.l4_ok = l4 && (f->csum_valid || made_l4_csum(f, &d->parsed));
+	d->meta.l4_checked =
+		l4 && (d->meta.l4_ok || (t->mode != TALLY_NONE && !f->off.l4_csum));
+}
+
+static unsigned deliver_plain(struct delivery *d)
+{
+	const struct nic_frame *f = d->f;
+	uint8_t copy[NIC_HDR_MAX];
+	uint8_t *hdr = (uint8_t *)f->hdr; /* only written when it is the copy */
+	struct tally t = {.mode = TALLY_NONE};
+	enum nic_drop r;
+
+	if (f->off.ip_csum || f->off.l4_csum) {
+		hdr = memcpy(copy, f->hdr, f->hdr_len);
+		if (f->off.ip_csum)
+			net_ip_csum_set(hdr, &f->off);
+	}
+	if (f->off.l4_csum)
+		t = offload_start(f, hdr);
+	else if (!f->csum_valid)
+		t = verify_start(f, &d->parsed);
+	checksum_meta(d, hdr, &t);
+	r = deliver_wire(d, hdr, f->hdr_len, f->len - f->hdr_len, &t, finish_plain);
+	if (r != NIC_DROP_NONE) {
+		nic_count(&d->dst->stats.rx_drops[r], 1);
+		return 0;
+	}
+	count_rx(d->dst, &d->meta, f->hdr);
+	return 1;
+}
+
+static void finish_segment(struct delivery *d, uint8_t *hdr, uint32_t payload, struct tally *t)
+{
+	const struct net_offload *off = &d->f->off;
+	uint32_t l4_total = off->l4_len + payload;
+
+	net_l4_csum_set(hdr, d->f->hdr_len, off, t->sum, l4_total);
+}
+
+/* Segments of a TSO frame, one after another into the receiver's buffers. */
+static unsigned deliver_segments(struct delivery *d)
+{
+	const struct nic_frame *f = d->f;
+	uint32_t payload = f->len - f->hdr_len;
+	uint32_t count = net_tso_count(&f->off, payload);
+	unsigned delivered = 0;
+
+	d->meta.ip_checked = d->meta.ip_ok =
+		d->parsed.l3 == NET_L3_IPV4 && f->off.l2_len == d->parsed.l3_off;
+	d->meta.l4_checked = d->meta.l4_ok = made_l4_csum(f, &d->parsed);
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t off = i * f->off.mss;
+		struct net_segment seg = {.payload_off = off,
+					  .index = i,
+					  .last = i + 1 == count,
+					  .payload_len =
+						  MIN((uint32_t)f->off.mss, payload - off)};
+		struct tally t = {
+			.mode = TALLY_CSUM, .left = seg.payload_len, .odd = f->off.l4_len & 1};
+		uint8_t hdr[NIC_HDR_MAX];
+		enum nic_drop r;
+
+		net_tso_header(hdr, f->hdr, &f->off, &seg);
+		r = deliver_wire(d, hdr, f->hdr_len, seg.payload_len, &t, finish_segment);
+		if (r != NIC_DROP_NONE) {
+			/* TCP recovers better from a lost tail than from a hole in the middle.
+			 */
+			nic_count(&d->dst->stats.rx_drops[r], count - i);
+			break;
+		}
+		count_rx(d->dst, &d->meta, f->hdr);
+		delivered++;
+	}
+	return delivered;
+}
+
+unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
+		     const struct nic_frame *f, bool tagged, uint16_t tci)
+{
+	struct delivery d = {.dst = dst, .policy = policy, .f = f, .cur = {.seg = f->segs}};
+
+	net_parse(f->hdr, f->hdr_len, &d.parsed);
+	d.meta = (struct nic_rx_meta){
+		.tagged = tagged, .tci = tci, .local = f->local, .parsed = &d.parsed};
+	d.meta.tag_in_bytes = tagged && !dst->ops->rx_strips_tag(dst);
+	return f->off.tso ? deliver_segments(&d) : deliver_plain(&d);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nic_deliver.h - the one copy: from the sender's buffers (and the header snapshot) into the
+ * receiver's, with checksums, segmentation and tags done on the way. Data path only.
+ */
+#ifndef LADON_NIC_DELIVER_H
+#define LADON_NIC_DELIVER_H
+
+#include "nic_frame.h"
+#include "nic_port.h"
+
+/*
+ * Delivers f to dst under dst's policy (VLAN membership and link were judged by the switch).
+ * tagged, tci: the outer tag as this receiver sees it (a port VLAN already taken off). A TSO
+ * frame becomes its segments. Counts what dst received or lost. Returns the number of wire
+ * frames delivered.
+ */
+unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
+		     const struct nic_frame *f, bool tagged, uint16_t tci);
+
+#endif

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Quiescing. The thread's state is AWAKE, DROWSY or ASLEEP; epoch counts the quiesce points it
+ * passed. Each round ends with a full barrier between storing the new epoch and the next
+ * round's loads. The control thread changes a table, issues a full barrier, and then either
+ * sees ASLEEP (the thread will see the change when it wakes: waking is a full barrier, too) or
+ * waits until epoch has moved.
+ *
+ * Sleeping. DROWSY announces it: from then on a kick writes the eventfd. One more full round
+ * follows, so a doorbell rung before the announcement is seen, and one rung after it ends the
+ * sleep. Stores to a mapped page come with no kick: the sleep's length bounds what they wait.
+ */
+#include "nic_dp.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "bits.h"
+#include "clock.h"
+#include "fd.h"
+#include "jam.h"
+#include "nic_switch.h"
+
+#define SPIN_NS	       (20 * NSEC_PER_USEC)  /* busy rounds after the last work */
+#define YIELD_NS       (100 * NSEC_PER_USEC) /* then rounds with sched_yield until here */
+#define FIRST_SLEEP_NS (50 * NSEC_PER_USEC)
+#define LULL_NS	       NSEC_PER_SEC
+#define LULL_SLEEP_NS  NSEC_PER_MSEC
+#define NEVER	       UINT64_MAX
+
+enum dp_state { DP_AWAKE, DP_DROWSY, DP_ASLEEP };
+
+struct dp_call {
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+struct nic_dp {
+	struct nic_dp_params params;
+	pthread_t thread;
+	int wake_fd, event_fd, epoll_fd, watched_fd;
+
+	/* Written by the data path. */
+	_Alignas(CACHE_LINE) _Atomic uint64_t epoch;
+	_Atomic int state;
+	_Atomic uint64_t rounds, bursts, frames, sleeps, wakeups;
+	_Atomic bool notified;
+
+	/* Written by the control thread. */
+	_Alignas(CACHE_LINE) _Atomic(const struct dp_call *) call;
+	_Atomic bool stop;
+
+	/* The data path's own. */
+	_Alignas(CACHE_LINE) struct nic_switch sw;
+	struct nic_burst burst;
+	struct iommu_fault_ring faults;
+};
+
+/* One port's share of a round. */
+static bool poll_port(struct nic_dp *dp, struct nic_port *port, uint64_t now)
+{
+	dp->burst.n = 0;
+	dp->burst.num_segs = 0;
+	if (!port->ops->tx_poll(port, &dp->burst, now))
+		return false;
+	if (dp->burst.n) {
+		nic_count(&dp->bursts, 1);
+		nic_count(&dp->frames, dp->burst.n);
+		nic_switch_burst(&dp->sw, port, &dp->burst);
+	}
+	port->ops->tx_done(port, now);
+	return true;
+}
+
+/* Returns the time of the earliest tick still to come. */
+static uint64_t run_ticks(struct nic_dp *dp, uint64_t now)
+{
+	uint64_t next = NEVER;
+
+	for (unsigned i = 0; i < dp->sw.num; i++) {
+		struct nic_port *port = dp->sw.port[i];
+		uint64_t wait = port->ops->tick ? port->ops->tick(port, now) : NEVER;
+
+		if (wait != NEVER)
+			next = MIN(next, now + wait);
+	}
+	return next;
+}
+
+/* The quiesce point. */
+static void pass_quiesce(struct nic_dp *dp)
+{
+	const struct dp_call *call;
+
+	atomic_store_explicit(&dp->epoch,
+			      atomic_load_explicit(&dp->epoch, memory_order_relaxed) + 1,
+			      memory_order_release);
+	atomic_thread_fence(memory_order_seq_cst); /* pairs with the one in nic_dp_quiesce */
+	call = atomic_load_explicit(&dp->call, memory_order_acquire);
+	if (unlikely(call)) {
+		call->fn(call->arg);
+		atomic_store_explicit(&dp->call, NULL, memory_order_release);
+	}
+}
+
+static bool dp_round(struct nic_dp *dp, uint64_t now, uint64_t *ret_tick)
+{
+	bool work = false;
+
+	for (unsigned i = 0; i < dp->sw.num; i++)
+		work |= poll_port(dp, dp->sw.port[i], now);
+	nic_switch_flush(&dp->sw, now);
+	*ret_tick = run_ticks(dp, now);
+	nic_count(&dp->rounds, 1);
+	return work;
+}
+
+static void drain_eventfd(int fd)
+{
+	uint64_t v;
+
+	if (read(fd, &v, sizeof(v)) < 0)
+		return; /* EAGAIN: nothing was there */
+}
+
+/* Sleeps at most ns. Returns true when a kick or the uplink ended it. */
+static bool dp_sleep(struct nic_dp *dp, uint64_t ns)
+{
+	struct timespec ts = {.tv_sec = (time_t)(ns / NSEC_PER_SEC),
+			      .tv_nsec = (long)(ns % NSEC_PER_SEC)};
+	struct epoll_event ev[2];
+	int n;
+
+	nic_count(&dp->sleeps, 1);
+	atomic_exchange(&dp->state, DP_ASLEEP);
+	n = epoll_pwait2(dp->epoll_fd, ev, 2, &ts, NULL);
+	atomic_exchange(&dp->state, DP_AWAKE); /* full barrier before the next round's loads */
+	if (n <= 0)
+		return false;
+	nic_count(&dp->wakeups, 1);
+	drain_eventfd(dp->wake_fd);
+	return true;
+}
+
+/* One more round after announcing sleep. Returns true when it found work after all. */
+static bool last_look(struct nic_dp *dp, uint64_t now, uint64_t *ret_tick)
+{
+	bool work;
+
+	atomic_exchange(&dp->state, DP_DROWSY);
+	work = dp_round(dp, now, ret_tick);
+	pass_quiesce(dp);
+	if (work || atomic_load(&dp->stop))
+		atomic_store(&dp->state, DP_AWAKE);
+	return work;
+}
+
+/* Sleeps until something happens; each waking by the clock costs one look. Returns true when
+ * there is work. */
+static bool sleep_until_work(struct nic_dp *dp, uint64_t idle_since)
+{
+	uint64_t length = FIRST_SLEEP_NS, bound = dp->params.idle_sleep_us * NSEC_PER_USEC;
+
+	for (;;) {
+		uint64_t now = clock_ns(), tick, wait;
+		bool work = last_look(dp, now, &tick);
+
+		if (work || atomic_load(&dp->stop))
+			return work;
+		length = MIN(length,
+			     now - idle_since < LULL_NS ? MIN(bound, LULL_SLEEP_NS) : bound);
+		wait = tick == NEVER ? length : MIN(length, tick > now ? tick - now : 0);
+		if (dp_sleep(dp, wait))
+			return false; /* a kick or the uplink: the next round sees what it was
+				       */
+		length *= 2;
+	}
+}
+
+/* Nothing to do since then. Returns true when there is work again. */
+static bool idle(struct nic_dp *dp, uint64_t now, uint64_t idle_since)
+{
+	uint64_t idle_ns = now - idle_since;
+
+	if (dp->params.busy_poll || idle_ns < SPIN_NS)
+		return false;
+	if (idle_ns < YIELD_NS) {
+		sched_yield();
+		return false;
+	}
+	return sleep_until_work(dp, idle_since);
+}
+
+static void *dp_main(void *arg)
+{
+	struct nic_dp *dp = arg;
+	uint64_t last_work = clock_ns();
+
+	pthread_setname_np(pthread_self(), "ladon-dp");
+	prctl(PR_SET_TIMERSLACK, 10000ul); /* ns: a sleep of 50 us shall not become 100 */
+	while (!atomic_load_explicit(&dp->stop, memory_order_acquire)) {
+		uint64_t now = clock_ns(), tick;
+		bool work = dp_round(dp, now, &tick);
+
+		pass_quiesce(dp);
+		if (work)
+			last_work = now;
+		else if (idle(dp, now, last_work))
+			last_work = clock_ns(); /* it may have slept long since now */
+	}
+	pass_quiesce(dp);
+	atomic_exchange(&dp->state, DP_ASLEEP);
+	jam_thread_ends();
+	return NULL;
+}
+
+static int dp_open_fds(struct nic_dp *dp)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+
+	dp->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	dp->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	dp->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (dp->wake_fd < 0 || dp->event_fd < 0 || dp->epoll_fd < 0 ||
+	    epoll_ctl(dp->epoll_fd, EPOLL_CTL_ADD, dp->wake_fd, &ev) < 0)
+		return -errno;
+	return 0;
+}
+
+static int dp_start(struct nic_dp *dp)
+{
+	pthread_attr_t attr;
+	int r;
+
+	pthread_attr_init(&attr);
+	if (dp->params.cpu >= 0) {
+		cpu_set_t set;
+
+		CPU_ZERO(&set);
+		CPU_SET((unsigned)dp->params.cpu, &set);
+		pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
+	}
+	r = -pthread_create(&dp->thread, &attr, dp_main, dp);
+	pthread_attr_destroy(&attr);
+	return r;
+}
+
+static void dp_destroy(struct nic_dp *dp)
+{
+	fd_close(&dp->wake_fd);
+	fd_close(&dp->event_fd);
+	fd_close(&dp->epoll_fd);
+	nic_fdb_free((struct nic_fdb *)atomic_load(&dp->sw.fdb));
+	free(dp);
+}
+
+int nic_dp_new(const struct nic_dp_params *params, struct nic_dp **ret_dp)
+{
+	struct nic_dp *dp = aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof(*dp), CACHE_LINE));
+	int r;
+
+	if (!dp)
+		return -ENOMEM;
+	memset(dp, 0, sizeof(*dp));
+	dp->params = *params;
+	if (!dp->params.idle_sleep_us)
+		dp->params.idle_sleep_us = NIC_DP_IDLE_SLEEP_US;
+	dp->wake_fd = dp->event_fd = dp->epoll_fd = dp->watched_fd = -1;
+	r = dp_open_fds(dp);
+	if (r == 0)
+		r = dp_start(dp);
+	if (r < 0) {
+		dp_destroy(dp);
+		return r;
+	}
+	*ret_dp = dp;
+	return 0;
+}
+
+void nic_dp_free(struct nic_dp *dp)
+{
+	if (!dp)
+		return;
+	atomic_store(&dp->stop, true);
+	nic_dp_kick(dp);
+	pthread_join(dp->thread, NULL);
+	assert(dp->sw.num == 0);
+	dp_destroy(dp);
+}
+
+void nic_dp_kick(struct nic_dp *dp)
+{
+	uint64_t one = 1;
+
+	atomic_thread_fence(
+		memory_order_seq_cst); /* what the caller stored, before state is read */
+	if (atomic_load_explicit(&dp->state, memory_order_relaxed) != DP_AWAKE &&
+	    write(dp->wake_fd, &one, sizeof(one)) < 0)
+		return; /* EAGAIN: the counter is full, so it is readable */
+}
+
+void nic_dp_quiesce(struct nic_dp *dp)
+{
+	uint64_t seen;
+
+	atomic_thread_fence(memory_order_seq_cst);
+	seen = atomic_load(&dp->epoch);
+	while (atomic_load(&dp->state) != DP_ASLEEP && atomic_load(&dp->epoch) == seen)
+		sched_yield();
+}
+
+void nic_dp_call(struct nic_dp *dp, void (*fn)(void *arg), void *arg)
+{
+	const struct dp_call call = {fn, arg};
+
+	atomic_store(&dp->call, &call);
+	nic_dp_kick(dp);
+	while (atomic_load_explicit(&dp->call, memory_order_acquire))
+		sched_yield();
+}
+
+struct port_call {
+	struct nic_dp *dp;
+	struct nic_port *port;
+	int r;
+};
+
+static void add_port(void *arg)
+{
+	struct port_call *c = arg;
+	struct nic_switch *sw = &c->dp->sw;
+
+	for (unsigned i = 0; i < NIC_MAX_PORTS; i++) {
+		if (sw->by_index[i])
+			continue;
+		c->port->index = (uint16_t)i;
+		c->port->rx_dirty = false;
+		sw->by_index[i] = c->port;
+		sw->port[sw->num++] = c->port;
+		if (c->port->is_uplink)
+			sw->uplink = c->port;
+		return;
+	}
+	c->r = -ENOSPC;
+}
+
+int nic_dp_add_port(struct nic_dp *dp, struct nic_port *port)
+{
+	struct port_call c = {dp, port, 0};
+
+	assert(atomic_load(&port->policy));
+	nic_dp_call(dp, add_port, &c);
+	return c.r;
+}
+
+static void del_port(void *arg)
+{
+	struct port_call *c = arg;
+	struct nic_switch *sw = &c->dp->sw;
+
+	for (unsigned i = 0; i < sw->num; i++) {
+		if (sw->port[i] != c->port)
+			continue;
+		sw->port[i] = sw->port[--sw->num];
+		sw->by_index[c->port->index] = NULL;
+	}
+	if (sw->uplink == c->port)
+		sw->uplink = NULL;
+}
+
+void nic_dp_del_port(struct nic_dp *dp, struct nic_port *port)
+{
+	struct port_call c = {dp, port, 0};
+
+	nic_dp_call(dp, del_port, &c);
+}
+
+void nic_dp_watch_fd(struct nic_dp *dp, int fd)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+
+	if (dp->watched_fd >= 0)
+		epoll_ctl(dp->epoll_fd, EPOLL_CTL_DEL, dp->watched_fd, NULL);
+	dp->watched_fd = fd;
+	if (fd >= 0)
+		epoll_ctl(dp->epoll_fd, EPOLL_CTL_ADD, fd, &ev);
+}
+
+void nic_dp_set_fdb(struct nic_dp *dp, struct nic_fdb *fdb)
+{
+	const struct nic_fdb *old = atomic_exchange(&dp->sw.fdb, fdb);
+
+	if (!old)
+		return;
+	nic_dp_quiesce(dp);
+	nic_fdb_free((struct nic_fdb *)old);
+}
+
+void nic_dp_set_policy(struct nic_dp *dp, struct nic_port *port, struct nic_policy *policy)
+{
+	const struct nic_policy *old = atomic_exchange(&port->policy, policy);
+
+	if (policy->promisc && !(old && old->promisc))
+		atomic_fetch_add(&dp->sw.num_promisc, 1);
+	if (!policy->promisc && old && old->promisc)
+		atomic_fetch_sub(&dp->sw.num_promisc, 1);
+	if (!old)
+		return;
+	nic_dp_quiesce(dp);
+	free((void *)old);
+}
+
+struct iommu_fault_ring *nic_dp_faults(struct nic_dp *dp)
+{
+	return &dp->faults;
+}
+
+int nic_dp_event_fd(struct nic_dp *dp)
+{
+	return dp->event_fd;
+}
+
+void nic_dp_notify(struct nic_dp *dp)
+{
+	uint64_t one = 1;
+
+	/* A full barrier between what the caller recorded and the look at notified. Pairs with
+	 * the exchange in nic_dp_event_drain: either that side sees the record, or this one
+	 * writes. */
+	if (atomic_exchange(&dp->notified, true))
+		return;
+	if (write(dp->event_fd, &one, sizeof(one)) < 0)
+		return; /* EAGAIN: already readable */
+}
+
+void nic_dp_event_drain(struct nic_dp *dp)
+{
+	drain_eventfd(dp->event_fd);
+	atomic_exchange(&dp->notified, false);
+}
+
+void nic_dp_stats(const struct nic_dp *dp, struct nic_dp_stats *ret_stats)
+{
+	*ret_stats = (struct nic_dp_stats){
+		.rounds = nic_counter(&dp->rounds),
+		.bursts = nic_counter(&dp->bursts),
+		.frames = nic_counter(&dp->frames),
+		.sleeps = nic_counter(&dp->sleeps),
+		.wakeups = nic_counter(&dp->wakeups),
+	};
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nic_dp.h - the data-path thread of a card. It polls the ports' transmit queues, switches
+ * bursts, and passes a quiesce point after every round: there it holds no pointer into guest
+ * memory, policy or tables.
+ *
+ * The control thread meets it in three ways: immutable snapshots (policy, forwarding table),
+ * calls that run at the quiesce point (nic_dp_call), and waiting for that point
+ * (nic_dp_quiesce). While the thread sleeps it is at its quiesce point, so waiting costs
+ * nothing then.
+ *
+ * Idle: after work it spins, then yields, then sleeps: 50 us doubling up to 1 ms in the first
+ * second, and up to idle_sleep_us after it (or less where that is shorter): the bound on the
+ * latency that idleness adds to a doorbell in a mapped page (those make no system call, so
+ * nobody wakes it). A kick (trapped doorbell, interrupt unmask, call) or a frame at the uplink
+ * wakes it at once.
+ */
+#ifndef LADON_NIC_DP_H
+#define LADON_NIC_DP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "iommu_fault.h"
+#include "nic_port.h"
+
+struct nic_dp;
+struct nic_fdb;
+
+struct nic_dp_params {
+	bool busy_poll;		/* never sleep */
+	int cpu;		/* pin to this CPU; -1 = do not */
+	uint32_t idle_sleep_us; /* longest sleep; 0 = default 4000 */
+};
+
+#define NIC_DP_IDLE_SLEEP_US 4000u
+
+int nic_dp_new(const struct nic_dp_params *params, struct nic_dp **ret_dp);
+/* All ports have been removed. Takes NULL. */
+void nic_dp_free(struct nic_dp *dp);
+
+/* Control thread. Gives the port an index and its first policy; runs as a call. -ENOSPC. */
+int nic_dp_add_port(struct nic_dp *dp, struct nic_port *port);
+/* The port is no longer polled or delivered to when this returns. */
+void nic_dp_del_port(struct nic_dp *dp, struct nic_port *port);
+/* The uplink's pollable fd, so that a sleeping data path wakes for its frames; -1 = none. */
+void nic_dp_watch_fd(struct nic_dp *dp, int fd);
+
+/* Returns when the data path has passed a quiesce point since the call. */
+void nic_dp_quiesce(struct nic_dp *dp);
+/* Runs fn(arg) on the data-path thread at a quiesce point, and waits for its end. */
+void nic_dp_call(struct nic_dp *dp, void (*fn)(void *arg), void *arg);
+/* Wakes a sleeping data path. Any thread; cheap when it is awake. */
+void nic_dp_kick(struct nic_dp *dp);
+
+/* Publishes a new forwarding table and frees the former one after a quiesce. */
+void nic_dp_set_fdb(struct nic_dp *dp, struct nic_fdb *fdb);
+/* Publishes a policy (owned by the port from now on) and frees the former one after a quiesce.
+ */
+void nic_dp_set_policy(struct nic_dp *dp, struct nic_port *port, struct nic_policy *policy);
+
+/* Faults recorded by the ports' queues; popped by the control thread. event_fd is readable when
+ * there is something to pop, or a port asked for attention (nic_dp_notify). */
+struct iommu_fault_ring *nic_dp_faults(struct nic_dp *dp);
+int nic_dp_event_fd(struct nic_dp *dp);
+void nic_dp_notify(
+	struct nic_dp *dp); /* data path: make event_fd readable, once until drained */
+void nic_dp_event_drain(struct nic_dp *dp);
+
+/* For `ladon show` and benchmarks. */
+struct nic_dp_stats {
+	uint64_t rounds, bursts, frames, sleeps, wakeups;
+};
+void nic_dp_stats(const struct nic_dp *dp, struct nic_dp_stats *ret_stats);
+
+#endif

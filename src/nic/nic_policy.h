@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nic_policy.h - what a port may send and wants to receive, as the data path sees it: one
+ * immutable block for each port. The control thread builds a new one, publishes it in
+ * nic_port.policy, and frees the old one after a quiesce point.
+ */
+#ifndef LADON_NIC_POLICY_H
+#define LADON_NIC_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bits.h"
+
+#define NIC_VLANS     4096
+#define NIC_PORT_MACS 32 /* the port's own address and its additional unicast filters */
+
+struct nic_policy {
+	bool link_up;	     /* administratively and by the uplink */
+	bool spoofchk;	     /* source address and VLAN must be the port's own */
+	bool untagged;	     /* receives untagged frames */
+	bool broadcast;	     /* receives broadcast */
+	bool allmulti;	     /* receives every multicast of its VLANs */
+	bool promisc;	     /* receives every unicast of its VLANs as well */
+	bool strip_tag;	     /* the outer tag is taken out of the bytes and reported in the
+				descriptor */
+	bool filter_control; /* drops link control frames it sends: every VF */
+	uint8_t num_macs;
+	uint16_t pvid; /* port VLAN: 0 = none. Inserted when it sends, stripped when it receives
+			*/
+	uint8_t qos;   /* priority bits that go with pvid */
+	uint32_t max_frame; /* bytes as stored: without FCS; a tag counts when it stays in them
+			     */
+	uint64_t mac[NIC_PORT_MACS];	/* net_mac_u64; [0] is the port's own */
+	uint64_t mta[4096 / 64];	/* multicast hash filter, bit = hash of the address */
+	uint64_t vlans[NIC_VLANS / 64]; /* tagged VLANs it is a member of */
+};
+
+/*
+ * Multicast filter hash of the 82576 with MO = 0: bits 47:36 of the address, last byte on the
+ * wire most significant. igbvf computes the same and sends the hash, not the address.
+ */
+static inline uint32_t nic_mta_hash(const uint8_t *mac)
+{
+	return ((uint32_t)mac[4] >> 4) | ((uint32_t)mac[5] << 4);
+}
+
+static inline bool nic_bitmap_test(const uint64_t *map, unsigned bit)
+{
+	return map[bit / 64] >> (bit % 64) & 1;
+}
+
+static inline void nic_bitmap_assign(uint64_t *map, unsigned bit, bool on)
+{
+	if (on)
+		map[bit / 64] |= BIT64(bit % 64);
+	else
+		map[bit / 64] &= ~BIT64(bit % 64);
+}
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nic_port.h - what the data path knows of a function or an uplink: a way to fetch frames it
+ * sends, a way to get buffers for frames it receives, its policy and its counters.
+ *
+ * All ops run on the data-path thread. Counters are written there only, as relaxed atomics, and
+ * read by anybody.
+ */
+#ifndef LADON_NIC_PORT_H
+#define LADON_NIC_PORT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "nic_drop.h"
+#include "nic_frame.h"
+#include "nic_policy.h"
+
+#define NIC_MAX_PORTS 256
+#define NIC_SINK_MAX  64
+
+/* What a receiver is told of one wire frame before it gives buffers. */
+struct nic_rx_meta {
+	uint32_t len;	   /* bytes to be stored, after a stripped tag is gone, without FCS */
+	uint16_t tci;	   /* the tag: to be reported when strip was asked for */
+	bool tagged;	   /* frame has an outer tag (after a port VLAN was taken off) */
+	bool tag_in_bytes; /* out: the port wants the tag left in the bytes; len already counts
+			      it */
+	bool local;	   /* sender is on this card */
+	bool ip_checked,
+		ip_ok; /* IPv4 header checksum: looked at (or made) by the card; right */
+	bool l4_checked, l4_ok; /* TCP, UDP, SCTP likewise */
+	/* Of the bytes without the outer tag; borrowed for the call. */
+	const struct net_parsed *parsed;
+};
+
+/* Where the bytes go. */
+struct nic_sink {
+	unsigned n;
+	struct {
+		uint8_t *ptr;
+		uint32_t len;
+	} iov[NIC_SINK_MAX];
+};
+
+struct nic_burst {
+	unsigned n;
+	struct nic_frame frame[NIC_BURST];
+	unsigned num_segs;
+	struct nic_seg seg[NIC_BURST_SEGS];
+};
+
+struct nic_port;
+
+struct nic_port_ops {
+	/* Parses frames the port has sent into burst (n is 0 at entry). Counts malformed ones
+	 * itself (nic_port_drop). Returns true when it did anything (descriptors consumed). */
+	bool (*tx_poll)(struct nic_port *port, struct nic_burst *burst, uint64_t now_ns);
+	/* The burst has been delivered: nothing points into the sender's buffers any more. */
+	void (*tx_done)(struct nic_port *port, uint64_t now_ns);
+	/* Does the receiver take the outer tag out of the bytes (and report it)? */
+	bool (*rx_strips_tag)(const struct nic_port *port);
+	/* Buffers for meta->len bytes, no piece of them empty. Returns NIC_DROP_NONE and fills
+	 * sink, or why not. */
+	enum nic_drop (*rx_buffers)(struct nic_port *port, const struct nic_rx_meta *meta,
+				    struct nic_sink *sink);
+	/* The bytes are in the buffers of the last rx_buffers. Never fails for memory ports; an
+	 * uplink returns NIC_DROP_UPLINK when its other end did not take the frame. */
+	enum nic_drop (*rx_commit)(struct nic_port *port, const struct nic_rx_meta *meta);
+	/* End of a round in which the port received: write-backs published, interrupt. */
+	void (*rx_done)(struct nic_port *port, uint64_t now_ns);
+	/* Throttled interrupts and the like. Returns ns until it wants to be called again. NULL
+	 * = never. */
+	uint64_t (*tick)(struct nic_port *port, uint64_t now_ns);
+};
+
+struct nic_port_stats {
+	_Atomic uint64_t rx_packets, rx_bytes, rx_multicast, rx_broadcast;
+	_Atomic uint64_t tx_packets, tx_bytes, tx_multicast, tx_broadcast;
+	_Atomic uint64_t rx_local_packets,
+		rx_local_bytes; /* of rx: from this card's other functions */
+	_Atomic uint64_t tx_local_packets,
+		tx_local_bytes;	       /* of tx: delivered to this card's functions */
+	_Atomic uint64_t copied_bytes; /* payload and header bytes written for this receiver */
+	_Atomic uint64_t rx_drops[NIC_DROP_NUM]; /* this port should have received it */
+	_Atomic uint64_t tx_drops[NIC_DROP_NUM]; /* this port sent it */
+};
+
+struct nic_port {
+	const struct nic_port_ops *ops;
+	_Atomic(const struct nic_policy *)
+		policy; /* never NULL while attached to a data path */
+	uint16_t index; /* in the data path's table */
+	bool is_uplink;
+	bool rx_dirty;	  /* data path's: rx_done is due */
+	uint64_t tick_at; /* data path's: clock of the next tick, UINT64_MAX = none */
+	struct nic_port_stats stats;
+};
+
+/* Relaxed add by the one writer: a load and a store, no locked instruction. */
+static inline void nic_count(_Atomic uint64_t *counter, uint64_t n)
+{
+	uint64_t v = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, v + n, memory_order_relaxed);
+}
+
+static inline uint64_t nic_counter(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nic_switch.h - the card's embedded switch: judges what a port sends (ingress policy), finds
+ * who gets it, judges that (egress policy), and has it delivered. Data path only.
+ */
+#ifndef LADON_NIC_SWITCH_H
+#define LADON_NIC_SWITCH_H
+
+#include <stdatomic.h>
+
+#include "nic_fdb.h"
+#include "nic_port.h"
+
+struct nic_switch {
+	struct nic_port *port[NIC_MAX_PORTS]; /* dense: [0, num) */
+	unsigned num;
+	struct nic_port *by_index[NIC_MAX_PORTS]; /* port->index -> port, NULL = free */
+	struct nic_port *uplink;		  /* one of port[], or NULL */
+	_Atomic unsigned
+		num_promisc; /* ports whose policy is promiscuous: 0 spares the search */
+	_Atomic(const struct nic_fdb *) fdb;
+	struct nic_port *dirty[NIC_MAX_PORTS]; /* received since the last flush */
+	unsigned num_dirty;
+};
+
+/* Switches every frame of burst, sent by src. Frames' fields may be edited (port VLAN). */
+void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst);
+/* Tells the ports that received: write-backs, interrupts. */
+void nic_switch_flush(struct nic_switch *sw, uint64_t now_ns);
+
+#endif

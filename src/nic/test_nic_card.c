@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the operator and the guests decide, and what the data path is told of it. Four VFs that
+ * are ports in memory, on a card whose data path runs: the forwarding table is looked at by
+ * sending through it.
+ */
+#include "test_port.h"
+
+#include <errno.h>
+
+#include "nic_card.h"
+
+#define VFS 4u
+
+static struct nic_card *card;
+static struct test_port port[VFS], wire;
+static unsigned told[VFS];
+static uint8_t bytes[2048];
+static const uint8_t x[6] = {2, 0xaa, 0, 0, 0, 1}, y[6] = {2, 0xaa, 0, 0, 0, 2};
+static const uint8_t group[6] = {3, 0xaa, 0, 0, 0, 2}, zero[6];
+
+static void on_changed(void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+static int set_up(void **state)
+{
+	struct nic_dp_params params = {.cpu = -1};
+
+	(void)state;
+	if (nic_card_new("nic0", VFS, &params, &card) < 0)
+		return -1;
+	test_port_init(&wire, 99);
+	memset(told, 0, sizeof(told));
+	for (unsigned n = 0; n < VFS; n++) {
+		test_port_init(&port[n], (uint8_t)n);
+		atomic_store(&port[n].port.policy, NULL);
+		if (nic_card_attach_vf(card, n, &port[n].port, on_changed, &told[n]) < 0)
+			return -1;
+		nic_card_guest_active(card, n, true);
+	}
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	nic_card_set_uplink(card, NULL, -1);
+	for (unsigned n = 0; n < VFS; n++) {
+		nic_card_detach_vf(card, n);
+		nic_card_detach_vf(card, n); /* nothing more */
+		test_port_done(&port[n]);
+	}
+	test_port_done(&wire);
+	nic_card_free(card);
+	nic_card_free(NULL);
+	return 0;
+}
+
+static const struct nic_policy *policy(unsigned n)
+{
+	return atomic_load(&port[n].port.policy);
+}
+
+static const uint8_t *mac(unsigned n)
+{
+	return card->vf[n].guest.mac;
+}
+
+static void add_wire(void)
+{
+	atomic_store(&wire.port.policy, NULL);
+	assert_int_equal(nic_card_set_uplink(card, &wire.port, -1), 0);
+}
+
+/* ---- sending through the card ---- */
+
+struct send {
+	struct test_port *from;
+	struct test_tx tx;
+};
+
+static void queue_tx(void *arg)
+{
+	struct send *s = arg;
+
+	s->from->tx[0] = s->tx;
+	s->from->tx_at = 0;
+	s->from->num_tx = 1;
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+/* Sends one frame; when it returns, the data path has passed a full round. vid 0: without a
+ * tag. */
+static void send_from(struct test_port *from, const uint8_t *to, uint16_t vid)
+{
+	struct send s = {
+		.from = from,
+		.tx = {.bytes = bytes, .len = 100, .hdr_len = 64, .tagged = vid, .tci = vid}};
+
+	memcpy(bytes, to, 6);
+	memcpy(bytes + 6, from == &wire ? y : mac((unsigned)(from - port)), 6);
+	put_be16(bytes + 12, 0x88b5);
+	nic_dp_call(card->dp, queue_tx, &s);
+	nic_dp_call(card->dp, nothing, NULL);
+}
+
+/* Who got something since the last call: bit n = VF n, bit 7 = the wire. */
+static unsigned got(void)
+{
+	unsigned mask = wire.num_rx ? 0x80 : 0;
+
+	test_port_flush(&wire);
+	for (unsigned n = 0; n < VFS; n++) {
+		mask |= port[n].num_rx ? BIT(n) : 0;
+		test_port_flush(&port[n]);
+	}
+	return mask;
+}
+
+static unsigned reaches(const uint8_t *to, uint16_t vid)
+{
+	add_wire();
+	send_from(&wire, to, vid);
+	nic_card_set_uplink(card, NULL, -1);
+	return got();
+}
+
+/* ---- the card ---- */
+
+static void wrong_parameters_are_refused(void **state)
+{
+	struct nic_dp_params params = {.cpu = -1}, far = {.cpu = 100000};
+	struct nic_card *c = NULL;
+
+	(void)state;
+	assert_int_equal(nic_card_new("nic0", 0, &params, &c), -EINVAL);
+	assert_int_equal(nic_card_new("nic0", 256, &params, &c), -EINVAL);
+	assert_int_equal(nic_card_new("a-name-that-is-too-long", 1, &params, &c), -EINVAL);
+	assert_int_equal(nic_card_new("nic0", 1, &far, &c), -EINVAL);
+	assert_null(c);
+	assert_int_equal(nic_card_attach_vf(card, VFS, &wire.port, NULL, NULL), -EINVAL);
+	assert_int_equal(nic_card_attach_vf(card, 0, &wire.port, NULL, NULL), -EINVAL);
+}
+
+static void every_vf_has_an_address_of_its_own(void **state)
+{
+	(void)state;
+	for (unsigned n = 0; n < VFS; n++) {
+		assert_true(net_mac_is_valid(mac(n)));
+		assert_memory_equal(mac(n), card->base_mac, 3);
+		assert_int_equal(policy(n)->mac[0], net_mac_u64(mac(n)));
+		assert_int_equal(reaches(mac(n), 0), BIT(n));
+		for (unsigned m = 0; m < n; m++)
+			assert_memory_not_equal(mac(n), mac(m), 6);
+	}
+}
+
+static void the_defaults_are_the_hardwares(void **state)
+{
+	const struct nic_policy *p = policy(1);
+
+	(void)state;
+	assert_true(p->spoofchk && p->untagged && p->broadcast && p->filter_control &&
+		    p->link_up);
+	assert_false(p->allmulti || p->promisc || p->strip_tag || p->pvid);
+	assert_int_equal(p->max_frame, 1514);
+	assert_int_equal(p->num_macs, 1);
+}
+
+static void the_largest_card_can_be_had(void **state)
+{
+	struct nic_dp_params params = {.cpu = -1};
+	struct test_port *many = calloc(NIC_MAX_VFS, sizeof(*many));
+	struct nic_card *c;
+
+	(void)state;
+	assert_int_equal(nic_card_new("nic1", NIC_MAX_VFS, &params, &c), 0);
+	for (unsigned n = 0; n < NIC_MAX_VFS; n++) {
+		test_port_init(&many[n], 0);
+		atomic_store(&many[n].port.policy, NULL);
+		assert_int_equal(nic_card_attach_vf(c, n, &many[n].port, NULL, NULL), 0);
+	}
+	assert_memory_equal(c->vf[NIC_MAX_VFS - 1].guest.mac, c->base_mac, 3);
+	for (unsigned n = 0; n < NIC_MAX_VFS; n++)
+		nic_card_detach_vf(c, n);
+	nic_card_free(c);
+	free(many);
+}
+
+/* ---- the operator ---- */
+
+static void the_operator_sets_an_address(void **state)
+{
+	(void)state;
+	assert_int_equal(nic_card_set_mac(card, 0, x), 0);
+	assert_int_equal(told[0], 1);
+	assert_int_equal(reaches(x, 0), BIT(0));
+	assert_int_equal(nic_card_set_mac(card, 1, x), -EEXIST);
+	assert_int_equal(nic_card_set_mac(card, 1, mac(2)), -EEXIST);
+	assert_int_equal(nic_card_set_mac(card, 1, card->base_mac), -EEXIST);
+	assert_int_equal(nic_card_set_mac(card, 1, group), -EINVAL);
+	assert_int_equal(nic_card_set_mac(card, 0, x), 0);
+	assert_int_equal(told[1], 0);
+}
+
+static void an_operators_address_is_not_the_guests_to_change(void **state)
+{
+	uint8_t after[6];
+
+	(void)state;
+	nic_card_set_mac(card, 0, x);
+	assert_int_equal(nic_card_guest_mac(card, 0, x), 0);
+	assert_int_equal(nic_card_guest_mac(card, 0, y), -EPERM);
+	assert_int_equal(nic_card_guest_filter_add(card, 0, y), -EPERM);
+	nic_card_set_trust(card, 0, true);
+	assert_int_equal(nic_card_guest_mac(card, 0, y), 0);
+	assert_int_equal(reaches(x, 0), 0);
+	assert_int_equal(reaches(y, 0), BIT(0));
+	nic_card_guest_reset(card, 0, after);
+	assert_memory_equal(after, x, 6);
+	nic_card_set_trust(card, 0, false);
+	assert_int_equal(nic_card_set_mac(card, 0, zero), 0);
+	assert_int_equal(nic_card_guest_mac(card, 0, y), 0);
+}
+
+static void a_port_vlan_is_published(void **state)
+{
+	(void)state;
+	assert_int_equal(nic_card_set_vlan(card, 0, 100, 5), 0);
+	assert_int_equal(policy(0)->pvid, 100);
+	assert_int_equal(policy(0)->qos, 5);
+	assert_false(policy(0)->untagged);
+	assert_int_equal(reaches(mac(0), 0), 0);
+	assert_int_equal(reaches(mac(0), 100), BIT(0));
+	assert_int_equal(nic_card_guest_vlan(card, 0, 7, true), -EPERM);
+	assert_int_equal(nic_card_set_vlan(card, 0, 4095, 0), -EINVAL);
+	assert_int_equal(nic_card_set_vlan(card, 0, 100, 8), -EINVAL);
+	assert_int_equal(policy(0)->pvid, 100);
+	assert_int_equal(nic_card_set_vlan(card, 0, 0, 0), 0);
+	assert_int_equal(reaches(mac(0), 0), BIT(0));
+}
+
+static void switches_are_published(void **state)
+{
+	(void)state;
+	assert_int_equal(nic_card_set_spoofchk(card, 0, false), 0);
+	assert_false(policy(0)->spoofchk);
+	assert_true(policy(1)->spoofchk);
+	assert_int_equal(nic_card_set_spoofchk(card, 0, true), 0);
+	assert_true(policy(0)->spoofchk);
+}
+
+static void the_operator_rules_the_link(void **state)
+{
+	(void)state;
+	add_wire();
+	assert_int_equal(nic_card_set_link(card, 0, NIC_LINK_DISABLE), 0);
+	assert_false(nic_card_link_up(card, 0));
+	assert_false(policy(0)->link_up);
+	assert_int_equal(told[0], 1);
+	send_from(&port[1], mac(0), 0);
+	assert_int_equal(got(), 0);
+	nic_card_uplink_state(card, false);
+	assert_false(policy(1)->link_up);
+	assert_int_equal(told[1], 1);
+	assert_int_equal(told[0], 1); /* nothing has changed for it */
+	assert_int_equal(nic_card_set_link(card, 0, NIC_LINK_ENABLE), 0);
+	assert_true(policy(0)->link_up);
+	nic_card_uplink_state(card, false); /* again: no news */
+	assert_int_equal(told[1], 1);
+	nic_card_uplink_state(card, true);
+	assert_true(policy(1)->link_up);
+	assert_int_equal(nic_card_set_link(card, 0, NIC_LINK_NUM), -EINVAL);
+}
+
+/* Without an uplink the VFs talk to each other; so the link comes back when a dead one is taken
+ * away. */
+static void a_link_does_not_die_with_its_uplink(void **state)
+{
+	(void)state;
+	add_wire();
+	nic_card_uplink_state(card, false);
+	assert_false(policy(1)->link_up);
+	nic_card_set_uplink(card, NULL, -1);
+	assert_true(nic_card_link_up(card, 1));
+	assert_true(policy(1)->link_up);
+	assert_int_equal(told[1], 2);
+	nic_card_uplink_state(card, false); /* there is none */
+	assert_true(policy(1)->link_up);
+}
+
+static void the_wire_gets_what_nobody_owns(void **state)
+{
+	(void)state;
+	send_from(&port[0], y, 0);
+	assert_int_equal(got(), 0);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_NODEST), 1);
+	add_wire();
+	send_from(&port[0], y, 0);
+	assert_int_equal(got(), 0x80);
+	nic_card_set_uplink(card, NULL, -1);
+	send_from(&port[0], y, 0);
+	assert_int_equal(got(), 0);
+}
+
+/* ---- the guest ---- */
+
+static void frames_flow_while_the_guest_is_active(void **state)
+{
+	uint8_t start[6];
+
+	(void)state;
+	assert_true(policy(0)->link_up);
+	nic_card_guest_active(card, 0, false);
+	assert_false(policy(0)->link_up);
+	assert_int_equal(reaches(mac(0), 0), 0);
+	nic_card_guest_active(card, 0, true);
+	assert_int_equal(reaches(mac(0), 0), BIT(0));
+	nic_card_guest_reset(card, 0, start);
+	assert_memory_equal(start, mac(0), 6);
+	assert_false(policy(0)->link_up);
+	send_from(&port[0], mac(1), 0);
+	assert_int_equal(got(), 0);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_TXOFF), 1);
+}
+
+static void a_reset_forgets_what_the_guest_asked_for(void **state)
+{
+	const uint16_t hash = 77;
+	uint8_t start[6], was[6];
+
+	(void)state;
+	memcpy(was, mac(0), 6);
+	nic_card_set_trust(card, 0, true);
+	nic_card_guest_mac(card, 0, x);
+	nic_card_guest_filter_add(card, 0, y);
+	nic_card_guest_multicast(card, 0, &hash, 1);
+	nic_card_guest_vlan(card, 0, 9, true);
+	nic_card_guest_lpe(card, 0, 9000);
+	nic_card_guest_promisc(card, 0, true, true);
+	nic_card_guest_reset(card, 0, start);
+	nic_card_guest_active(card, 0, true);
+	assert_memory_equal(start, was, 6);
+	assert_false(policy(0)->promisc || policy(0)->allmulti || policy(0)->strip_tag);
+	assert_int_equal(policy(0)->max_frame, 1514);
+	assert_int_equal(policy(0)->num_macs, 1);
+	assert_false(nic_bitmap_test(policy(0)->mta, 77));
+	assert_int_equal(reaches(x, 0), 0);
+	assert_int_equal(reaches(y, 0), 0);
+	assert_int_equal(reaches(was, 9), 0);
+	assert_int_equal(reaches(was, 0), BIT(0));
+}
+
+static void a_guest_takes_a_free_address(void **state)
+{
+	(void)state;
+	assert_int_equal(nic_card_guest_mac(card, 0, x), 0);
+	assert_int_equal(nic_card_guest_mac(card, 1, x), -EEXIST);
+	assert_int_equal(nic_card_guest_mac(card, 1, mac(2)), -EEXIST);
+	assert_int_equal(nic_card_guest_mac(card, 1, card->base_mac), -EEXIST);
+	assert_int_equal(nic_card_guest_mac(card, 1, group), -EINVAL);
+	assert_int_equal(nic_card_guest_mac(card, 1, zero), -EINVAL);
+	assert_int_equal(nic_card_guest_filter_add(card, 1, y), 0);
+	assert_int_equal(nic_card_guest_mac(card, 0, y), -EEXIST);
+	assert_int_equal(nic_card_set_mac(card, 0, y), -EEXIST);
+	/* VF 0's first address is still kept for it. */
+	assert_int_equal(nic_card_guest_mac(card, 1, card->vf[0].admin.mac), -EEXIST);
+}
+
+static void filters_are_more_addresses(void **state)
+{
+	uint8_t m[6] = {2, 0xbb, 0, 0, 0, 0};
+
+	(void)state;
+	assert_int_equal(nic_card_guest_filter_add(card, 0, y), 0);
+	assert_int_equal(nic_card_guest_filter_add(card, 0, y), 0); /* once is enough */
+	assert_int_equal(policy(0)->num_macs, 2);
+	assert_int_equal(reaches(y, 0), BIT(0));
+	assert_int_equal(nic_card_guest_filter_add(card, 1, y), -EEXIST);
+	assert_int_equal(nic_card_guest_filter_add(card, 1, group), -EINVAL);
+	for (m[5] = 1; m[5] < NIC_PORT_MACS - 1; m[5]++)
+		assert_int_equal(nic_card_guest_filter_add(card, 0, m), 0);
+	assert_int_equal(nic_card_guest_filter_add(card, 0, m), -ENOSPC);
+	assert_int_equal(policy(0)->num_macs, NIC_PORT_MACS);
+	nic_card_guest_filter_clear(card, 0);
+	assert_int_equal(policy(0)->num_macs, 1);
+	assert_int_equal(reaches(y, 0), 0);
+	assert_int_equal(nic_card_guest_filter_add(card, 1, y), 0);
+}
+
+static void vlans_are_joined_and_left(void **state)
+{
+	(void)state;
+	assert_int_equal(nic_card_guest_vlan(card, 0, 0, true), 0);
+	assert_false(policy(0)->strip_tag);
+	assert_int_equal(nic_card_guest_vlan(card, 0, 4095, true), 0);
+	assert_int_equal(nic_card_guest_vlan(card, 0, 63, true), 0);
+	assert_int_equal(nic_card_guest_vlan(card, 0, 63, true), 0);
+	assert_int_equal(card->vf[0].guest.num_vlans, 2);
+	assert_true(policy(0)->strip_tag);
+	assert_int_equal(reaches(mac(0), 4095), BIT(0));
+	assert_int_equal(reaches(mac(0), 63), BIT(0));
+	assert_int_equal(reaches(mac(0), 64), 0);
+	assert_int_equal(reaches(mac(1), 63), 0);
+	assert_int_equal(nic_card_guest_vlan(card, 0, 63, false), 0);
+	assert_int_equal(reaches(mac(0), 63), 0);
+	assert_int_equal(nic_card_guest_vlan(card, 0, 63, false), 0);
+	assert_int_equal(card->vf[0].guest.num_vlans, 1);
+	assert_int_equal(nic_card_guest_vlan(card, 0, 4096, true), -EINVAL);
+	for (unsigned vid = 1; vid < 32; vid++)
+		assert_int_equal(nic_card_guest_vlan(card, 0, vid, true), 0);
+	assert_int_equal(nic_card_guest_vlan(card, 0, 40, true), -ENOSPC);
+	assert_int_equal(reaches(mac(0), 0), BIT(0));
+	assert_int_equal(reaches(mac(0), 1), BIT(0));
+	assert_int_equal(reaches(mac(0), 31), BIT(0));
+}
+
+static void multicast_hashes_replace_each_other(void **state)
+{
+	const uint16_t first[] = {1, 0xf002}, second = 3;
+
+	(void)state;
+	nic_card_guest_multicast(card, 0, first, 2);
+	assert_true(nic_bitmap_test(policy(0)->mta, 1));
+	assert_true(nic_bitmap_test(policy(0)->mta, 2)); /* 12 bits count */
+	nic_card_guest_multicast(card, 0, &second, 1);
+	assert_false(nic_bitmap_test(policy(0)->mta, 1));
+	assert_true(nic_bitmap_test(policy(0)->mta, 3));
+}
+
+/* igbvf has buffers of 1 KiB below MTU 1007, which it cannot chain: a longer frame would be its
+ * end. */
+static void a_guest_gets_no_longer_frame_than_it_said(void **state)
+{
+	(void)state;
+	assert_int_equal(nic_card_guest_lpe(card, 0, 1006 + 14 + 4 + 4), 0);
+	assert_int_equal(policy(0)->max_frame, 1024);
+	assert_int_equal(nic_card_guest_lpe(card, 0, 9728), 0);
+	assert_int_equal(policy(0)->max_frame, 9724);
+	assert_int_equal(nic_card_guest_lpe(card, 0, 9729), -EINVAL);
+	assert_int_equal(nic_card_guest_lpe(card, 0, 63), -EINVAL);
+	assert_int_equal(policy(0)->max_frame, 9724);
+}
+
+static void promiscuity_takes_trust(void **state)
+{
+	(void)state;
+	assert_int_equal(nic_card_guest_promisc(card, 0, true, true), -EPERM);
+	assert_false(policy(0)->allmulti);
+	assert_int_equal(nic_card_guest_promisc(card, 0, true, false), 0);
+	assert_true(policy(0)->allmulti);
+	nic_card_set_trust(card, 0, true);
+	assert_int_equal(nic_card_guest_promisc(card, 0, false, true), 0);
+	assert_true(policy(0)->promisc);
+	send_from(&port[1], mac(2), 0);
+	assert_int_equal(got(), BIT(0) | BIT(2));
+	nic_card_set_trust(card, 0, false);
+	assert_false(policy(0)->promisc);
+	send_from(&port[1], mac(2), 0);
+	assert_int_equal(got(), BIT(2));
+}
+
+static void a_detached_vf_is_gone(void **state)
+{
+	uint8_t was[6];
+
+	(void)state;
+	nic_card_set_trust(card, 0, true);
+	nic_card_guest_promisc(card, 0, true, true);
+	memcpy(was, mac(0), 6);
+	nic_card_detach_vf(card, 0);
+	assert_null(policy(0));
+	send_from(&port[1], was, 0);
+	send_from(&port[1], mac(2), 0);
+	assert_int_equal(got(), BIT(2));
+	assert_int_equal(nic_card_set_link(card, 0, NIC_LINK_ENABLE),
+			 0); /* the operator's words stay */
+	assert_int_equal(told[0], 0);
+	assert_int_equal(nic_card_attach_vf(card, 0, &port[0].port, on_changed, &told[0]), 0);
+	assert_false(policy(0)->link_up);
+	assert_false(policy(0)->promisc);
+	nic_card_guest_active(card, 0, true);
+	send_from(&port[1], was, 0);
+	assert_int_equal(got(), BIT(0));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(wrong_parameters_are_refused),
+		TEST(every_vf_has_an_address_of_its_own),
+		TEST(the_defaults_are_the_hardwares),
+		TEST(the_largest_card_can_be_had),
+		TEST(the_operator_sets_an_address),
+		TEST(an_operators_address_is_not_the_guests_to_change),
+		TEST(a_port_vlan_is_published),
+		TEST(switches_are_published),
+		TEST(the_operator_rules_the_link),
+		TEST(a_link_does_not_die_with_its_uplink),
+		TEST(the_wire_gets_what_nobody_owns),
+		TEST(frames_flow_while_the_guest_is_active),
+		TEST(a_reset_forgets_what_the_guest_asked_for),
+		TEST(a_guest_takes_a_free_address),
+		TEST(filters_are_more_addresses),
+		TEST(vlans_are_joined_and_left),
+		TEST(multicast_hashes_replace_each_other),
+		TEST(a_guest_gets_no_longer_frame_than_it_said),
+		TEST(promiscuity_takes_trust),
+		TEST(a_detached_vf_is_gone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

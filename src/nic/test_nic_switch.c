@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Who gets a frame, who does not, and who counts it. Ports 0 ... 3 are VFs, port 4 the uplink;
+ * the address of port n is 02:00:00:00:00:0n. No thread: the switch is called as the data path
+ * would.
+ */
+#include "test_port.h"
+
+#include "nic_switch.h"
+
+#define VFS    4u
+#define UPLINK 4u
+#define PORTS  5u
+
+static struct nic_switch sw;
+static struct nic_burst burst;
+static struct test_port port[PORTS];
+static uint8_t bytes[2048];
+static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+static const uint8_t multicast[6] = {0x01, 0x00, 0x5e, 0x01, 0x02, 0x03};
+static const uint8_t nobody[6] = {2, 0, 0, 0, 9, 9};
+
+static void learn(unsigned n, uint16_t vid)
+{
+	nic_fdb_add((struct nic_fdb *)(uintptr_t)atomic_load(&sw.fdb), port[n].policy.mac[0],
+		    vid, n);
+}
+
+static int set_up(void **state)
+{
+	struct nic_fdb *fdb;
+
+	(void)state;
+	memset(&sw, 0, sizeof(sw));
+	if (nic_fdb_new(64, &fdb) < 0)
+		return -1;
+	atomic_store(&sw.fdb, fdb);
+	for (unsigned n = 0; n < PORTS; n++) {
+		test_port_init(&port[n], (uint8_t)n);
+		port[n].port.index = (uint16_t)n;
+		sw.port[sw.num++] = sw.by_index[n] = &port[n].port;
+		if (n < VFS)
+			learn(n, 0);
+	}
+	port[UPLINK].port.is_uplink = true;
+	port[UPLINK].policy.spoofchk = port[UPLINK].policy.filter_control = false;
+	port[UPLINK].policy.allmulti = true;
+	port[UPLINK].policy.max_frame = NIC_JUMBO_MAX;
+	sw.uplink = &port[UPLINK].port;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	nic_switch_flush(&sw, 0);
+	for (unsigned n = 0; n < PORTS; n++)
+		test_port_done(&port[n]);
+	nic_fdb_free((struct nic_fdb *)(uintptr_t)atomic_load(&sw.fdb));
+	return 0;
+}
+
+static void remove_uplink(void)
+{
+	sw.uplink = sw.by_index[UPLINK] = NULL;
+	sw.num--;
+}
+
+static void make_member(unsigned n, uint16_t vid)
+{
+	nic_bitmap_assign(port[n].policy.vlans, vid, true);
+	learn(n, vid);
+}
+
+static void set_pvid(unsigned n, uint16_t vid, uint8_t qos)
+{
+	port[n].policy.pvid = vid;
+	port[n].policy.qos = qos;
+	port[n].policy.untagged = false;
+	learn(n, vid);
+}
+
+static const uint8_t *mac_of(unsigned n)
+{
+	static uint8_t mac[6];
+
+	memcpy(mac, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)n}, 6);
+	return mac;
+}
+
+/* An IPv4-less frame of 100 bytes from src's own address. */
+static struct test_tx frame_from(unsigned src, const uint8_t *to)
+{
+	memset(bytes, 0x5a, sizeof(bytes));
+	memcpy(bytes, to, 6);
+	memcpy(bytes + 6, mac_of(src), 6);
+	put_be16(bytes + 12, 0x88b5);
+	return (struct test_tx){.bytes = bytes, .len = 100, .hdr_len = 64};
+}
+
+static void put(unsigned src, const struct test_tx *tx)
+{
+	burst.n = burst.num_segs = 0;
+	test_burst_add(&burst, tx)->local = src != UPLINK;
+	nic_switch_burst(&sw, &port[src].port, &burst);
+}
+
+static void send_to(unsigned src, const uint8_t *to)
+{
+	struct test_tx tx = frame_from(src, to);
+
+	put(src, &tx);
+}
+
+static void send_tagged(unsigned src, const uint8_t *to, uint16_t tci)
+{
+	struct test_tx tx = frame_from(src, to);
+
+	tx.tagged = true;
+	tx.tci = tci;
+	put(src, &tx);
+}
+
+/* Exactly the ports of mask got one frame each since the last call. */
+static void assert_got(unsigned mask)
+{
+	for (unsigned n = 0; n < PORTS; n++) {
+		assert_int_equal(port[n].num_rx, mask >> n & 1);
+		test_port_flush(&port[n]);
+	}
+}
+
+static uint64_t tx_packets(unsigned n)
+{
+	return nic_counter(&port[n].port.stats.tx_packets);
+}
+
+/* ---- where frames go ---- */
+
+static void unicast_goes_to_its_owner_alone(void **state)
+{
+	(void)state;
+	send_to(0, mac_of(2));
+	assert_got(BIT(2));
+	send_to(UPLINK, mac_of(3));
+	assert_got(BIT(3));
+	assert_int_equal(tx_packets(0), 1);
+	assert_int_equal(nic_counter(&port[0].port.stats.tx_bytes), 100);
+	assert_int_equal(nic_counter(&port[0].port.stats.tx_local_packets), 1);
+}
+
+static void unknown_unicast_goes_to_the_wire(void **state)
+{
+	(void)state;
+	send_to(0, nobody);
+	assert_got(BIT(UPLINK));
+	assert_int_equal(tx_packets(0), 1);
+	assert_int_equal(nic_counter(&port[0].port.stats.tx_local_packets), 0);
+	send_to(UPLINK, nobody); /* but not back to it */
+	assert_got(0);
+	assert_int_equal(test_tx_drop(&port[UPLINK], NIC_DROP_NODEST), 1);
+}
+
+static void without_a_wire_it_goes_nowhere(void **state)
+{
+	(void)state;
+	remove_uplink();
+	send_to(0, nobody);
+	assert_got(0);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_NODEST), 1);
+	assert_int_equal(tx_packets(0), 0);
+}
+
+static void a_frame_to_an_empty_group_is_sent_and_not_lost(void **state)
+{
+	(void)state;
+	remove_uplink();
+	for (unsigned n = 0; n < VFS; n++)
+		port[n].policy.allmulti = false;
+	send_to(0, multicast);
+	assert_got(0);
+	assert_int_equal(tx_packets(0), 1);
+	assert_int_equal(test_tx_drops(&port[0]), 0);
+}
+
+static void no_frame_comes_back_to_its_sender(void **state)
+{
+	(void)state;
+	send_to(1, mac_of(1));
+	assert_got(0);
+	assert_int_equal(test_tx_drop(&port[1], NIC_DROP_NODEST), 1);
+	port[1].policy.promisc = port[1].policy.allmulti = true;
+	atomic_store(&sw.num_promisc, 1);
+	send_to(1, mac_of(2));
+	send_to(1, multicast);
+	assert_int_equal(port[1].num_rx, 0);
+	send_to(UPLINK, broadcast);
+	assert_int_equal(port[UPLINK].num_rx, 2 - 1); /* of port 1's multicast */
+}
+
+static void broadcast_goes_to_all_others(void **state)
+{
+	(void)state;
+	send_to(1, broadcast);
+	assert_got(BIT(0) | BIT(2) | BIT(3) | BIT(UPLINK));
+	send_to(UPLINK, broadcast);
+	assert_got(BIT(0) | BIT(1) | BIT(2) | BIT(3));
+	assert_int_equal(nic_counter(&port[1].port.stats.tx_broadcast), 1);
+	assert_int_equal(nic_counter(&port[0].port.stats.rx_broadcast), 2);
+	port[2].policy.broadcast = false;
+	send_to(1, broadcast);
+	assert_got(BIT(0) | BIT(3) | BIT(UPLINK));
+}
+
+static void multicast_goes_to_those_that_asked(void **state)
+{
+	(void)state;
+	send_to(0, multicast);
+	assert_got(BIT(UPLINK));
+	nic_bitmap_assign(port[2].policy.mta, nic_mta_hash(multicast), true);
+	port[3].policy.allmulti = true;
+	send_to(0, multicast);
+	assert_got(BIT(2) | BIT(3) | BIT(UPLINK));
+	nic_bitmap_assign(port[2].policy.mta, nic_mta_hash(multicast), false);
+	nic_bitmap_assign(port[2].policy.mta, nic_mta_hash(multicast) ^ 1, true);
+	send_to(0, multicast);
+	assert_got(BIT(3) | BIT(UPLINK));
+}
+
+/* Bits 47:36 of the address, the last byte most significant (82576 8.10.16). */
+static void the_multicast_hash_is_the_cards(void **state)
+{
+	static const uint8_t mac[6] = {0x01, 0, 0, 0, 0x3f, 0xa5};
+
+	(void)state;
+	assert_int_equal(nic_mta_hash(mac), 0xa53);
+}
+
+static void a_promiscuous_port_sees_unicast(void **state)
+{
+	(void)state;
+	port[3].policy.promisc = true;
+	atomic_store(&sw.num_promisc, 1);
+	send_to(0, mac_of(1));
+	assert_got(BIT(1) | BIT(3));
+	send_to(0, nobody);
+	assert_got(BIT(UPLINK) | BIT(3));
+	send_to(0, mac_of(3)); /* once */
+	assert_got(BIT(3));
+	send_to(UPLINK, nobody);
+	assert_got(BIT(3));
+	send_tagged(UPLINK, nobody, 9); /* of its own VLANs only */
+	assert_got(0);
+}
+
+/* ---- VLANs ---- */
+
+static void a_tagged_frame_stays_in_its_vlan(void **state)
+{
+	(void)state;
+	make_member(0, 5);
+	make_member(1, 5);
+	send_tagged(0, broadcast, 5);
+	assert_got(BIT(1) | BIT(UPLINK));
+	send_tagged(0, mac_of(1), 5);
+	assert_got(BIT(1));
+	remove_uplink();
+	send_tagged(0, mac_of(2), 5);
+	assert_got(0);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_VLAN), 1);
+}
+
+static void a_sender_needs_membership_of_the_vlan(void **state)
+{
+	(void)state;
+	make_member(1, 5);
+	send_tagged(0, mac_of(1), 5);
+	assert_got(0);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_VLAN), 1);
+	port[0].policy.spoofchk = false; /* as the card: the check is part of anti-spoofing */
+	send_tagged(0, mac_of(1), 5);
+	assert_got(BIT(1));
+}
+
+static void a_priority_tag_is_no_vlan(void **state)
+{
+	(void)state;
+	send_tagged(0, mac_of(1), 0xe000);
+	assert_int_equal(port[1].num_rx, 1);
+	assert_int_equal(get_be32(port[1].rx[0].bytes + 12), 0x8100e000);
+}
+
+/* Taking a priority tag off would bare a tag that nobody has judged. */
+static void a_tag_behind_a_priority_tag_is_refused(void **state)
+{
+	struct test_tx tx = frame_from(0, mac_of(1));
+
+	(void)state;
+	make_member(1, 5);
+	tx.tagged = true;
+	put_be32(bytes + 12, 0x81000005);
+	put(0, &tx);
+	put_be32(bytes + 12, 0x88a80005);
+	put(0, &tx);
+	assert_got(0);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_VLAN), 2);
+	set_pvid(0, 100, 0);
+	port[0].policy.spoofchk = false;
+	put(0, &tx);
+	assert_got(0);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_VLAN), 3);
+}
+
+static void a_stack_of_tags_inside_a_vlan_is_allowed(void **state)
+{
+	struct test_tx tx = frame_from(0, mac_of(1));
+
+	(void)state;
+	make_member(0, 5);
+	make_member(1, 5);
+	tx.tagged = true;
+	tx.tci = 5;
+	put_be32(bytes + 12, 0x81000007);
+	put(0, &tx);
+	assert_got(BIT(1));
+}
+
+static void a_port_vlan_is_put_in_and_taken_off(void **state)
+{
+	(void)state;
+	set_pvid(0, 100, 3);
+	set_pvid(1, 100, 0);
+	make_member(2, 100);
+	send_to(0, broadcast);
+	assert_int_equal(port[1].num_rx, 1);
+	assert_int_equal(port[1].rx[0].len, 100);
+	assert_false(port[1].rx[0].meta.tagged);
+	assert_int_equal(get_be16(port[1].rx[0].bytes + 12), 0x88b5);
+	assert_int_equal(port[2].num_rx, 1);
+	assert_int_equal(get_be32(port[2].rx[0].bytes + 12), 0x81006064);
+	assert_int_equal(get_be32(port[UPLINK].rx[0].bytes + 12), 0x81006064);
+	assert_int_equal(port[UPLINK].rx[0].len, 104);
+	assert_int_equal(port[3].num_rx, 0);
+}
+
+static void a_port_vlan_is_not_left(void **state)
+{
+	(void)state;
+	set_pvid(0, 100, 0);
+	make_member(0, 5);
+	make_member(1, 5);
+	send_tagged(0, mac_of(1), 5);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_VLAN), 1);
+	send_tagged(0, mac_of(1), 100); /* not even its own, as the card */
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_VLAN), 2);
+	send_to(1, broadcast);
+	assert_int_equal(port[0].num_rx, 0);
+	send_tagged(1, broadcast, 5);
+	assert_int_equal(port[0].num_rx, 0);
+	test_port_flush(&port[UPLINK]);
+	send_tagged(UPLINK, mac_of(0), 0x8064);
+	assert_int_equal(port[0].num_rx, 1);
+	assert_int_equal(port[0].rx[0].len, 100);
+	send_to(UPLINK, mac_of(0)); /* the table still knows it without a VLAN */
+	assert_int_equal(port[0].num_rx, 1);
+	assert_int_equal(test_rx_drop(&port[0], NIC_DROP_VLAN), 1);
+}
+
+/* ---- what may be sent ---- */
+
+static void a_foreign_source_address_is_refused(void **state)
+{
+	struct test_tx tx = frame_from(1, mac_of(2));
+
+	(void)state;
+	put(0, &tx);
+	assert_got(0);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_SPOOF), 1);
+	port[0].policy.mac[port[0].policy.num_macs++] = port[1].policy.mac[0];
+	put(0, &tx);
+	assert_got(BIT(2));
+	port[0].policy.num_macs = 1;
+	port[0].policy.spoofchk = false;
+	put(0, &tx);
+	assert_got(BIT(2));
+	put(UPLINK, &tx); /* the wire is not checked */
+	assert_got(BIT(2));
+}
+
+static void refused_as_control(struct test_tx *tx)
+{
+	uint64_t before = test_tx_drop(&port[0], NIC_DROP_CONTROL);
+
+	put(0, tx);
+	assert_got(0);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_CONTROL), before + 1);
+}
+
+static void control_frames_are_refused(void **state)
+{
+	static const uint8_t pause[6] = {0x01, 0x80, 0xc2, 0, 0, 0x01};
+	static const uint8_t lldp[6] = {0x01, 0x80, 0xc2, 0, 0, 0x0e};
+	static const uint8_t not_link[6] = {0x01, 0x80, 0xc2, 0, 0, 0x10};
+	struct test_tx tx = frame_from(0, pause);
+
+	(void)state;
+	make_member(0, 5);
+	refused_as_control(&tx);
+	tx = frame_from(0, lldp);
+	refused_as_control(&tx);
+	tx = frame_from(0, mac_of(1));
+	put_be16(bytes + 12, NET_ETH_P_CONTROL);
+	refused_as_control(&tx);
+	tx.tagged = true; /* behind a tag the card was asked to insert */
+	tx.tci = 5;
+	refused_as_control(&tx);
+	put_be32(bytes + 12, 0x81000007); /* behind two, three tags */
+	put_be16(bytes + 16, NET_ETH_P_CONTROL);
+	refused_as_control(&tx);
+	put_be32(bytes + 16, 0x88a80007);
+	put_be16(bytes + 20, NET_ETH_P_CONTROL);
+	refused_as_control(&tx);
+	tx = frame_from(0, not_link);
+	put(0, &tx);
+	assert_got(BIT(UPLINK));
+	tx = frame_from(UPLINK, mac_of(1));
+	put_be16(bytes + 12, NET_ETH_P_CONTROL);
+	put(UPLINK, &tx); /* the filter is the VFs' */
+	assert_got(BIT(1));
+}
+
+static void a_link_that_is_down_sends_and_receives_nothing(void **state)
+{
+	(void)state;
+	port[0].policy.link_up = false;
+	send_to(0, mac_of(1));
+	assert_got(0);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_TXOFF), 1);
+	send_to(1, mac_of(0));
+	assert_got(0);
+	assert_int_equal(test_rx_drop(&port[0], NIC_DROP_RXOFF), 1);
+	send_to(1, broadcast); /* no member of the group, so it loses nothing */
+	assert_got(BIT(2) | BIT(3) | BIT(UPLINK));
+	assert_int_equal(test_rx_drops(&port[0]), 1);
+}
+
+static void a_dead_wire_loses_what_goes_to_it(void **state)
+{
+	(void)state;
+	port[UPLINK].policy.link_up = false;
+	send_to(0, nobody);
+	assert_int_equal(test_rx_drop(&port[UPLINK], NIC_DROP_UPLINK), 1);
+	send_to(0, broadcast);
+	assert_got(BIT(1) | BIT(2) | BIT(3));
+	assert_int_equal(test_rx_drop(&port[UPLINK], NIC_DROP_UPLINK), 2);
+}
+
+/* A table is older than the set of ports for a moment. */
+static void a_port_that_has_gone_is_not_found(void **state)
+{
+	(void)state;
+	sw.by_index[2] = NULL;
+	sw.port[2] = sw.port[--sw.num];
+	send_to(0, mac_of(2));
+	assert_got(BIT(UPLINK));
+	nic_fdb_free((struct nic_fdb *)(uintptr_t)atomic_exchange(&sw.fdb, NULL));
+	send_to(0, mac_of(1));
+	assert_got(BIT(UPLINK));
+}
+
+static void receivers_are_told_once_a_round(void **state)
+{
+	(void)state;
+	send_to(0, mac_of(1));
+	send_to(2, mac_of(1));
+	send_to(2, broadcast);
+	assert_int_equal(port[1].rx_done, 0);
+	nic_switch_flush(&sw, 0);
+	assert_int_equal(port[1].rx_done, 1);
+	assert_int_equal(port[0].rx_done, 1);
+	assert_int_equal(port[2].rx_done, 0);
+	nic_switch_flush(&sw, 0);
+	assert_int_equal(port[1].rx_done, 1);
+	port[1].credits = 0;
+	send_to(0, mac_of(1));
+	nic_switch_flush(&sw, 0);
+	assert_int_equal(port[1].rx_done, 1); /* nothing came */
+}
+
+static void a_tso_frame_counts_as_its_segments(void **state)
+{
+	struct test_tx tx = frame_from(0, mac_of(1));
+
+	(void)state;
+	put_be16(bytes + 12, NET_ETH_P_IPV4);
+	bytes[14] = 0x45;
+	bytes[23] = 6;
+	bytes[46] = 0x50;
+	tx.len = 54 + 1000;
+	tx.hdr_len = 54;
+	tx.off = (struct net_offload){.l2_len = 14,
+				      .l3_len = 20,
+				      .l4_len = 20,
+				      .l3 = NET_L3_IPV4,
+				      .l4 = NET_L4_TCP,
+				      .ip_csum = true,
+				      .l4_csum = true,
+				      .tso = true,
+				      .mss = 300};
+	port[1].credits = 3;
+	put(0, &tx);
+	assert_int_equal(port[1].num_rx, 3);
+	assert_int_equal(tx_packets(0), 4);
+	assert_int_equal(nic_counter(&port[0].port.stats.tx_bytes), 1000 + 4 * 54);
+	assert_int_equal(test_rx_drop(&port[1], NIC_DROP_NODESC), 1);
+	port[1].policy.link_up = false;
+	put(0, &tx);
+	assert_int_equal(test_rx_drop(&port[1], NIC_DROP_RXOFF), 4);
+}
+
+/* ---- nothing is lost without a trace ---- */
+
+static void random_policy(unsigned n)
+{
+	struct nic_policy *p = &port[n].policy;
+
+	p->link_up = test_below(8);
+	p->spoofchk = test_below(2);
+	p->broadcast = test_below(4);
+	p->allmulti = test_below(4) == 0;
+	p->promisc = n < VFS && test_below(6) == 0;
+	p->max_frame = test_below(4) ? 1514 : 80;
+	p->pvid = test_below(4) ? 0 : 5;
+	p->untagged = !p->pvid;
+	port[n].credits = test_below(8) ? UINT32_MAX : 0;
+	port[n].refuse = n == UPLINK && test_below(8) == 0 ? NIC_DROP_UPLINK : NIC_DROP_NONE;
+	port[n].strip = test_below(2);
+	if (test_below(3) == 0 && n < VFS)
+		make_member(n, (uint16_t)(5 + test_below(2)));
+}
+
+static uint64_t all_counted(void)
+{
+	uint64_t sum = 0;
+
+	for (unsigned n = 0; n < PORTS; n++)
+		sum += test_rx_drops(&port[n]) + nic_counter(&port[n].port.stats.rx_packets);
+	return sum;
+}
+
+static unsigned all_received(void)
+{
+	unsigned sum = 0;
+
+	for (unsigned n = 0; n < PORTS; n++)
+		sum += port[n].num_rx;
+	return sum;
+}
+
+/* A frame is refused (one tx_drop, nobody else counts) or sent (no tx_drop; all that it was
+ * offered to received it or counted it; a unicast frame was offered to one, but for promiscuous
+ * ports). */
+static void check_fate(unsigned src, const uint8_t *to, unsigned promisc)
+{
+	uint64_t sent = tx_packets(src), dropped = test_tx_drops(&port[src]),
+		 counted = all_counted();
+	unsigned received = all_received();
+
+	if (test_below(2))
+		send_to(src, to);
+	else
+		send_tagged(src, to, (uint16_t)(4 + test_below(4)));
+	sent = tx_packets(src) - sent;
+	dropped = test_tx_drops(&port[src]) - dropped;
+	counted = all_counted() - counted;
+	received = all_received() - received;
+	assert_int_equal(sent + dropped, 1);
+	assert_true(received <= counted);
+	if (dropped)
+		assert_int_equal(counted, 0);
+	else if (!net_mac_is_group(to)) /* a group may be empty: that is no loss */
+		assert_true(counted >= 1);
+	if (!net_mac_is_group(to))
+		assert_true(counted <= 1 + promisc);
+}
+
+static void every_frame_is_delivered_or_counted(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 400; i++) {
+		const uint8_t *to[] = {broadcast, multicast, nobody, mac_of(test_below(VFS))};
+		unsigned promisc = 0;
+
+		for (unsigned n = 0; n < PORTS; n++) {
+			random_policy(n);
+			promisc += port[n].policy.promisc;
+		}
+		atomic_store(&sw.num_promisc, promisc);
+		for (unsigned k = 0; k < 50; k++)
+			check_fate(test_below(PORTS), to[test_below(4)], promisc);
+		for (unsigned n = 0; n < PORTS; n++) {
+			assert_int_equal(port[n].num_rx,
+					 nic_counter(&port[n].port.stats.rx_packets));
+			test_port_flush(&port[n]);
+			atomic_store(&port[n].port.stats.rx_packets, 0);
+		}
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(unicast_goes_to_its_owner_alone),
+		TEST(unknown_unicast_goes_to_the_wire),
+		TEST(without_a_wire_it_goes_nowhere),
+		TEST(a_frame_to_an_empty_group_is_sent_and_not_lost),
+		TEST(no_frame_comes_back_to_its_sender),
+		TEST(broadcast_goes_to_all_others),
+		TEST(multicast_goes_to_those_that_asked),
+		TEST(the_multicast_hash_is_the_cards),
+		TEST(a_promiscuous_port_sees_unicast),
+		TEST(a_tagged_frame_stays_in_its_vlan),
+		TEST(a_sender_needs_membership_of_the_vlan),
+		TEST(a_priority_tag_is_no_vlan),
+		TEST(a_tag_behind_a_priority_tag_is_refused),
+		TEST(a_stack_of_tags_inside_a_vlan_is_allowed),
+		TEST(a_port_vlan_is_put_in_and_taken_off),
+		TEST(a_port_vlan_is_not_left),
+		TEST(a_foreign_source_address_is_refused),
+		TEST(control_frames_are_refused),
+		TEST(a_link_that_is_down_sends_and_receives_nothing),
+		TEST(a_dead_wire_loses_what_goes_to_it),
+		TEST(a_port_that_has_gone_is_not_found),
+		TEST(receivers_are_told_once_a_round),
+		TEST(a_tso_frame_counts_as_its_segments),
+		TEST(every_frame_is_delivered_or_counted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

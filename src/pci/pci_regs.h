@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * pci_regs.h - register offsets and bits of configuration space, under the names the PCI
+ * Express base specification gives them. Only what Ladon uses. Offsets inside a capability
+ * count from its first byte; all registers are little-endian.
+ */
+#ifndef LADON_PCI_REGS_H
+#define LADON_PCI_REGS_H
+
+/* clang-format off */
+
+/* Type 0 header (7.5.1) */
+#define PCI_VENDOR_ID			0x00
+#define PCI_DEVICE_ID			0x02
+#define PCI_COMMAND			0x04
+#define   PCI_COMMAND_IO_SPACE			0x0001
+#define   PCI_COMMAND_MEMORY_SPACE		0x0002
+#define   PCI_COMMAND_BUS_MASTER		0x0004
+#define   PCI_COMMAND_PARITY_ERROR_RESPONSE	0x0040
+#define   PCI_COMMAND_SERR_ENABLE		0x0100
+#define   PCI_COMMAND_INTERRUPT_DISABLE		0x0400
+#define PCI_STATUS			0x06
+#define   PCI_STATUS_CAPABILITIES_LIST		0x0010
+#define   PCI_STATUS_MASTER_DATA_PARITY_ERROR	0x0100
+#define   PCI_STATUS_SIGNALED_TARGET_ABORT	0x0800
+#define   PCI_STATUS_RECEIVED_TARGET_ABORT	0x1000
+#define   PCI_STATUS_RECEIVED_MASTER_ABORT	0x2000
+#define   PCI_STATUS_SIGNALED_SYSTEM_ERROR	0x4000
+#define   PCI_STATUS_DETECTED_PARITY_ERROR	0x8000
+#define PCI_REVISION_ID			0x08
+#define PCI_CLASS_CODE			0x09	/* 3 bytes */
+#define PCI_CACHE_LINE_SIZE		0x0c
+#define PCI_HEADER_TYPE			0x0e
+#define   PCI_HEADER_TYPE_MULTIFUNCTION		0x80
+#define PCI_BAR(n)			(0x10 + 4 * (n))
+#define   PCI_BAR_IO_SPACE			0x00000001u
+#define   PCI_BAR_TYPE_64			0x00000004u
+#define   PCI_BAR_PREFETCHABLE			0x00000008u
+#define   PCI_BAR_IO_FLAGS			0x00000003u
+#define   PCI_BAR_MEM_FLAGS			0x0000000fu
+#define PCI_SUBSYSTEM_VENDOR_ID		0x2c
+#define PCI_SUBSYSTEM_ID		0x2e
+#define PCI_CAPABILITIES_POINTER	0x34
+#define PCI_INTERRUPT_LINE		0x3c
+#define PCI_INTERRUPT_PIN		0x3d
+#define PCI_HEADER_SIZE			0x40
+
+/* A capability: ID, next pointer. An extended one: ID 15:0, version 19:16, next 31:20. */
+#define PCI_CAP_ID			0x00
+#define PCI_CAP_NEXT			0x01
+#define PCI_CAP_ID_PM				0x01
+#define PCI_CAP_ID_MSI				0x05
+#define PCI_CAP_ID_PCIE				0x10
+#define PCI_CAP_ID_MSIX				0x11
+
+#define PCI_EXT_CAP_START		0x100
+#define   PCI_EXT_CAP_VERSION_SHIFT		16
+#define   PCI_EXT_CAP_NEXT_SHIFT		20
+#define PCI_EXT_CAP_ID_AER			0x0001
+#define PCI_EXT_CAP_ID_DSN			0x0003
+#define PCI_EXT_CAP_ID_ARI			0x000e
+#define PCI_EXT_CAP_ID_SRIOV			0x0010
+
+/* Power Management (7.5.2) */
+#define PCI_PMC				0x02
+#define   PCI_PMC_VERSION_3			0x0003
+#define   PCI_PMC_DSI				0x0020
+#define   PCI_PMC_PME_D0			0x0800
+#define   PCI_PMC_PME_D3HOT			0x4000
+#define   PCI_PMC_PME_D3COLD			0x8000
+#define PCI_PMCSR			0x04
+#define   PCI_PMCSR_POWER_STATE			0x0003
+#define   PCI_PMCSR_NO_SOFT_RESET		0x0008
+#define   PCI_PMCSR_PME_EN			0x0100
+#define   PCI_PMCSR_PME_STATUS			0x8000
+#define PCI_PM_SIZE			0x08
+#define PCI_D0				0
+#define PCI_D3HOT			3
+
+/* MSI, 64-bit with per-vector masking (7.7.1) */
+#define PCI_MSI_CONTROL			0x02
+#define   PCI_MSI_CONTROL_ENABLE		0x0001
+#define   PCI_MSI_CONTROL_MULTIPLE_ENABLE	0x0070
+#define   PCI_MSI_CONTROL_64BIT			0x0080
+#define   PCI_MSI_CONTROL_PER_VECTOR_MASKING	0x0100
+#define PCI_MSI_ADDRESS			0x04
+#define PCI_MSI_UPPER_ADDRESS		0x08
+#define PCI_MSI_DATA			0x0c
+#define PCI_MSI_MASK			0x10
+#define PCI_MSI_PENDING			0x14
+#define PCI_MSI_SIZE			0x18
+
+/* MSI-X (7.7.2) */
+#define PCI_MSIX_CONTROL		0x02
+#define   PCI_MSIX_CONTROL_TABLE_SIZE		0x07ff
+#define   PCI_MSIX_CONTROL_FUNCTION_MASK	0x4000
+#define   PCI_MSIX_CONTROL_ENABLE		0x8000
+#define PCI_MSIX_TABLE			0x04
+#define PCI_MSIX_PBA			0x08
+#define   PCI_MSIX_BIR				0x7u
+#define PCI_MSIX_SIZE			0x0c
+#define PCI_MSIX_ENTRY_SIZE		16u
+#define PCI_MSIX_MAX_VECTORS		2048u
+
+/* PCI Express, version 2, endpoint (7.5.3) */
+#define PCI_PCIE_CAPABILITIES		0x02
+#define   PCI_PCIE_CAPABILITIES_VERSION_2	0x0002	/* type 7:4 = 0: endpoint */
+#define PCI_PCIE_DEVICE_CAP		0x04
+#define   PCI_DEVICE_CAP_MPS_512		0x00000002u
+#define   PCI_DEVICE_CAP_L0S_LATENCY_512NS	(3u << 6)
+#define   PCI_DEVICE_CAP_L1_LATENCY_64US	(6u << 9)
+#define   PCI_DEVICE_CAP_ROLE_BASED_ERRORS	0x00008000u
+#define   PCI_DEVICE_CAP_FLR			0x10000000u
+#define PCI_PCIE_DEVICE_CONTROL		0x08
+#define   PCI_DEVICE_CONTROL_ERROR_REPORTING	0x000f	/* correctable ... unsupported */
+#define   PCI_DEVICE_CONTROL_RELAXED_ORDERING	0x0010
+#define   PCI_DEVICE_CONTROL_MPS		0x00e0
+#define   PCI_DEVICE_CONTROL_NO_SNOOP		0x0800
+#define   PCI_DEVICE_CONTROL_MRRS		0x7000
+#define   PCI_DEVICE_CONTROL_MRRS_512		0x2000
+#define   PCI_DEVICE_CONTROL_INITIATE_FLR	0x8000
+#define PCI_PCIE_DEVICE_STATUS		0x0a
+#define   PCI_DEVICE_STATUS_ERRORS		0x000f	/* correctable ... unsupported */
+#define   PCI_DEVICE_STATUS_AUX_POWER		0x0010
+#define PCI_PCIE_LINK_CAP		0x0c
+#define   PCI_LINK_CAP_SPEED_2_5GT		0x00000001u
+#define   PCI_LINK_CAP_WIDTH_X4			(4u << 4)
+#define   PCI_LINK_CAP_ASPM_L0S_L1		(3u << 10)
+#define   PCI_LINK_CAP_L0S_EXIT_4US		(6u << 12)
+#define   PCI_LINK_CAP_L1_EXIT_64US		(6u << 15)
+#define PCI_PCIE_LINK_CONTROL		0x10
+#define   PCI_LINK_CONTROL_ASPM			0x0003
+#define   PCI_LINK_CONTROL_RCB			0x0008
+#define   PCI_LINK_CONTROL_COMMON_CLOCK		0x0040
+#define   PCI_LINK_CONTROL_EXTENDED_SYNCH	0x0080
+#define PCI_PCIE_LINK_STATUS		0x12
+#define   PCI_LINK_STATUS_SPEED_2_5GT		0x0001
+#define   PCI_LINK_STATUS_WIDTH_X4		0x0040
+#define   PCI_LINK_STATUS_SLOT_CLOCK		0x1000
+#define PCI_PCIE_DEVICE_CAP_2		0x24
+#define   PCI_DEVICE_CAP_2_CTO_RANGES_ABCD	0x0000000fu
+#define   PCI_DEVICE_CAP_2_CTO_DISABLE		0x00000010u
+#define PCI_PCIE_DEVICE_CONTROL_2	0x28
+#define   PCI_DEVICE_CONTROL_2_CTO_VALUE	0x000f
+#define   PCI_DEVICE_CONTROL_2_CTO_DISABLE	0x0010
+#define PCI_PCIE_SIZE			0x3c
+
+/* Advanced Error Reporting, version 1, endpoint (7.8.4) */
+#define PCI_AER_UNCORRECTABLE_STATUS	0x04
+#define PCI_AER_UNCORRECTABLE_MASK	0x08
+#define PCI_AER_UNCORRECTABLE_SEVERITY	0x0c
+#define   PCI_AER_DATA_LINK_PROTOCOL		0x00000010u
+#define   PCI_AER_POISONED_TLP			0x00001000u
+#define   PCI_AER_FLOW_CONTROL_PROTOCOL		0x00002000u
+#define   PCI_AER_COMPLETION_TIMEOUT		0x00004000u
+#define   PCI_AER_COMPLETER_ABORT		0x00008000u
+#define   PCI_AER_UNEXPECTED_COMPLETION		0x00010000u
+#define   PCI_AER_RECEIVER_OVERFLOW		0x00020000u
+#define   PCI_AER_MALFORMED_TLP			0x00040000u
+#define   PCI_AER_ECRC_ERROR			0x00080000u
+#define   PCI_AER_UNSUPPORTED_REQUEST		0x00100000u
+#define PCI_AER_CORRECTABLE_STATUS	0x10
+#define PCI_AER_CORRECTABLE_MASK	0x14
+#define   PCI_AER_RECEIVER_ERROR		0x00000001u
+#define   PCI_AER_BAD_TLP			0x00000040u
+#define   PCI_AER_BAD_DLLP			0x00000080u
+#define   PCI_AER_REPLAY_NUM_ROLLOVER		0x00000100u
+#define   PCI_AER_REPLAY_TIMER_TIMEOUT		0x00001000u
+#define   PCI_AER_ADVISORY_NON_FATAL		0x00002000u
+#define PCI_AER_CAP_CONTROL		0x18
+#define   PCI_AER_FIRST_ERROR_POINTER		0x0000001fu
+#define   PCI_AER_ECRC_GENERATION_CAPABLE	0x00000020u
+#define   PCI_AER_ECRC_GENERATION_ENABLE	0x00000040u
+#define   PCI_AER_ECRC_CHECK_CAPABLE		0x00000080u
+#define   PCI_AER_ECRC_CHECK_ENABLE		0x00000100u
+#define PCI_AER_HEADER_LOG		0x1c	/* 16 bytes */
+#define PCI_AER_SIZE			0x2c
+
+/* Device Serial Number (7.9.3) */
+#define PCI_DSN_SERIAL			0x04	/* 8 bytes */
+#define PCI_DSN_SIZE			0x0c
+
+/* Alternative Routing-ID Interpretation (7.8.8) */
+#define PCI_ARI_CAPABILITY		0x04
+#define   PCI_ARI_NEXT_FUNCTION_SHIFT		8
+#define PCI_ARI_SIZE			0x08
+
+/* Single Root I/O Virtualization (9.3.3) */
+#define PCI_SRIOV_CAPABILITIES		0x04
+#define PCI_SRIOV_CONTROL		0x08
+#define   PCI_SRIOV_CONTROL_VF_ENABLE		0x0001
+#define   PCI_SRIOV_CONTROL_VF_MSE		0x0008
+#define   PCI_SRIOV_CONTROL_ARI_HIERARCHY	0x0010
+#define PCI_SRIOV_STATUS		0x0a
+#define PCI_SRIOV_INITIAL_VFS		0x0c
+#define PCI_SRIOV_TOTAL_VFS		0x0e
+#define PCI_SRIOV_NUM_VFS		0x10
+#define PCI_SRIOV_FUNCTION_LINK		0x12
+#define PCI_SRIOV_FIRST_VF_OFFSET	0x14
+#define PCI_SRIOV_VF_STRIDE		0x16
+#define PCI_SRIOV_VF_DEVICE_ID		0x1a
+#define PCI_SRIOV_SUPPORTED_PAGE_SIZES	0x1c
+#define PCI_SRIOV_SYSTEM_PAGE_SIZE	0x20	/* bit n: 4 KiB << n */
+#define PCI_SRIOV_VF_BAR(n)		(0x24 + 4 * (n))
+#define PCI_SRIOV_SIZE			0x40
+
+/* clang-format on */
+
+#endif

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation. The listening socket is always watched; a client is attached or not.
+ *
+ *   IDLE      no client
+ *   ATTACHED  EPOLLIN is watched, EPOLLOUT while output waits
+ *   PAUSED    whole messages are left over from the last round: EPOLLIN is off, the zero timer
+ *             executes them, so that others have their turn in between
+ *   LEAVING   the connection is over or to be dropped; the zero timer detaches it
+ *
+ * Detaching frees the connection, so it happens only at the bottom of the stack: in detach(),
+ * called from the two event handlers when they are through with it, or from the timer.
+ */
+#include "vfu_sock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bits.h"
+#include "clock.h"
+#include "fd.h"
+
+#define READ_SIZE	(64u << 10)
+#define READS_A_ROUND	8  /* at most READS_A_ROUND * READ_SIZE bytes of one client */
+#define MESSAGES_A_READ 64 /* before others have their turn */
+#define ACCEPTS_A_ROUND 8
+#define ACCEPT_RETRY_NS (100 * NSEC_PER_MSEC)
+#define SCM_FDS_MAX	253 /* SCM_MAX_FD of Linux: no message brings more */
+#define OUTPUTS_A_FLUSH 1024
+#define MAX_FDS_A_REPLY 8
+
+struct vfu_sock {
+	struct loop *loop;		      /* borrowed */
+	const struct vfu_dev_ops *ops;	      /* borrowed */
+	const struct vfu_sock_events *events; /* borrowed */
+	void *dev;			      /* borrowed */
+	char *path;			      /* owned */
+	int listen_fd;			      /* owned */
+	struct loop_fd *listen_source;	      /* owned */
+	struct loop_timer *listen_timer; /* owned: listens again after lack of descriptors */
+
+	int fd;			  /* owned; -1 = IDLE */
+	struct vfu_conn *conn;	  /* owned; NULL = IDLE */
+	struct loop_fd *source;	  /* owned */
+	struct loop_timer *timer; /* owned: PAUSED and LEAVING */
+	bool paused;
+	bool busy;     /* a handler is on the stack and will look at leaving itself */
+	bool leaving;  /* reason is set */
+	bool want_out; /* the socket took less than there was */
+	char reason[160];
+	uint8_t *buf; /* owned, READ_SIZE */
+};
+
+static void watch(struct vfu_sock *sock)
+{
+	uint32_t in = sock->paused ? 0 : EPOLLIN;
+
+	loop_fd_events(sock->source, in | (sock->want_out ? EPOLLOUT : 0));
+}
+
+/* The first reason stays. */
+static void set_leaving(struct vfu_sock *sock, const char *reason)
+{
+	if (!sock->conn || sock->leaving)
+		return;
+	sock->leaving = true;
+	strncpy(sock->reason, reason, sizeof(sock->reason) - 1);
+	if (!sock->busy)
+		loop_timer_arm(sock->timer, 0);
+}
+
+/* To IDLE. The callback may be told; flush and drop from within change nothing any more. */
+static void detach(struct vfu_sock *sock, bool tell)
+{
+	struct vfu_conn *conn = sock->conn;
+
+	sock->busy = sock->leaving = true;
+	loop_timer_disarm(sock->timer);
+	loop_fd_del(sock->source);
+	sock->source = NULL;
+	fd_close(&sock->fd);
+	if (tell)
+		sock->events->disconnected(sock->dev, sock->reason);
+	sock->conn = NULL;
+	vfu_conn_free(conn);
+	free(sock->buf);
+	sock->buf = NULL;
+	sock->paused = sock->leaving = sock->want_out = sock->busy = false;
+	memset(sock->reason, 0, sizeof(sock->reason));
+}
+
+/* Sends one message, or what is left of it. Returns bytes or -errno. */
+static ssize_t send_one(struct vfu_sock *sock, const void *buf, size_t len, const int *fds,
+			unsigned nfds)
+{
+	union {
+		char buf[CMSG_SPACE(MAX_FDS_A_REPLY * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {(void *)buf, len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t sent;
+
+	assert(nfds <= MAX_FDS_A_REPLY);
+	if (nfds) {
+		struct cmsghdr *cmsg;
+
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = control.buf;
+		msg.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
+		cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(nfds * sizeof(int));
+		memcpy(CMSG_DATA(cmsg), fds, nfds * sizeof(int));
+	}
+	do {
+		sent = sendmsg(sock->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : sent;
+}
+
+static void flush(struct vfu_sock *sock)
+{
+	sock->want_out = false;
+	for (unsigned i = 0; i < OUTPUTS_A_FLUSH; i++) {
+		const void *buf;
+		const int *fds;
+		unsigned nfds;
+		size_t len = vfu_conn_output(sock->conn, &buf, &fds, &nfds);
+		ssize_t sent;
+
+		if (!len)
+			return;
+		sent = send_one(sock, buf, len, fds, nfds);
+		if (sent == -EAGAIN)
+			break;
+		if (sent < 0) {
+			set_leaving(sock, sent == -EPIPE || sent == -ECONNRESET
+						  ? "client closed the connection"
+						  : "sending to the client failed");
+			return;
+		}
+		vfu_conn_sent(sock->conn, (size_t)sent);
+	}
+	sock->want_out = true;
+}
+
+/* Executes what came; MESSAGES_A_READ of it. False: read no more in this round. */
+static bool take(struct vfu_sock *sock, const void *buf, size_t len, int *fds, unsigned nfds)
+{
+	int ret = vfu_conn_input(sock->conn, buf, len, fds, nfds, MESSAGES_A_READ);
+
+	if (!sock->leaving)
+		flush(sock);
+	if (ret < 0)
+		set_leaving(sock, vfu_conn_reason(sock->conn));
+	sock->paused = ret > 0 && !sock->leaving;
+	if (sock->paused)
+		loop_timer_arm(sock->timer, 0);
+	return ret == 0 && !sock->leaving;
+}
+
+/* Collects the fds of a received message; returns their number. */
+static unsigned received_fds(struct msghdr *msg, int *fds, unsigned room)
+{
+	unsigned n = 0;
+
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
+		unsigned count;
+
+		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+			continue;
+		count = (unsigned)((cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		assert(count <=
+		       room - n); /* the kernel does not write more than there is room for */
+		memcpy(fds + n, CMSG_DATA(cmsg), count * sizeof(int));
+		n += count;
+	}
+	return n;
+}
+
+static ssize_t receive(struct vfu_sock *sock, int *fds, unsigned *ret_nfds, bool *ret_lost)
+{
+	union {
+		char buf[CMSG_SPACE(SCM_FDS_MAX * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {sock->buf, READ_SIZE};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
+		.msg_controllen = sizeof(control.buf),
+	};
+	ssize_t len;
+
+	do {
+		len = recvmsg(sock->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	} while (len < 0 && errno == EINTR);
+	if (len < 0)
+		return -errno;
+	*ret_nfds = received_fds(&msg, fds, SCM_FDS_MAX + 1);
+	*ret_lost = msg.msg_flags & MSG_CTRUNC;
+	return len;
+}
+
+/* One recvmsg and what it brings. False: read no more in this round. */
+static bool read_once(struct vfu_sock *sock)
+{
+	int fds[SCM_FDS_MAX + 1]; /* CMSG_SPACE rounds up to one more */
+	unsigned nfds = 0;
+	bool lost = false;
+	ssize_t len = receive(sock, fds, &nfds, &lost);
+
+	if (len == -EAGAIN)
+		return false;
+	if (len <= 0) {
+		fd_close_all(fds, nfds);
+		set_leaving(sock, len == 0 || len == -ECONNRESET
+					  ? "client closed the connection"
+					  : "reading from the client failed");
+		return false;
+	}
+	if (lost) {
+		/* A DMA_MAP without its fd would silently mean something else. */
+		fd_close_all(fds, nfds);
+		set_leaving(sock,
+			    "file descriptors of the client were lost (descriptor limit)");
+		return false;
+	}
+	if (!take(sock, sock->buf, (size_t)len, fds, nfds))
+		return false;
+	/* A short read has emptied the socket, unless it stopped behind fds. */
+	return (size_t)len == READ_SIZE || nfds;
+}
+
+static void on_client(void *arg, uint32_t events)
+{
+	struct vfu_sock *sock = arg;
+
+	sock->busy = true;
+	if ((events & EPOLLOUT) && !sock->leaving)
+		flush(sock);
+	/* EPOLLHUP without EPOLLIN does not happen before the last byte is read. */
+	if (!sock->paused && !sock->leaving && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
+		for (unsigned i = 0; i < READS_A_ROUND && read_once(sock); i++)
+			;
+	}
+	sock->busy = false;
+	if (sock->leaving)
+		detach(sock, true);
+	else
+		watch(sock);
+}
+
+/* PAUSED: the next messages; LEAVING: the end. */
+static void on_timer(void *arg)
+{
+	struct vfu_sock *sock = arg;
+
+	sock->busy = true;
+	if (!sock->leaving && sock->paused)
+		take(sock, NULL, 0, NULL, 0);
+	sock->busy = false;
+	if (sock->leaving)
+		detach(sock, true);
+	else
+		watch(sock);
+}
+
+static struct ucred peer(int fd)
+{
+	struct ucred cred = {.pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1};
+	socklen_t len = sizeof(cred);
+
+	/* Cannot fail on a connected UNIX socket; an unknown peer is nobody. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return (struct ucred){.pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1};
+	return cred;
+}
+
+/* fd is consumed on success. */
+static int attach(struct vfu_sock *sock, int fd)
+{
+	struct vfu_conn *conn;
+	uint8_t *buf = malloc(READ_SIZE);
+	int ret;
+
+	if (!buf)
+		return -ENOMEM;
+	ret = vfu_conn_new(sock->ops, sock->dev, &conn);
+	if (ret < 0)
+		goto out_buf;
+	ret = loop_add_fd(sock->loop, fd, EPOLLIN, on_client, sock, &sock->source);
+	if (ret < 0)
+		goto out_conn;
+	sock->fd = fd;
+	sock->conn = conn;
+	sock->buf = buf;
+	return 0;
+
+out_conn:
+	vfu_conn_free(conn);
+out_buf:
+	free(buf);
+	return ret;
+}
+
+/* fd is consumed. */
+static void on_connection(struct vfu_sock *sock, int fd)
+{
+	struct ucred cred = peer(fd);
+	const char *why = "another client is attached";
+	int ret = -EBUSY;
+
+	if (!sock->conn) {
+		why = NULL;
+		ret = attach(sock, fd);
+	}
+	if (ret == 0) {
+		sock->busy = true;
+		ret = sock->events->connected(sock->dev, cred.pid, cred.uid, &why);
+		sock->busy = false;
+		if (ret == 0) {
+			if (sock->leaving)
+				detach(sock, true);
+			return;
+		}
+		detach(sock, false);
+	} else {
+		fd_close(&fd);
+	}
+	sock->events->refused(sock->dev, cred.pid, why ? why : strerror(abs(ret)));
+}
+
+static bool out_of_resources(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
+}
+
+static void on_listen(void *arg, uint32_t events)
+{
+	struct vfu_sock *sock = arg;
+
+	(void)events;
+	for (unsigned i = 0; i < ACCEPTS_A_ROUND; i++) {
+		int fd = accept4(sock->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			on_connection(sock, fd);
+		} else if (out_of_resources(errno)) {
+			/* The knock stays pending: without a pause the loop would spin on it.
+			 */
+			loop_fd_events(sock->listen_source, 0);
+			loop_timer_arm(sock->listen_timer, ACCEPT_RETRY_NS);
+			return;
+		} else if (errno != EINTR && errno != ECONNABORTED) {
+			return;
+		}
+	}
+}
+
+static void on_listen_timer(void *arg)
+{
+	struct vfu_sock *sock = arg;
+
+	loop_fd_events(sock->listen_source, EPOLLIN);
+}
+
+static int start(struct vfu_sock *sock, const char *path)
+{
+	int ret;
+
+	sock->path = strdup(path);
+	if (!sock->path)
+		return -ENOMEM;
+	ret = loop_add_timer(sock->loop, on_timer, sock, &sock->timer);
+	if (ret < 0)
+		return ret;
+	ret = loop_add_timer(sock->loop, on_listen_timer, sock, &sock->listen_timer);
+	if (ret < 0)
+		return ret;
+	sock->listen_fd = fd_unix_listen(path);
+	if (sock->listen_fd < 0)
+		return sock->listen_fd;
+	return loop_add_fd(sock->loop, sock->listen_fd, EPOLLIN, on_listen, sock,
+			   &sock->listen_source);
+}
+
+int vfu_sock_new(struct loop *loop, const char *path, const struct vfu_dev_ops *ops,
+		 const struct vfu_sock_events *events, void *dev, struct vfu_sock **ret_sock)
+{
+	struct vfu_sock *sock = calloc(1, sizeof(*sock));
+	int ret;
+
+	if (!sock)
+		return -ENOMEM;
+	sock->loop = loop;
+	sock->ops = ops;
+	sock->events = events;
+	sock->dev = dev;
+	sock->fd = sock->listen_fd = -1;
+	ret = start(sock, path);
+	if (ret < 0) {
+		vfu_sock_free(sock);
+		return ret;
+	}
+	*ret_sock = sock;
+	return 0;
+}
+
+void vfu_sock_free(struct vfu_sock *sock)
+{
+	if (!sock)
+		return;
+	assert(!sock->busy); /* not from its own client's callbacks */
+	if (sock->conn) {
+		set_leaving(sock, "the socket is closed");
+		detach(sock, true);
+	}
+	loop_fd_del(sock->listen_source);
+	/* Only what we bound ourselves is ours to remove. */
+	if (sock->listen_fd >= 0)
+		unlink(sock->path);
+	fd_close(&sock->listen_fd);
+	loop_timer_del(sock->timer);
+	loop_timer_del(sock->listen_timer);
+	free(sock->path);
+	free(sock);
+}
+
+struct vfu_conn *vfu_sock_conn(struct vfu_sock *sock)
+{
+	return sock->conn;
+}
+
+void vfu_sock_flush(struct vfu_sock *sock)
+{
+	if (!sock->conn || sock->leaving)
+		return;
+	flush(sock);
+	if (!sock->busy && !sock->leaving)
+		watch(sock);
+}
+
+void vfu_sock_drop(struct vfu_sock *sock, const char *reason)
+{
+	set_leaving(sock, reason);
+}
