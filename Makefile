@@ -5,7 +5,7 @@
 PREFIX ?= /usr/local
 BUILD  ?= build
 
-.PHONY: all demo check check-long bench lint install clean deps deps-test
+.PHONY: all demo demo-pf check check-long bench lint install clean deps deps-test
 
 all: deps
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --prefix $(PREFIX) -Dtests=disabled >/dev/null
@@ -21,6 +21,11 @@ deps-test:
 demo: all
 	@packaging/install-deps vm
 	@demo/run --build $(BUILD)
+
+# Linux' igb drives the card's PF in a VM (needs root).
+demo-pf: all
+	@packaging/install-deps vm
+	@LADON_BUILD=$(BUILD) python3 demo/pf.py
 
 check: deps-test
 	@tests/run-check

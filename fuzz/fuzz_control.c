@@ -52,9 +52,10 @@ static void check_error(const struct cmd_error *error, int ret)
 
 static void check_cmd(const struct cmd *cmd)
 {
-	must(cmd->row && cmd->vf < NIC_MAX_VFS);
+	must(cmd->row && (cmd->vf < NIC_MAX_VFS || cmd->vf == NIC_PF));
 	must(!cmd->card[0] || word_is_name(cmd->card));
 	must(cmd->add.num_vfs <= 7 && cmd->link.vlan < 4095 && cmd->link.qos < 8);
+	must(!(cmd->link.fields & LINK_RATE_TOO) && cmd->link.rate <= NIC_MAX_MBPS);
 }
 
 static void one_line(const char *line, size_t len)

@@ -13,6 +13,7 @@
 
 #include "i82576_queue.h"
 #include "i82576_regs.h"
+#include "i82576_vf.h"
 #include "net_eth.h"
 
 #define BASE	  0x10000000ull
@@ -209,8 +210,8 @@ static void guest_reset(unsigned n)
 	nic_card_set_spoofchk(card, n, true);
 	nic_card_guest_lpe(card, n, NIC_JUMBO_MAX);
 	nic_card_guest_active(card, n, true);
-	atomic_store(&g->vf->stale, I82576_STALE_OK);
-	i82576_vf_set_dma(g->vf, true);
+	atomic_store(&g->vf->fn.stale, I82576_STALE_OK);
+	i82576_fn_set_dma(&g->vf->fn, true);
 	ring_on(regs(n, false, 0), BASE + RX_RING, RING - 1);
 	ring_on(regs(n, true, 0), BASE, 0);
 }
@@ -317,7 +318,7 @@ static void do_control(struct input *in)
 	switch ((enum control)((what >> 1) % CT_NUM)) {
 	case CT_DMA_OFF:
 	case CT_DMA_ON:
-		i82576_vf_set_dma(guest[n].vf, (what >> 1) % CT_NUM == CT_DMA_ON);
+		i82576_fn_set_dma(&guest[n].vf->fn, (what >> 1) % CT_NUM == CT_DMA_ON);
 		break;
 	case CT_RESET:
 		guest_reset(n);
@@ -360,8 +361,8 @@ static void check(void *arg)
 		for (unsigned i = 0; i < 4096; i++)
 			MUST(guest[n].rom[i] == 0);
 		for (unsigned q = 0; q < I82576_VF_QUEUES; q++) {
-			check_queue(&guest[n].vf->rx[q]);
-			check_queue(&guest[n].vf->tx[q]);
+			check_queue(&guest[n].vf->fn.rx[q]);
+			check_queue(&guest[n].vf->fn.tx[q]);
 		}
 	}
 }
@@ -370,7 +371,7 @@ static void check(void *arg)
 static void check_counters(void)
 {
 	for (unsigned n = 0; n < 2; n++) {
-		const struct nic_port_stats *s = &guest[n].vf->port.stats;
+		const struct nic_port_stats *s = &guest[n].vf->fn.port.stats;
 
 		MUST(nic_counter(&s->rx_bytes) >= NET_ETH_ZLEN * nic_counter(&s->rx_packets));
 		MUST(nic_counter(&s->copied_bytes) == nic_counter(&s->rx_bytes));

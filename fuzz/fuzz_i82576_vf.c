@@ -54,9 +54,9 @@ static void vfs_new(void)
 {
 	for (unsigned n = 0; n < 2; n++) {
 		MUST(i82576_vf_new(card, n, PCI_RID(1, 16, n), dom, &vfs[n]) == 0);
-		i82576_vf_set_dma(vfs[n], true);
+		i82576_fn_set_dma(&vfs[n]->fn, true);
 		for (unsigned v = 0; v < I82576_VF_VECTORS; v++)
-			nic_intr_set_fd(&vfs[n]->intr, v, fds[n]);
+			nic_intr_set_fd(&vfs[n]->fn.intr, v, fds[n]);
 	}
 }
 
@@ -73,15 +73,15 @@ static void vfs_free(void)
 /* What no guest may bring about, whatever it writes. */
 static void check(struct i82576_vf *vf)
 {
-	const struct nic_vf *cv = &card->vf[vf->n];
+	const struct nic_vf *cv = &card->vf[vf->fn.n];
 
 	MUST(cv->guest.num_filters < NIC_PORT_MACS);
 	MUST(cv->guest.num_vlans <= MAX_VLANS);
 	MUST(cv->guest.max_frame <= NIC_JUMBO_MAX);
-	MUST(!cv->guest.promisc || cv->admin.trust || vf->pf.uc_promisc);
+	MUST(!cv->guest.promisc || cv->admin.trust || vf->memo.uc_promisc);
 	MUST(!(cv->guest.mac[0] & 1));
-	MUST(atomic_load(&vf->intr.eims) < BIT(I82576_VF_VECTORS));
-	MUST(atomic_load(&vf->intr.eicr) < BIT(I82576_VF_VECTORS));
+	MUST(atomic_load(&vf->fn.intr.eims) < BIT(I82576_VF_VECTORS));
+	MUST(atomic_load(&vf->fn.intr.eicr) < BIT(I82576_VF_VECTORS));
 	MUST(!(vf->bar0[I82576_VF_V2PMAILBOX / 4] & V2P_NEVER));
 	MUST(vf->mbx.mem == &vf->bar0[I82576_VF_VMBMEM / 4]);
 	MUST(!vf->mbx.req || vf->bar0[I82576_VF_V2PMAILBOX / 4] & I82576_V2P_VFU);
@@ -134,23 +134,23 @@ static void operator_acts(struct i82576_vf *vf, uint32_t value)
 
 	switch (value >> 8 & 7) {
 	case 0:
-		nic_card_set_link(card, vf->n, value % NIC_LINK_NUM);
+		nic_card_set_link(card, vf->fn.n, value % NIC_LINK_NUM);
 		break;
 	case 1:
-		nic_card_set_trust(card, vf->n, value & 1);
+		nic_card_set_trust(card, vf->fn.n, value & 1);
 		break;
 	case 2:
-		nic_card_set_vlan(card, vf->n, value & 0xf, 0);
+		nic_card_set_vlan(card, vf->fn.n, value & 0xf, 0);
 		break;
 	case 3:
-		nic_card_set_mac(card, vf->n, mac);
+		nic_card_set_mac(card, vf->fn.n, mac);
 		break;
 	case 4:
-		i82576_vf_set_dma(vf, value & 1);
+		i82576_fn_set_dma(&vf->fn, value & 1);
 		break;
 	case 5:
-		nic_intr_set_fd(&vf->intr, value % I82576_VF_VECTORS,
-				value & 4 ? -1 : fds[vf->n]);
+		nic_intr_set_fd(&vf->fn.intr, value % I82576_VF_VECTORS,
+				value & 4 ? -1 : fds[vf->fn.n]);
 		break;
 	case 6:
 		MUST(i82576_vf_renew(vf) == 0);

@@ -101,7 +101,7 @@ const struct cli_command cli_daemon_commands[] = {
 	{"show", "", "the daemon: version, process, memory, data paths", print_fields, NULL},
 	{"faults", "[CARD]", "the latest DMA faults: who, where, why", print_faults, NULL},
 	{"monitor", "", "events as JSON lines until interrupted", NULL, run_monitor},
-	{"registers", "82576 vf", "a model's register table, as Markdown", print_registers,
+	{"registers", "82576 {pf|vf}", "a model's register table, as Markdown", print_registers,
 	 NULL},
 	{"demo", "",
 	 "start a private daemon, move frames, attack it, print a verdict a line (no root, no "

@@ -62,6 +62,12 @@ static void print_vlans(json_object *vf)
 		printf(", qos %lld", (long long)cli_int(v, "qos"));
 }
 
+static void print_rate(json_object *rate)
+{
+	if (cli_int(rate, "max_tx"))
+		printf(", max_tx_rate %lldMbps", (long long)cli_int(rate, "max_tx"));
+}
+
 static void print_vf(json_object *vf)
 {
 	json_object *own = cli_get(vf, "ladon");
@@ -69,8 +75,13 @@ static void print_vf(json_object *vf)
 	printf("    vf %-5lld link/ether %s brd %s", (long long)cli_int(vf, "vf"),
 	       cli_str(vf, "address"), cli_str(vf, "broadcast"));
 	print_vlans(vf);
-	printf(", spoof checking %s, link-state %s, trust %s", on_off(vf, "spoofchk"),
-	       cli_str(vf, "link_state"), on_off(vf, "trust"));
+	print_rate(cli_get(vf, "rate"));
+	printf(", spoof checking %s, link-state %s", on_off(vf, "spoofchk"),
+	       cli_str(vf, "link_state"));
+	if (cli_get(vf, "trust"))
+		printf(", trust %s", on_off(vf, "trust"));
+	if (own && !cli_bool(own, "exists"))
+		printf(", not enabled");
 	if (own)
 		printf(", %s", cli_get(own, "attached") ? "attached" : "free");
 	putchar('\n');
@@ -92,6 +103,8 @@ static int print_links(const struct cli *cli, json_object *data)
 		       cli_str(l, "operstate"));
 		printf("    link/ether %s brd %s\n", cli_str(l, "address"),
 		       cli_str(l, "broadcast"));
+		if (!strcmp(cli_str(cli_get(l, "ladon"), "policy_owner"), "guest"))
+			puts("    policy of the PF driver in a guest");
 		for (size_t v = 0; vfs && v < json_object_array_length(vfs); v++)
 			print_vf(json_object_array_get_idx(vfs, v));
 	}
@@ -104,7 +117,7 @@ const struct cli_command cli_link_commands[] = {
 	 NULL},
 	{"link set",
 	 "CARD vf N { mac MAC | vlan VID [qos Q] | spoofchk on|off | trust on|off | state "
-	 "auto|enable|disable }",
+	 "auto|enable|disable | max_tx_rate MBPS }",
 	 "policy of a VF, in force at once; several settings in one line apply together or not "
 	 "at all",
 	 NULL, NULL},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ladon vf ..., ladon qemu ... */
+/* ladon vf ..., ladon pf ..., ladon qemu ... */
 #include <stdio.h>
 
 #include "cli.h"
@@ -33,8 +33,12 @@ const struct cli_command cli_vf_commands[] = {
 	 NULL},
 	{"vf reset", "CARD N",
 	 "reset a VF's registers, queues and mailbox; its driver starts again", NULL, NULL},
-	{"qemu", "CARD vf N",
-	 "print the QEMU arguments that attach the VF (QEMU 10.1.1 or later)", print_qemu,
-	 NULL},
+	{"pf show", "CARD", "the PF: who drives it, VFs enabled, interrupts, counters",
+	 print_fields, NULL},
+	{"qemu", "CARD {vf N | pf}",
+	 "print the QEMU arguments that attach the VF, or the PF and all that a PF driver "
+	 "needs "
+	 "(QEMU 10.1.1 or later)",
+	 print_qemu, NULL},
 	{NULL, NULL, NULL, NULL, NULL},
 };

@@ -77,19 +77,34 @@ int card_find_function(struct daemon *daemon, const char *name, unsigned n,
 /* The longest path the card will need; nothing has been made yet. */
 static int check_paths(struct daemon *daemon, struct card *card, struct cmd_error *error)
 {
-	char path[PATH_MAX + 64];
-	int n = snprintf(path, sizeof(path), "%s/%s/vf%u.sock", daemon->run_dir, card->name,
-			 card->params.num_vfs - 1);
+	char dir[PATH_MAX + 32], path[sizeof(dir) + 32];
+	int n;
 
+	snprintf(dir, sizeof(dir), "%s/%s", daemon->run_dir, card->name);
+	n = function_path(&function_view, dir, card->params.num_vfs - 1, path, sizeof(path));
 	if ((size_t)n >= FUNCTION_PATH_MAX)
 		return cmd_fail(
 			error, -ENAMETOOLONG,
 			"socket path %.300s has %d bytes: at most %zu are right, so choose "
 			"a shorter --run-dir or name",
 			path, n, FUNCTION_PATH_MAX - 1);
-	n = snprintf(card->dir, sizeof(card->dir), "%.*s", (int)(strrchr(path, '/') - path),
-		     path);
+	n = snprintf(card->dir, sizeof(card->dir), "%s", dir);
 	return n < 0 ? -EINVAL : 0;
+}
+
+/* VFs' routing IDs are the card's own: its pair of buses, after the PF's. */
+static int check_place(const struct card *card, struct cmd_error *error)
+{
+	struct i82576_sriov_place place = card->params.place;
+	unsigned last = place.first_offset + (card->params.num_vfs - 1) * place.stride;
+
+	if (last < CARD_RIDS)
+		return 0;
+	return cmd_fail(error, -EINVAL,
+			"vf-offset 0x%x and vf-stride %u put VF %u at 0x%x after the PF: at "
+			"most 0x%x is right",
+			place.first_offset, place.stride, card->params.num_vfs - 1, last,
+			CARD_RIDS - 1);
 }
 
 static int take_slot(struct daemon *daemon, struct card *card, struct cmd_error *error)
@@ -165,6 +180,7 @@ static void on_uplink_timer(void *arg)
 	}
 	log_warn("%s: uplink %s is gone", card->name, card->params.uplink);
 	nic_card_uplink_state(card->nic, false);
+	function_pf_wire(card->pf);
 	card_tell_links(card);
 }
 
@@ -214,22 +230,42 @@ static int make_uplink(struct card *card, struct cmd_error *error)
 	return 0;
 }
 
+static int make_function(struct card *card, const struct function_kind *kind, unsigned n,
+			 pci_rid_t rid, struct function **ret_fn, struct cmd_error *error)
+{
+	int ret = function_new(card, kind, n, rid, ret_fn);
+	char path[FUNCTION_PATH_MAX];
+
+	if (ret >= 0)
+		return 0;
+	function_path(kind, card->dir, n, path, sizeof(path));
+	return cmd_fail(error, ret, "%s cannot be served: %s", path, strerror(-ret));
+}
+
+/* VFs before the PF, which borrows them. */
 static int make_functions(struct card *card, struct cmd_error *error)
 {
-	char path[FUNCTION_PATH_MAX + 32];
+	struct i82576_sriov_place place = card->params.place;
+	int ret = 0;
 
-	for (unsigned n = 0; n < card->params.num_vfs; n++) {
-		pci_rid_t rid = pci_vf_rid(card->pf_rid, CARD_FIRST_OFFSET, CARD_STRIDE, n);
-		int ret;
+	for (unsigned n = 0; n < card->params.num_vfs && ret == 0; n++) {
+		pci_rid_t rid = pci_vf_rid(card->pf_rid, place.first_offset, place.stride, n);
 
-		snprintf(path, sizeof(path), "%s/vf%u.sock", card->dir, n);
-		ret = function_new(card->daemon, card, n, rid, path, &card->functions[n]);
-		if (ret < 0)
-			return cmd_fail(error, ret, "%s/vf%u cannot be served at %s: %s",
-					card->name, n, path, strerror(-ret));
+		ret = make_function(card, &function_vf, n, rid, &card->functions[n], error);
+		if (ret == 0)
+			ret = make_function(card, &function_view, n, rid, &card->views[n],
+					    error);
 		card->link_told[n] = nic_card_link_up(card->nic, n);
 	}
-	return 0;
+	if (ret == 0)
+		ret = make_function(card, &function_pf, NIC_PF, card->pf_rid, &card->pf, error);
+	return ret;
+}
+
+static void dp_event(struct function *fn)
+{
+	function_check_client(fn);
+	function_dp_event(fn);
 }
 
 /* The event fd is drained first: what comes later sets it again. */
@@ -241,9 +277,11 @@ static void on_events(void *arg, uint32_t events)
 	nic_dp_event_drain(card->nic->dp);
 	faults_collect(card->daemon, card);
 	for (unsigned n = 0; n < card->params.num_vfs; n++) {
-		function_check_client(card->functions[n]);
-		function_dp_event(card->functions[n]);
+		dp_event(card->functions[n]);
+		function_check_client(card->views[n]);
 	}
+	dp_event(card->pf);
+	function_pf_dp_event(card->pf);
 }
 
 static int watch_events(struct card *card, struct cmd_error *error)
@@ -261,6 +299,8 @@ static int build(struct daemon *daemon, struct card *card, struct cmd_error *err
 {
 	int ret = check_paths(daemon, card, error);
 
+	if (ret == 0)
+		ret = check_place(card, error);
 	if (ret == 0)
 		ret = take_slot(daemon, card, error);
 	if (ret == 0)
@@ -315,6 +355,10 @@ int card_new(struct daemon *daemon, const struct card_params *params, struct car
 	card->params = *params;
 	if (!card->params.mtu)
 		card->params.mtu = CARD_MTU;
+	if (!card->params.place.first_offset)
+		card->params.place.first_offset = CARD_FIRST_OFFSET;
+	if (!card->params.place.stride)
+		card->params.place.stride = CARD_STRIDE;
 	memcpy(card->name, params->name, sizeof(card->name));
 	ret = build(daemon, card, error);
 	if (ret < 0) {
@@ -333,8 +377,12 @@ void card_free(struct card *card)
 	link_out(card);
 	loop_fd_del(card->events);
 	loop_timer_del(card->uplink_timer);
-	for (unsigned n = 0; n < CARD_VFS_MAX; n++)
+	function_free(card->pf);
+	card->pf = NULL;
+	for (unsigned n = 0; n < CARD_VFS_MAX; n++) {
+		function_free(card->views[n]);
 		function_free(card->functions[n]);
+	}
 	if (card->uplink)
 		nic_card_set_uplink(card->nic, NULL, -1);
 	uplink_close(card->uplink);
@@ -342,6 +390,11 @@ void card_free(struct card *card)
 	if (card->dir_made)
 		rmdir(card->dir);
 	free(card);
+}
+
+bool card_guest_owns(const struct card *card)
+{
+	return card->pf->pf->owns;
 }
 
 void card_tell_links(struct card *card)

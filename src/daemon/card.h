@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * card.h - one card: data path, uplink, functions and their sockets, RUN/NAME/vfN.sock. It is
- * made whole or not at all, and it is the daemon's from card_new to card_free.
+ * card.h - one card: data path, uplink, functions and their sockets: RUN/NAME/vfN.sock for the
+ * VFs' VMs, pf.sock and viewN.sock for the VM that drives the card. It is made whole or not at
+ * all, and it is the daemon's from card_new to card_free.
  */
 #ifndef LADON_DAEMON_CARD_H
 #define LADON_DAEMON_CARD_H
@@ -14,6 +15,7 @@
 #define CARD_VFS_MAX	  7 /* the 82576's own 8 pools less the PF's (data sheet 1.4.9) */
 #define CARD_FIRST_OFFSET 0x80
 #define CARD_STRIDE	  2
+#define CARD_RIDS	  0x200 /* a pair of bus numbers */
 #define CARD_MTU	  1500
 
 struct uplink;
@@ -29,7 +31,9 @@ struct card {
 	bool dir_made;
 	struct nic_card *nic;			  /* owned */
 	struct uplink *uplink;			  /* owned; NULL = none */
-	struct function *functions[CARD_VFS_MAX]; /* owned */
+	struct function *functions[CARD_VFS_MAX]; /* owned: the VFs */
+	struct function *pf;			  /* owned */
+	struct function *views[CARD_VFS_MAX];	  /* owned: the VFs in the PF's guest */
 	bool link_told[CARD_VFS_MAX];		  /* what the last link event said */
 	struct loop_timer *uplink_timer;	  /* owned; NULL = no uplink to look after */
 	struct loop_fd *events;			  /* owned: the data path wants attention */
@@ -40,6 +44,9 @@ int card_new(struct daemon *daemon, const struct card_params *params, struct car
 	     struct cmd_error *error);
 /* Drops its clients, removes its sockets. Takes NULL. */
 void card_free(struct card *card);
+
+/* Does a PF driver in a guest own the policy? Else the built-in PF does. */
+bool card_guest_owns(const struct card *card);
 
 /* Emits events for links that changed since they were last told of. */
 void card_tell_links(struct card *card);

@@ -22,7 +22,8 @@ static CMD_RUN(cmd_monitor)
 /* clang-format off */
 static const struct cmd_row rows[] = {
 	{"card", "add", CMD_CHANGE,
-	 "card add NAME model 82576 vfs N [uplink none|tap:IFNAME|fd:N] [mac MAC] [mtu N] [cpu N]",
+	 "card add NAME model 82576 vfs N [uplink none|tap:IFNAME|fd:N] [mac MAC] [mtu N] [cpu N] "
+	 "[vf-offset N] [vf-stride N]",
 	 "make a card with N virtual functions", cmd_parse_card_add, cmd_card_add},
 	{"card", "del", CMD_CHANGE, "card del NAME",
 	 "remove a card, its clients are dropped", cmd_parse_card, cmd_card_del},
@@ -33,8 +34,11 @@ static const struct cmd_row rows[] = {
 	 cmd_link_show},
 	{"link", "set", CMD_CHANGE,
 	 "link set CARD vf N [mac MAC] [vlan V [qos Q]] [spoofchk on|off] [trust on|off] "
-	 "[state auto|enable|disable]",
+	 "[state auto|enable|disable] [max_tx_rate N]",
 	 "set the policy of a VF", cmd_parse_link_set, cmd_link_set},
+	{"pf", "show", 0, "pf show CARD",
+	 "the PF: who drives it, VFs enabled, interrupts, counters", cmd_parse_card,
+	 cmd_pf_show},
 	{"vf", "show", 0, "vf show CARD N",
 	 "one VF: client, memory, interrupts, queues", cmd_parse_card_n, cmd_vf_show},
 	{"vf", "reset", CMD_CHANGE, "vf reset CARD N",
@@ -43,11 +47,12 @@ static const struct cmd_row rows[] = {
 	 "the last DMA faults", cmd_parse_card_opt, cmd_faults},
 	{"monitor", NULL, CMD_MONITOR, "monitor",
 	 "print events as they happen", cmd_parse_nothing, cmd_monitor},
-	{"qemu", NULL, 0, "qemu CARD vf N",
-	 "the QEMU arguments that plug this VF into a VM", cmd_parse_card_vf_n, cmd_qemu},
+	{"qemu", NULL, 0, "qemu CARD {vf N|pf}",
+	 "the QEMU arguments that plug this VF, or the PF and views of all VFs, into a VM",
+	 cmd_parse_card_function, cmd_qemu},
 	{"show", NULL, 0, "show",
 	 "the daemon: pid, version, memory, data paths", cmd_parse_nothing, cmd_show},
-	{"registers", NULL, 0, "registers 82576 vf",
+	{"registers", NULL, 0, "registers 82576 {pf|vf}",
 	 "the register table of a device model", cmd_parse_registers, cmd_registers},
 	{"ping", NULL, 0, "ping",
 	 "does the daemon answer", cmd_parse_nothing, cmd_ping},

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "i82576_pf.h"
 #include "nic_card.h"
 #include "words.h"
 
@@ -27,8 +28,9 @@ struct card_params {
 	char uplink[CARD_UPLINK_MAX]; /* "none" | "tap:NAME" | "fd:N" */
 	uint8_t mac[6];
 	bool mac_set;
-	unsigned mtu; /* 0 = default */
-	int cpu;      /* -1 = the daemon's own choice */
+	unsigned mtu;			 /* 0 = default */
+	int cpu;			 /* -1 = the daemon's own choice */
+	struct i82576_sriov_place place; /* 0 = default, for each */
 };
 
 /* Which fields of struct link_change were given. */
@@ -39,6 +41,8 @@ enum link_field {
 	LINK_SPOOFCHK = 1 << 3,
 	LINK_TRUST = 1 << 4,
 	LINK_STATE = 1 << 5,
+	LINK_RATE = 1 << 6,
+	LINK_RATE_TOO = 1 << 7, /* by its other name; only while a line is parsed */
 };
 
 struct link_change {
@@ -47,6 +51,7 @@ struct link_change {
 	unsigned vlan, qos;
 	bool spoofchk, trust;
 	enum nic_link state;
+	unsigned rate; /* Mbit/s, 0 = none */
 };
 
 enum cmd_flags {
@@ -70,7 +75,7 @@ struct cmd_row {
 struct cmd {
 	const struct cmd_row *row;
 	char card[NIC_NAME_MAX]; /* "" = all */
-	unsigned vf;
+	unsigned vf;		 /* or NIC_PF, where both may be said */
 	struct card_params add;
 	struct link_change link;
 	bool stats; /* the request's, not the words' */
@@ -92,7 +97,7 @@ int cmd_parse_nothing(struct words *w, struct cmd *ret_cmd, struct cmd_error *er
 int cmd_parse_card(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_card_opt(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_card_n(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
-int cmd_parse_card_vf_n(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_card_function(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_link_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_registers(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
@@ -108,6 +113,7 @@ CMD_RUN(cmd_card_del);
 CMD_RUN(cmd_card_show);
 CMD_RUN(cmd_link_show);
 CMD_RUN(cmd_link_set);
+CMD_RUN(cmd_pf_show);
 CMD_RUN(cmd_vf_show);
 CMD_RUN(cmd_vf_reset);
 CMD_RUN(cmd_faults);

@@ -4,6 +4,7 @@
 #include "cmd.h"
 #include "daemon.h"
 #include "event.h"
+#include "function_json.h"
 #include "json_util.h"
 #include "log.h"
 
@@ -35,6 +36,16 @@ CMD_RUN(cmd_card_del)
 	return 0;
 }
 
+static struct json_object *pf_json(const struct function *pf)
+{
+	struct json_object *obj = json_object_new_object();
+
+	json_add(obj, "attached", function_client_json(pf));
+	json_add_u64(obj, "vfs_enabled", pf->pf->vfs_enabled);
+	json_add_str(obj, "socket", pf->path);
+	return obj;
+}
+
 static struct json_object *card_json(const struct card *card, bool unused)
 {
 	struct json_object *obj = json_object_new_object();
@@ -53,7 +64,11 @@ static struct json_object *card_json(const struct card *card, bool unused)
 	json_add_mac(obj, "address", card->nic->base_mac);
 	json_add_u64(obj, "mtu", card->params.mtu);
 	json_add_str(obj, "rid", pci_rid_str(card->pf_rid, rid));
+	json_add_u64(obj, "vf_offset", card->params.place.first_offset);
+	json_add_u64(obj, "vf_stride", card->params.place.stride);
 	json_add_str(obj, "dir", card->dir);
+	json_add_str(obj, "policy_owner", card_guest_owns(card) ? "guest" : "builtin");
+	json_add(obj, "pf", pf_json(card->pf));
 	return obj;
 }
 

@@ -28,6 +28,8 @@ static struct json_object *change_json(const struct link_change *link)
 		json_add_bool(obj, "trust", link->trust);
 	if (link->fields & LINK_STATE)
 		json_add_str(obj, "state", states[link->state]);
+	if (link->fields & LINK_RATE)
+		json_add_u64(obj, "max_tx_rate", link->rate);
 	return obj;
 }
 
@@ -76,8 +78,24 @@ static void set_rest(struct function *fn, const struct link_change *link)
 		ret |= nic_card_set_trust(nic, fn->n, link->trust);
 	if (link->fields & LINK_STATE)
 		ret |= nic_card_set_link(nic, fn->n, link->state);
+	if (link->fields & LINK_RATE)
+		ret |= nic_card_set_rate(nic, fn->n, link->rate);
 	assert(ret == 0);
 	(void)ret;
+}
+
+/* Whoever drives the PF owns the policy. */
+static int check_owner(const struct function *fn, struct cmd_error *error)
+{
+	const struct function *pf = fn->card->pf;
+
+	if (!card_guest_owns(fn->card))
+		return 0;
+	return cmd_fail(
+		error, -EBUSY,
+		"policy of %s belongs to the PF driver in the guest attached to %s (pid "
+		"%d): use \"ip link set ... vf %u\" there, or detach it",
+		fn->card->name, pf->path, (int)pf->client.pid, fn->n);
 }
 
 CMD_RUN(cmd_link_set)
@@ -86,6 +104,8 @@ CMD_RUN(cmd_link_set)
 	int ret = card_find_function(daemon, cmd->card, cmd->vf, &fn, error);
 
 	(void)ret_data;
+	if (ret == 0)
+		ret = check_owner(fn, error);
 	if (ret == 0)
 		ret = set_mac(fn, &cmd->link, error);
 	if (ret < 0)

@@ -3,6 +3,7 @@
  * cmd_link_show.c - link show, with the keys, the order and the conditions of `ip -j -d link
  * show`. What iproute2 does not know stands under "ladon".
  */
+#include "bits.h"
 #include "card.h"
 #include "cmd.h"
 #include "daemon.h"
@@ -12,23 +13,62 @@
 static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 static const char *const states[] = {"auto", "enable", "disable"};
 
-static struct json_object *vlan_list(const struct nic_vf_admin *admin)
+/* What rules a VF: the operator's settings, or while a guest's PF driver owns the policy what
+ * its registers say. The hardware knows neither trust nor a link state by VF. */
+struct rules {
+	const uint8_t *mac;
+	uint8_t guest_mac[6];
+	unsigned vlan, qos, max_tx;
+	bool spoofchk, trust, trust_known;
+	enum nic_link link;
+};
+
+static void rules_of_operator(const struct nic_vf *vf, struct rules *ret)
+{
+	*ret = (struct rules){
+		.mac = vf->guest.mac,
+		.vlan = vf->admin.vlan,
+		.qos = vf->admin.qos,
+		.max_tx = vf->admin.max_tx_mbps,
+		.spoofchk = vf->admin.spoofchk,
+		.trust = vf->admin.trust,
+		.trust_known = true,
+		.link = vf->admin.link,
+	};
+}
+
+static void rules_of_guest(const struct nic_policy *policy, struct rules *ret)
+{
+	*ret = (struct rules){
+		.vlan = policy->pvid,
+		.qos = policy->qos,
+		.max_tx = policy->max_tx_mbps,
+		.spoofchk = policy->spoof_mac && policy->spoof_vlan,
+		.link = NIC_LINK_AUTO,
+	};
+	ret->mac = ret->guest_mac;
+	if (!policy->num_macs)
+		return;
+	put_le32(ret->guest_mac, (uint32_t)policy->mac[0]);
+	put_le16(ret->guest_mac + 4, (uint16_t)(policy->mac[0] >> 32));
+}
+
+static struct json_object *vlan_list(const struct rules *rules)
 {
 	struct json_object *list = json_object_new_array(), *row = json_object_new_object();
 
-	json_add_u64(row, "vlan", admin->vlan);
-	if (admin->qos)
-		json_add_u64(row, "qos", admin->qos);
+	json_add_u64(row, "vlan", rules->vlan);
+	if (rules->qos)
+		json_add_u64(row, "qos", rules->qos);
 	json_object_array_add(list, row);
 	return list;
 }
 
-/* No model so far limits rates; the keys are always there. */
-static struct json_object *rate(void)
+static struct json_object *rate(const struct rules *rules)
 {
 	struct json_object *obj = json_object_new_object();
 
-	json_add_u64(obj, "max_tx", 0);
+	json_add_u64(obj, "max_tx", rules->max_tx);
 	json_add_u64(obj, "min_tx", 0);
 	return obj;
 }
@@ -57,29 +97,35 @@ static struct json_object *own_json(const struct function *fn, bool with_stats)
 
 	json_add(obj, "attached", function_client_json(fn));
 	json_add_bool(obj, "link_up", nic_card_link_up(fn->card->nic, fn->n));
+	json_add_bool(obj, "exists", fn->vf->exists);
 	json_add_bool(obj, "driver_active", fn->card->nic->vf[fn->n].guest.active);
 	if (with_stats)
-		function_add_counters(obj, &fn->vf->port.stats);
+		function_add_counters(obj, &fn->vf->fn.port.stats);
 	return obj;
 }
 
 static struct json_object *vf_json(const struct function *fn, bool with_stats)
 {
-	const struct nic_vf *vf = &fn->card->nic->vf[fn->n];
 	struct json_object *obj = json_object_new_object();
+	struct rules rules;
 
+	if (card_guest_owns(fn->card))
+		rules_of_guest(nic_card_policy(fn->card->nic, fn->n), &rules);
+	else
+		rules_of_operator(&fn->card->nic->vf[fn->n], &rules);
 	json_add_u64(obj, "vf", fn->n);
 	json_add_str(obj, "link_type", "ether");
-	json_add_mac(obj, "address", vf->guest.mac);
+	json_add_mac(obj, "address", rules.mac);
 	json_add_mac(obj, "broadcast", broadcast);
-	if (vf->admin.vlan)
-		json_add(obj, "vlan_list", vlan_list(&vf->admin));
-	json_add(obj, "rate", rate());
-	json_add_bool(obj, "spoofchk", vf->admin.spoofchk);
-	json_add_str(obj, "link_state", states[vf->admin.link]);
-	json_add_bool(obj, "trust", vf->admin.trust);
+	if (rules.vlan)
+		json_add(obj, "vlan_list", vlan_list(&rules));
+	json_add(obj, "rate", rate(&rules));
+	json_add_bool(obj, "spoofchk", rules.spoofchk);
+	json_add_str(obj, "link_state", states[rules.link]);
+	if (rules.trust_known)
+		json_add_bool(obj, "trust", rules.trust);
 	if (with_stats)
-		json_add(obj, "stats", stats(&fn->vf->port.stats));
+		json_add(obj, "stats", stats(&fn->vf->fn.port.stats));
 	json_add(obj, "ladon", own_json(fn, with_stats));
 	return obj;
 }
@@ -98,6 +144,18 @@ static struct json_object *flags(bool up)
 	return list;
 }
 
+static struct json_object *card_own_json(const struct card *card, bool with_stats)
+{
+	struct json_object *obj = json_object_new_object();
+
+	json_add_str(obj, "policy_owner", card_guest_owns(card) ? "guest" : "builtin");
+	if (with_stats && card->nic->uplink) {
+		json_add(obj, "uplink_stats", stats(&card->nic->uplink->stats));
+		function_add_counters(obj, &card->nic->uplink->stats);
+	}
+	return obj;
+}
+
 static struct json_object *card_json(const struct card *card, bool with_stats)
 {
 	struct json_object *obj = json_object_new_object(), *list = json_object_new_array();
@@ -114,13 +172,7 @@ static struct json_object *card_json(const struct card *card, bool with_stats)
 	for (unsigned n = 0; n < card->params.num_vfs; n++)
 		json_object_array_add(list, vf_json(card->functions[n], with_stats));
 	json_add(obj, "vfinfo_list", list);
-	if (with_stats && card->nic->uplink) {
-		struct json_object *own = json_object_new_object();
-
-		json_add(own, "uplink_stats", stats(&card->nic->uplink->stats));
-		function_add_counters(own, &card->nic->uplink->stats);
-		json_add(obj, "ladon", own);
-	}
+	json_add(obj, "ladon", card_own_json(card, with_stats));
 	return obj;
 }
 

@@ -16,6 +16,7 @@
 #define FD_MAX	       65535
 #define VLAN_MAX       4094 /* 4095 is reserved (802.1Q, table 9-2) */
 #define IFNAME_LEN_MAX 15
+#define RATE_MAX       NIC_MAX_MBPS
 
 static const char name_rule[] = "1 to 15 letters, digits, '_', '.' or '-', not starting with "
 				"'-' or '.', is right";
@@ -89,12 +90,19 @@ int cmd_parse_card_n(struct words *w, struct cmd *ret_cmd, struct cmd_error *err
 	return ret < 0 ? ret : words_end(w, error);
 }
 
-int cmd_parse_card_vf_n(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
+/* "CARD vf N" or "CARD pf". */
+int cmd_parse_card_function(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
 {
 	int ret = cmd_take_card(w, ret_cmd, error);
 
-	if (ret == 0)
+	if (ret < 0)
+		return ret;
+	if (w->at < w->num && !strcmp(w->word[w->at], "pf")) {
+		w->at++;
+		ret_cmd->vf = NIC_PF;
+	} else {
 		ret = cmd_take_vf(w, ret_cmd, error);
+	}
 	return ret < 0 ? ret : words_end(w, error);
 }
 
@@ -201,11 +209,46 @@ static int take_cpu(const char *value, void *dst, struct cmd_error *error)
 	return 0;
 }
 
+/* Decimal, or hexadecimal after 0x. */
+static int take_rid_distance(const char *key, const char *value, uint16_t *ret,
+			     struct cmd_error *error)
+{
+	unsigned number;
+
+	if (word_number_or_hex(value, 1, UINT16_MAX, &number) < 0)
+		return cmd_fail(error, -EINVAL,
+				"%s \"%.64s\" is wrong: a number of routing IDs from 1 to "
+				"65535 such as 2 or 0x80 is right",
+				key, value);
+	*ret = (uint16_t)number;
+	return 0;
+}
+
+static int take_vf_offset(const char *value, void *dst, struct cmd_error *error)
+{
+	struct card_params *add = dst;
+
+	return take_rid_distance("vf-offset", value, &add->place.first_offset, error);
+}
+
+static int take_vf_stride(const char *value, void *dst, struct cmd_error *error)
+{
+	struct card_params *add = dst;
+
+	return take_rid_distance("vf-stride", value, &add->place.stride, error);
+}
+
 int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
 {
 	static const struct words_option options[] = {
-		{"model", take_model},	{"vfs", take_vfs}, {"uplink", take_uplink},
-		{"mac", take_card_mac}, {"mtu", take_mtu}, {"cpu", take_cpu},
+		{"model", take_model},
+		{"vfs", take_vfs},
+		{"uplink", take_uplink},
+		{"mac", take_card_mac},
+		{"mtu", take_mtu},
+		{"cpu", take_cpu},
+		{"vf-offset", take_vf_offset},
+		{"vf-stride", take_vf_stride},
 	};
 	struct card_params *add = &ret_cmd->add;
 	int ret = cmd_take_card(w, ret_cmd, error);
@@ -304,6 +347,19 @@ static int take_state(const char *value, void *dst, struct cmd_error *error)
 	return 0;
 }
 
+static int take_rate(const char *value, void *dst, struct cmd_error *error)
+{
+	struct link_change *link = dst;
+
+	if (word_number(value, 0, RATE_MAX, &link->rate) < 0)
+		return cmd_fail(
+			error, -EINVAL,
+			"max_tx_rate \"%.64s\" is wrong: 0 to %u Mbit/s is right, 0 takes "
+			"the limit away",
+			value, RATE_MAX);
+	return 0;
+}
+
 static_assert(NIC_LINK_AUTO == 0 && NIC_LINK_ENABLE == 1 && NIC_LINK_DISABLE == 2,
 	      "take_state and cmd_link_show.c name them in this order");
 
@@ -313,6 +369,7 @@ int cmd_parse_link_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *e
 	static const struct words_option options[] = {
 		{"mac", take_vf_mac},	     {"vlan", take_vlan},   {"qos", take_qos},
 		{"spoofchk", take_spoofchk}, {"trust", take_trust}, {"state", take_state},
+		{"max_tx_rate", take_rate},  {"rate", take_rate},
 	};
 	int ret = cmd_take_card(w, ret_cmd, error);
 
@@ -332,7 +389,12 @@ int cmd_parse_link_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *e
 		return cmd_fail(error, -EINVAL,
 				"qos %u with vlan 0 is wrong: a VLAN from 1 to 4094 is right",
 				ret_cmd->link.qos);
-	ret_cmd->link.fields = (unsigned)ret;
+	if (ret & LINK_RATE && ret & LINK_RATE_TOO)
+		return cmd_fail(error, -EINVAL,
+				"rate and max_tx_rate are the same: one of them is right");
+	ret_cmd->link.fields = (unsigned)ret & ~LINK_RATE_TOO;
+	if (ret & LINK_RATE_TOO)
+		ret_cmd->link.fields |= LINK_RATE;
 	return 0;
 }
 
@@ -341,15 +403,15 @@ int cmd_parse_registers(struct words *w, struct cmd *ret_cmd, struct cmd_error *
 	const char *model, *function;
 	int ret = words_need(w, "the model", &model, error);
 
-	(void)ret_cmd;
 	if (ret == 0)
 		ret = words_need(w, "the function", &function, error);
 	if (ret < 0)
 		return ret;
 	if (strcmp(model, "82576"))
 		return cmd_fail(error, -EINVAL, "\"%.64s\" is no model: 82576 is right", model);
-	if (strcmp(function, "vf"))
-		return cmd_fail(error, -EINVAL, "\"%.64s\" is no function of it: vf is right",
-				function);
+	if (strcmp(function, "vf") && strcmp(function, "pf"))
+		return cmd_fail(error, -EINVAL,
+				"\"%.64s\" is no function of it: pf or vf is right", function);
+	ret_cmd->vf = function[0] == 'p' ? NIC_PF : 0;
 	return words_end(w, error);
 }

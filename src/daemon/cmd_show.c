@@ -8,7 +8,7 @@
 #include "clock.h"
 #include "cmd.h"
 #include "daemon.h"
-#include "i82576_regs.h"
+#include "i82576_pf_regs.h"
 #include "json_util.h"
 
 /* Bytes of resident memory, 0 when /proc does not say (clients' memory that was touched
@@ -59,6 +59,16 @@ static struct json_object *data_paths(const struct daemon *daemon)
 	return list;
 }
 
+/* PFs and VFs. */
+static unsigned num_functions(const struct daemon *daemon)
+{
+	unsigned num = 0;
+
+	for (const struct card *c = daemon->cards; c; c = c->next)
+		num += 1 + c->params.num_vfs;
+	return num;
+}
+
 CMD_RUN(cmd_show)
 {
 	struct json_object *obj = json_object_new_object();
@@ -75,7 +85,7 @@ CMD_RUN(cmd_show)
 	add_seconds(obj, "cpu_system_s", seconds(usage.ru_stime));
 	json_add_u64(obj, "memory_bytes", resident_bytes());
 	json_add_u64(obj, "cards", daemon->num_cards);
-	json_add_u64(obj, "functions", daemon->local.num_functions);
+	json_add_u64(obj, "functions", num_functions(daemon));
 	json_add_u64(obj, "faults", daemon->faults.total);
 	json_add_bool(obj, "mapped_doorbells", daemon->opts.mapped_doorbells);
 	json_add_bool(obj, "busy_poll", daemon->opts.busy_poll);
@@ -118,10 +128,10 @@ CMD_RUN(cmd_registers)
 {
 	struct json_object *list = json_object_new_array();
 	unsigned num;
-	const struct nic_reg_row *rows = i82576_vf_rows(&num);
+	const struct nic_reg_row *rows =
+		cmd->vf == NIC_PF ? i82576_pf_rows(&num) : i82576_vf_rows(&num);
 
 	(void)daemon;
-	(void)cmd;
 	(void)error;
 	for (unsigned i = 0; i < num; i++)
 		json_object_array_add(list, row_json(&rows[i]));

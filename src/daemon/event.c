@@ -48,9 +48,25 @@ void event_emit(struct daemon *daemon, struct json_object *event)
 	json_object_put(event);
 }
 
+/* An event of a function, whatever its kind. */
+static struct json_object *of_function(struct daemon *daemon, const char *event,
+				       const struct function *fn)
+{
+	bool vf = fn->kind == &function_vf;
+	struct json_object *obj =
+		event_new(daemon, event, fn->card->name, vf ? (int)fn->n : -1);
+
+	if (!obj || vf)
+		return obj;
+	json_object_object_add(obj, fn->kind->word,
+			       fn->n == NIC_PF ? json_object_new_boolean(true)
+					       : json_object_new_int((int)fn->n));
+	return obj;
+}
+
 void event_attached(struct daemon *daemon, const struct function *fn)
 {
-	struct json_object *obj = event_new(daemon, "attached", fn->card->name, (int)fn->n);
+	struct json_object *obj = of_function(daemon, "attached", fn);
 
 	if (!obj)
 		return;
@@ -62,11 +78,31 @@ void event_attached(struct daemon *daemon, const struct function *fn)
 void event_reason(struct daemon *daemon, const char *event, const struct function *fn,
 		  const char *reason)
 {
-	struct json_object *obj = event_new(daemon, event, fn->card->name, (int)fn->n);
+	struct json_object *obj = of_function(daemon, event, fn);
 
 	if (!obj)
 		return;
 	json_object_object_add(obj, "reason", json_object_new_string(reason));
+	event_emit(daemon, obj);
+}
+
+void event_sriov(struct daemon *daemon, const struct function *pf, unsigned vfs)
+{
+	struct json_object *obj = of_function(daemon, "sriov", pf);
+
+	if (!obj)
+		return;
+	json_object_object_add(obj, "vfs", json_object_new_int((int)vfs));
+	event_emit(daemon, obj);
+}
+
+void event_owner(struct daemon *daemon, const struct card *card, const char *owner)
+{
+	struct json_object *obj = event_new(daemon, "owner", card->name, -1);
+
+	if (!obj)
+		return;
+	json_object_object_add(obj, "policy_owner", json_object_new_string(owner));
 	event_emit(daemon, obj);
 }
 

@@ -3,8 +3,9 @@
  * event.h - what `ladon monitor` shows, one JSON object a line:
  *   {"event":"attached","time":1763683200.123,"card":"nic0","vf":1,"pid":4711,"uid":1000}
  * Events: attached, detached (reason), reset (reason), link (up), fault (function, rid,
- * address, access, reason), policy (set), card-add, card-del. Nothing is built while nobody
- * listens.
+ * address, access, reason), policy (set), owner (policy_owner), sriov (vfs), card-add,
+ * card-del. Those of the PF have "pf": true, those of a view "view": N in place of "vf": N.
+ * Nothing is built while nobody listens.
  */
 #ifndef LADON_DAEMON_EVENT_H
 #define LADON_DAEMON_EVENT_H
@@ -27,6 +28,10 @@ void event_attached(struct daemon *daemon, const struct function *fn);
 /* "detached", "reset": with a reason. */
 void event_reason(struct daemon *daemon, const char *event, const struct function *fn,
 		  const char *reason);
+/* The PF driver in the guest changed how many VFs exist. */
+void event_sriov(struct daemon *daemon, const struct function *pf, unsigned vfs);
+/* The policy has another owner: "guest" or "builtin". */
+void event_owner(struct daemon *daemon, const struct card *card, const char *owner);
 void event_card(struct daemon *daemon, const char *event, const struct card *card);
 void event_link(struct daemon *daemon, const struct card *card, unsigned vf, bool up);
 

@@ -16,7 +16,7 @@ static const struct function *function_of(const struct card *card, pci_rid_t rid
 		if (card->functions[n] && card->functions[n]->rid == rid)
 			return card->functions[n];
 	}
-	return NULL;
+	return card->pf && card->pf->rid == rid ? card->pf : NULL;
 }
 
 /* The record was stamped with the monotonic clock, maybe a while ago. */

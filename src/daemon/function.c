@@ -12,6 +12,7 @@
 #include "daemon.h"
 #include "event.h"
 #include "host.h"
+#include "iommu_mem.h"
 #include "jam.h"
 
 #define LOST_CHECK_NS (500 * NSEC_PER_MSEC)
@@ -33,12 +34,15 @@ static void drain(void *arg)
 /* Everything but the client's mappings and eventfds. DMA is off when it returns, drained. */
 static void to_reset_values(struct function *fn)
 {
-	i82576_vf_set_dma(fn->vf, false);
-	i82576_vf_reset(fn->vf);
+	i82576_fn_set_dma(fn->dev, false);
+	fn->kind->reset(fn);
 	pci_config_reset(&fn->cfg);
+	function_irqs_gate(fn);
+	if (fn->kind->configured)
+		fn->kind->configured(fn, 0);
 }
 
-static void was_reset(struct function *fn, const char *why)
+void function_was_reset(struct function *fn, const char *why)
 {
 	fn->resets++;
 	if (log_limit_ok(&fn->log_reset))
@@ -49,13 +53,7 @@ static void was_reset(struct function *fn, const char *why)
 void function_reset(struct function *fn, const char *why)
 {
 	to_reset_values(fn);
-	was_reset(fn, why);
-}
-
-void function_reset_by_card(struct function *fn, const char *why)
-{
-	i82576_vf_reset(fn->vf);
-	was_reset(fn, why);
+	function_was_reset(fn, why);
 }
 
 /* ---- clients ---- */
@@ -79,6 +77,8 @@ static int on_connected(void *dev, pid_t pid, uid_t uid, const char **why)
 		.kind = "vfio-user",
 	};
 	fn->attaches++;
+	fn->ext_hidden = fn->kind->hides_ext;
+	fn->lost_seen = iommu_mem_lost_count();
 	loop_timer_arm(fn->lost_timer, LOST_CHECK_NS);
 	jam_watch(1);
 	if (log_limit_ok(&fn->log_client))
@@ -97,15 +97,13 @@ static void on_disconnected(void *dev, const char *reason)
 
 	loop_timer_disarm(fn->lost_timer);
 	function_msg_stop(fn);
-	i82576_vf_set_dma(fn->vf, false);
-	/* The old client may keep its mapping of the queue pages: the next one gets others. */
-	if (i82576_vf_renew(fn->vf) < 0)
-		log_err("%s: no memory for new queue pages", fn->name);
+	i82576_fn_set_dma(fn->dev, false);
+	fn->kind->gone(fn);
 	pci_config_reset(&fn->cfg);
 	function_dma_unmap_all(fn);
 	function_irqs_off(fn);
 	jam_watch(-1);
-	if (atomic_exchange(&fn->vf->intr.jammed, false))
+	if (atomic_exchange(&fn->dev->intr.jammed, false))
 		fn->quarantine_until = clock_ns() + QUARANTINE_NS;
 	fn->client = (struct function_client){0};
 	if (log_limit_ok(&fn->log_client))
@@ -129,20 +127,31 @@ static const struct vfu_sock_events sock_events = {
 	.refused = on_refused,
 };
 
+/* Costs a walk over all its mappings, so only when some memory of some client is lost. */
+static bool memory_lost(struct function *fn)
+{
+	unsigned lost = iommu_mem_lost_count();
+	struct iommu_usage usage;
+
+	if (lost == fn->lost_seen)
+		return false;
+	fn->lost_seen = lost;
+	iommu_usage(fn->dom, &usage);
+	return usage.any_lost;
+}
+
 void function_check_client(struct function *fn)
 {
 	const struct vfu_conn *conn;
-	struct iommu_usage usage;
 
 	if (!fn->client.attached)
 		return;
 	conn = vfu_sock_conn(fn->sock);
 	if (conn && !vfu_conn_caps(conn) && clock_ns() - fn->client.since_ns > VERSION_NS)
 		vfu_sock_drop(fn->sock, "it sent no VERSION within 5 s");
-	if (atomic_load(&fn->vf->intr.jammed))
+	if (atomic_load(&fn->dev->intr.jammed))
 		vfu_sock_drop(fn->sock, "its eventfd was made to block the card");
-	iommu_usage(fn->dom, &usage);
-	if (usage.any_lost)
+	if (memory_lost(fn))
 		vfu_sock_drop(fn->sock, "its memory file was truncated");
 }
 
@@ -156,6 +165,20 @@ static void on_lost_timer(void *arg)
 
 /* ---- life ---- */
 
+static void make_names(struct function *fn)
+{
+	snprintf(fn->name, sizeof(fn->name), fn->n == NIC_PF ? "%s/%s" : "%s/%s%u",
+		 fn->card->name, fn->kind->word, fn->n);
+	function_path(fn->kind, fn->card->dir, fn->n, fn->path, sizeof(fn->path));
+}
+
+int function_path(const struct function_kind *kind, const char *dir, unsigned n, char *buf,
+		  size_t size)
+{
+	return n == NIC_PF ? snprintf(buf, size, "%s/%s.sock", dir, kind->word)
+			   : snprintf(buf, size, "%s/%s%u.sock", dir, kind->word, n);
+}
+
 static int function_build(struct function *fn)
 {
 	struct daemon *daemon = fn->daemon;
@@ -163,10 +186,9 @@ static int function_build(struct function *fn)
 
 	if (ret < 0)
 		return ret;
-	ret = i82576_vf_new(fn->card->nic, fn->n, fn->rid, fn->dom, &fn->vf);
+	ret = fn->kind->make(fn);
 	if (ret < 0)
 		return ret;
-	i82576_vf_config(fn->vf, &fn->cfg);
 	ret = loop_add_timer(daemon->loop, on_lost_timer, fn, &fn->lost_timer);
 	if (ret < 0)
 		return ret;
@@ -174,22 +196,21 @@ static int function_build(struct function *fn)
 			    &fn->sock);
 }
 
-int function_new(struct daemon *daemon, struct card *card, unsigned n, pci_rid_t rid,
-		 const char *path, struct function **ret_fn)
+int function_new(struct card *card, const struct function_kind *kind, unsigned n, pci_rid_t rid,
+		 struct function **ret_fn)
 {
 	struct function *fn = calloc(1, sizeof(*fn));
 	int ret;
 
 	if (!fn)
 		return -ENOMEM;
-	fn->daemon = daemon;
+	fn->daemon = card->daemon;
 	fn->card = card;
+	fn->kind = kind;
 	fn->n = n;
 	fn->rid = rid;
-	for (unsigned i = 0; i < I82576_VF_VECTORS; i++)
-		fn->irq_fd[i] = -1;
-	snprintf(fn->name, sizeof(fn->name), "%s/vf%u", card->name, n);
-	snprintf(fn->path, sizeof(fn->path), "%s", path);
+	function_irqs_init(fn);
+	make_names(fn);
 	ret = function_build(fn);
 	if (ret < 0) {
 		function_free(fn);
@@ -205,7 +226,7 @@ void function_free(struct function *fn)
 		return;
 	vfu_sock_free(fn->sock); /* on_disconnected, when somebody is attached */
 	loop_timer_del(fn->lost_timer);
-	i82576_vf_free(fn->vf);
+	fn->kind->unmake(fn);
 	host_del(fn);
 	free(fn);
 }

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * function.h - one virtual function as it is served: the vfio-user socket in front,
+ * function.h - one function of a card as it is served: the vfio-user socket in front,
  * configuration space, address space and device model behind.
  *
- *   function.c      its life, clients coming and going, resets
- *   function_dev.c  regions and interrupts as the client asks for them (struct vfu_dev_ops)
- *   function_dma.c  the client's memory
- *   function_msg.c  DMA by messages, where that memory cannot be mapped
+ *   function.c       its life, clients coming and going, resets
+ *   function_dev.c   regions as the client asks for them (struct vfu_dev_ops)
+ *   function_irq.c   interrupts: eventfds, INTx masks
+ *   function_dma.c   the client's memory
+ *   function_msg.c   DMA by messages, where that memory cannot be mapped
+ *   function_vf.c    what differs by kind: a virtual function,
+ *   function_pf.c    the physical function, for a PF driver in a guest,
+ *   function_view.c  a VF as the PF's guest sees it: configuration space only
  *
  * Control thread only.
  *
- * States of a function: idle (nobody attached: configuration space and VF at reset values, no
- * mapping, no eventfd) -- connected --> attached -- disconnected --> idle. A reset while
+ * States of a function: idle (nobody attached: configuration space and model at reset values,
+ * no mapping, no eventfd) -- connected --> attached -- disconnected --> idle. A reset while
  * attached keeps mappings and eventfds.
  */
 #ifndef LADON_DAEMON_FUNCTION_H
@@ -22,10 +26,11 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
-#include "i82576_vf.h"
+#include "i82576_pf.h"
 #include "log.h"
 #include "loop.h"
 #include "pci_config.h"
+#include "vfu_msg.h"
 #include "vfu_sock.h"
 
 struct daemon;
@@ -34,6 +39,8 @@ struct host;
 
 #define FUNCTION_NAME_MAX 32
 #define FUNCTION_PATH_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
+#define FUNCTION_VECTORS  I82576_PF_VECTORS /* no kind has more */
+#define FUNCTION_NO_IRQS  VFU_IRQ_INDEX_NUM /* in place of an index: no interrupts are on */
 
 /* Who is attached. */
 struct function_client {
@@ -51,49 +58,114 @@ struct function_client {
 	bool no_file_said; /* the log has said so once */
 };
 
+/* The eventfds of one index: the client uses INTx or MSI or MSI-X, never two of them. */
+struct function_irqs {
+	unsigned index;		  /* VFU_IRQ_INDEX_..., or FUNCTION_NO_IRQS */
+	int fd[FUNCTION_VECTORS]; /* owned, -1 = none; nic_intr borrows them */
+	bool masked;		  /* INTx: the client said MASK */
+	bool open;		  /* INTx: neither masked nor disabled in COMMAND */
+	int unmask_fd;		/* owned, -1 = none: the client unmasks INTx by writing to it */
+	struct loop_fd *unmask; /* owned */
+};
+
+struct function;
+
+/* What differs between functions. Pointers may be NULL where nothing is to do. */
+struct function_kind {
+	const char *word; /* "vf": sockets are vf0.sock, ..., functions nic0/vf0, ... */
+	uint32_t bar_size[PCI_NUM_BARS];
+	struct vfu_irq irqs[VFU_IRQ_INDEX_NUM];
+	bool hides_ext;	 /* configuration space from 0x100 up is hidden until the first
+			    DEVICE_RESET of a connection, so that QEMU leaves it alone */
+	bool has_memory; /* it does DMA: else the client's mappings are recorded, no more */
+	/* Makes the model: fn->dev, fn->cfg and what belongs to the kind. Returns 0 or -errno.
+	 */
+	int (*make)(struct function *fn);
+	void (*unmake)(struct function *fn); /* also after make has failed */
+	/* Adds to what bar_size says of a BAR. */
+	void (*region_info)(struct function *fn, unsigned bar, struct vfu_region *ret);
+	void (*bar_read)(struct function *fn, unsigned bar, uint32_t offset, void *buf,
+			 uint32_t len);
+	void (*bar_write)(struct function *fn, unsigned bar, uint32_t offset, const void *buf,
+			  uint32_t len);
+	/* The client's VERSION is right. Returns 0, or -errno with *why (static). */
+	int (*accepted)(struct function *fn, const char **why);
+	/* It has gone, DMA is off: everything as before it came. */
+	void (*gone)(struct function *fn);
+	/* The model to reset values; DMA is off. */
+	void (*reset)(struct function *fn);
+	void (*was_flr)(struct function *fn); /* a function-level reset is over */
+	/* Configuration space changed: PCI_EV_..., 0 after a reset. */
+	void (*configured)(struct function *fn, unsigned events);
+	void (*irqs_changed)(struct function *fn);  /* fn->irqs.index */
+	void (*intx_unmasked)(struct function *fn); /* an INTx that still stands fires again */
+};
+
+extern const struct function_kind function_vf, function_pf, function_view;
+
 struct function {
 	struct daemon *daemon;	    /* borrowed */
 	struct card *card;	    /* borrowed */
 	struct host *host;	    /* borrowed */
 	struct function *host_next; /* host.c's list */
-	unsigned n;		    /* VF number */
+	const struct function_kind *kind;
+	unsigned n; /* VF number, or NIC_PF */
 	pci_rid_t rid;
 	char name[FUNCTION_NAME_MAX]; /* "nic0/vf1" */
 	char path[FUNCTION_PATH_MAX];
 	struct pci_config cfg;
-	struct iommu_domain *dom;      /* owned, by way of host.c */
-	struct i82576_vf *vf;	       /* owned */
-	struct vfu_sock *sock;	       /* owned */
-	struct loop_timer *lost_timer; /* owned: looks for truncated memory while attached */
-	int irq_fd[I82576_VF_VECTORS]; /* owned eventfds, -1 = none; nic_intr borrows them */
+	bool ext_hidden;	  /* see function_kind.hides_ext */
+	struct iommu_domain *dom; /* owned, by way of host.c */
+	struct i82576_fn *dev;	  /* what all models have in common; inside one of these: */
+	struct i82576_vf *vf;	  /* of a VF: owned */
+	struct i82576_pf *pf;	  /* of the PF: owned */
+	struct vfu_sock *sock;	  /* owned */
+	struct loop_timer *lost_timer;	 /* owned: looks for truncated memory while attached */
+	struct loop_timer *settle_timer; /* owned; the PF's: publishes policies */
+	bool settling;			 /* settle_timer is armed */
+	unsigned vfs_told;		 /* the PF's: VFs that exist, as the last event said */
+	struct function_irqs irqs;
 	struct function_client client;
+	unsigned lost_seen; /* iommu_mem_lost_count() when our memory was last looked at */
 	uint64_t quarantine_until; /* clock_ns(); nobody may attach before */
-	uint64_t attaches, resets, refusals;
-	struct log_limit log_client, log_reset, log_dma;
+	uint64_t attaches, resets, refusals, bad_config;
+	struct log_limit log_client, log_reset, log_dma, log_vfs, log_bad;
 };
 
-/* Builds VF n of card, listening on path. Returns 0 or -errno. The card's nic exists already.
- */
-int function_new(struct daemon *daemon, struct card *card, unsigned n, pci_rid_t rid,
-		 const char *path, struct function **ret_fn);
+/* The socket's path of function n of a kind in dir; returns snprintf's length. */
+int function_path(const struct function_kind *kind, const char *dir, unsigned n, char *buf,
+		  size_t size);
+/* Builds function n of card (NIC_PF: the PF) and listens. Returns 0 or -errno. The card's nic
+ * and directory exist already. */
+int function_new(struct card *card, const struct function_kind *kind, unsigned n, pci_rid_t rid,
+		 struct function **ret_fn);
 /* Drops the client, drained. Takes NULL. */
 void function_free(struct function *fn);
 
 /* A function-level reset: bus mastering off, queues empty, registers and configuration space at
  * reset values; mappings and eventfds stay. why goes to log and events ("FLR"). */
 void function_reset(struct function *fn, const char *why);
-/* As when a PF resets its card: queues empty, registers at reset values, the driver notices and
- * starts anew. Configuration space stays, for nobody would tell the guest to enable bus
- * mastering again. */
+/* As when a PF resets one of its VFs: queues empty, registers at reset values, the driver
+ * notices and starts anew. Configuration space stays, for nobody would tell the guest to enable
+ * bus mastering again. */
 void function_reset_by_card(struct function *fn, const char *why);
+/* Counts and tells of a reset that was done. */
+void function_was_reset(struct function *fn, const char *why);
 /* Is the client's memory still there, and do its eventfds not block us? And has it spoken?
  * Drops the client if not. */
 void function_check_client(struct function *fn);
 
 /* function_dev.c */
 extern const struct vfu_dev_ops function_dev_ops;
-/* Takes all eventfds away from the VF and closes them, drained. */
+
+/* function_irq.c */
+void function_irqs_init(struct function *fn);
+void function_irq_info(void *dev, unsigned index, struct vfu_irq *ret);
+int function_set_irqs(void *dev, struct vfu_irq_set *set);
+/* Takes all eventfds away from the model and closes them, drained. */
 void function_irqs_off(struct function *fn);
+/* COMMAND has changed: does it disable INTx? */
+void function_irqs_gate(struct function *fn);
 
 /* function_dma.c */
 int function_dma_map(struct function *fn, const struct vfu_dma_map *map);
@@ -107,5 +179,9 @@ void function_msg_start(struct function *fn);
 void function_msg_stop(struct function *fn);
 /* The data path of fn's card wants attention: shadow queues, suspect memory. */
 void function_dp_event(struct function *fn);
+
+/* function_pf.c: the data path of the PF's card wants attention; its uplink came or went. */
+void function_pf_dp_event(struct function *fn);
+void function_pf_wire(struct function *fn);
 
 #endif

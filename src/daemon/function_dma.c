@@ -33,7 +33,7 @@ static void look_for_msg_mode(struct function *fn, const struct vfu_dma_map *map
 {
 	struct iommu_usage usage;
 
-	if (fn->client.msg_mode || map->size <= MSG_MODE_MIN ||
+	if (fn->client.msg_mode || !fn->kind->has_memory || map->size <= MSG_MODE_MIN ||
 	    perm_of(map->prot) != (IOMMU_READ | IOMMU_WRITE))
 		return;
 	iommu_usage(fn->dom, &usage);
@@ -56,6 +56,18 @@ static int map_without_file(struct function *fn, const struct vfu_dma_map *map)
 	if (ret == 0)
 		look_for_msg_mode(fn, map);
 	return ret;
+}
+
+/* Nothing of the client's is ever touched, but what it maps and unmaps must add up. */
+static int record_only(struct function *fn, const struct vfu_dma_map *map)
+{
+	int fd = map->fd,
+	    ret = iommu_map(fn->dom, map->addr, map->size, perm_of(map->prot), NULL, 0);
+
+	if (ret < 0)
+		return ret;
+	fd_close(&fd);
+	return 0;
 }
 
 /* A file that may block us for ever when touched is as good as none. */
@@ -101,6 +113,8 @@ int function_dma_map(struct function *fn, const struct vfu_dma_map *map)
 		return map_failed(fn, map, -EINVAL, "it is not made of whole 4 KiB pages");
 	if (map->fd < 0)
 		return map_without_file(fn, map);
+	if (!fn->kind->has_memory)
+		return record_only(fn, map);
 	/* iommu_mem_map consumes the fd before iommu_map can fail: work on a copy. */
 	fd = fcntl(map->fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)

@@ -53,7 +53,7 @@ static bool msg_allowed(void *ctx, uint64_t addr, uint32_t len, bool write)
 	uint32_t need = write ? IOMMU_WRITE : IOMMU_READ;
 	struct iommu_map_info info;
 
-	if (!atomic_load(&fn->vf->dma_on) || addr + len < addr)
+	if (!atomic_load(&fn->dev->dma_on) || addr + len < addr)
 		return false;
 	while (len) {
 		uint64_t left;
@@ -88,20 +88,20 @@ void function_msg_start(struct function *fn)
 	uint64_t max;
 	int ret;
 
-	if (!conn || fn->vf->shadow)
+	if (!conn || fn->dev->shadow || !fn->kind->has_memory)
 		return;
 	max = MIN(vfu_conn_caps(conn)->max_data_xfer, (uint64_t)MSG_BYTES_MAX);
-	fn->vf->on_msg_fault = on_fault;
-	fn->vf->on_msg_fault_arg = fn;
-	ret = i82576_shadow_start(fn->vf, &shadow_ops, fn, (uint32_t)max);
+	fn->dev->on_msg_fault = on_fault;
+	fn->dev->on_msg_fault_arg = fn;
+	ret = i82576_shadow_start(fn->dev, &shadow_ops, fn, (uint32_t)max);
 	if (ret < 0)
 		vfu_sock_drop(fn->sock, "no memory for its shadow queues");
 }
 
 void function_msg_stop(struct function *fn)
 {
-	i82576_shadow_stop(fn->vf);
-	atomic_store(&fn->vf->stale, I82576_STALE_UNKNOWN);
+	i82576_shadow_stop(fn->dev);
+	atomic_store(&fn->dev->stale, I82576_STALE_UNKNOWN);
 }
 
 /* ---- share=off ---- */
@@ -116,7 +116,7 @@ static void on_probe(void *arg, int err, const void *data, uint32_t len)
 	if (err == -ECANCELED)
 		return;
 	if (err || len != sizeof(zeros) || !memcmp(data, zeros, sizeof(zeros))) {
-		atomic_store(&fn->vf->stale, I82576_STALE_OK);
+		atomic_store(&fn->dev->stale, I82576_STALE_OK);
 		nic_dp_kick(fn->card->nic->dp);
 		return;
 	}
@@ -125,7 +125,7 @@ static void on_probe(void *arg, int err, const void *data, uint32_t len)
 		 "slow; give the VM memory-backend-memfd,share=on",
 		 fn->name);
 	fn->client.msg_mode = true;
-	atomic_store(&fn->vf->stale, I82576_STALE_OK);
+	atomic_store(&fn->dev->stale, I82576_STALE_OK);
 	function_msg_start(fn);
 }
 
@@ -134,13 +134,13 @@ static void probe(struct function *fn)
 	uint8_t desc[16];
 	uint64_t addr;
 
-	if (atomic_load(&fn->vf->stale) != I82576_STALE_SUSPECT || fn->client.probing)
+	if (atomic_load(&fn->dev->stale) != I82576_STALE_SUSPECT || fn->client.probing)
 		return;
 	/* Only QEMU is known to answer, and only QEMU maps private memory (Cloud Hypervisor
 	 * refuses to). */
-	if (!fn->client.answers_dma || !i82576_stale_probe(fn->vf, &addr, desc) ||
+	if (!fn->client.answers_dma || !i82576_stale_probe(fn->dev, &addr, desc) ||
 	    msg_read(fn, addr, sizeof(desc), on_probe, fn) < 0)
-		atomic_store(&fn->vf->stale, I82576_STALE_OK);
+		atomic_store(&fn->dev->stale, I82576_STALE_OK);
 	else
 		fn->client.probing = true;
 }
@@ -150,5 +150,5 @@ void function_dp_event(struct function *fn)
 	if (!fn->client.attached)
 		return;
 	probe(fn);
-	i82576_shadow_kick(fn->vf);
+	i82576_shadow_kick(fn->dev);
 }

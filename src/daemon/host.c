@@ -20,7 +20,6 @@ int host_add(struct host *host, struct function *function, void (*drain)(void *a
 	function->host = host;
 	function->host_next = host->functions;
 	host->functions = function;
-	host->num_functions++;
 	return 0;
 }
 
@@ -34,7 +33,6 @@ void host_del(struct function *function)
 	for (at = &host->functions; *at != function; at = &(*at)->host_next)
 		;
 	*at = function->host_next;
-	host->num_functions--;
 	function->host = NULL;
 	iommu_domain_free(function->dom);
 	function->dom = NULL;

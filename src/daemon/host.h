@@ -15,7 +15,6 @@ struct function;
 struct host {
 	char name[HOST_NAME_LEN];
 	struct function *functions; /* borrowed: linked by function.host_next */
-	unsigned num_functions;
 };
 
 void host_init(struct host *host, const char *name);

@@ -85,7 +85,10 @@ static void sweep_card(int run_fd, const char *card)
 	for (unsigned n = 0; n < VF_SOCKETS_MAX; n++) {
 		snprintf(name, sizeof(name), "vf%u.sock", n);
 		unlinkat(fd, name, 0);
+		snprintf(name, sizeof(name), "view%u.sock", n);
+		unlinkat(fd, name, 0);
 	}
+	unlinkat(fd, "pf.sock", 0);
 	fd_close(&fd);
 	unlinkat(run_fd, card, AT_REMOVEDIR);
 }

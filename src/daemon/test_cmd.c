@@ -69,6 +69,26 @@ static void card_add_takes_all_its_options(void **state)
 	assert_int_equal(cmd.add.cpu, 3);
 }
 
+static void places_of_vfs_are_decimal_or_hexadecimal(void **state)
+{
+	struct cmd cmd = good("card add a model 82576 vfs 1 vf-offset 0x80 vf-stride 65535");
+
+	(void)state;
+	assert_int_equal(cmd.add.place.first_offset, 0x80);
+	assert_int_equal(cmd.add.place.stride, 65535);
+	cmd = good("card add a model 82576 vfs 1 vf-stride 0XfF");
+	assert_int_equal(cmd.add.place.first_offset, 0);
+	assert_int_equal(cmd.add.place.stride, 255);
+	bad("card add a model 82576 vfs 1 vf-offset 0", "from 1 to 65535");
+	bad("card add a model 82576 vfs 1 vf-offset 0x0", "vf-offset \"0x0\" is wrong");
+	bad("card add a model 82576 vfs 1 vf-offset 0x", "vf-offset \"0x\" is wrong");
+	bad("card add a model 82576 vfs 1 vf-offset 0x1g", "from 1 to 65535");
+	bad("card add a model 82576 vfs 1 vf-stride 1f", "vf-stride \"1f\" is wrong");
+	bad("card add a model 82576 vfs 1 vf-stride 65536", "from 1 to 65535");
+	bad("card add a model 82576 vfs 1 vf-stride 0x10000", "from 1 to 65535");
+	bad("card add a model 82576 vfs 1 vf-stride 0x100000001", "from 1 to 65535");
+}
+
 static void card_add_has_defaults(void **state)
 {
 	struct cmd cmd = good("card add a vfs 7 model 82576");
@@ -159,6 +179,9 @@ static void link_set_takes_several_at_once(void **state)
 	assert_int_equal(good("link set a vf 0 vlan 0").link.fields, LINK_VLAN);
 	assert_int_equal(good("link set a vf 0 mac 02:00:00:00:00:01").link.fields, LINK_MAC);
 	assert_int_equal(good("link set a vf 0 spoofchk on").link.fields, LINK_SPOOFCHK);
+	assert_int_equal(good("link set a vf 0 max_tx_rate 5").link.fields, LINK_RATE);
+	assert_int_equal(good("link set a vf 0 rate 4294967").link.fields, LINK_RATE);
+	assert_int_equal(good("link set a vf 0 rate 4294967").link.rate, 4294967);
 }
 
 static void link_set_says_what_is_wrong(void **state)
@@ -185,7 +208,10 @@ static void link_set_says_what_is_wrong(void **state)
 	bad("link set nic0 vf 1 trust 1", "on or off is right");
 	bad("link set nic0 vf 1 state up", "auto, enable or disable is right");
 	bad("link set nic0 vf 1 trust on trust off", "trust is given twice");
-	bad("link set nic0 vf 1 rate 5", "\"rate\" is not known here: one of mac, vlan, qos");
+	bad("link set nic0 vf 1 speed 5", "\"speed\" is not known here: one of mac, vlan, qos");
+	bad("link set nic0 vf 1 rate 4294968", "0 to 4294967 Mbit/s is right");
+	bad("link set nic0 vf 1 max_tx_rate x", "max_tx_rate \"x\" is wrong");
+	bad("link set nic0 vf 1 rate 5 max_tx_rate 5", "are the same");
 }
 
 static void other_verbs_take_what_their_usage_says(void **state)
@@ -196,6 +222,9 @@ static void other_verbs_take_what_their_usage_says(void **state)
 	assert_int_equal(good("vf show nic0 6").vf, 6);
 	assert_int_equal(good("vf reset nic0 0").vf, 0);
 	assert_int_equal(good("qemu nic0 vf 1").vf, 1);
+	assert_int_equal(good("qemu nic0 pf").vf, NIC_PF);
+	assert_string_equal(good("pf show nic0").card, "nic0");
+	assert_int_equal(good("registers 82576 pf").vf, NIC_PF);
 	assert_string_equal(good("faults").card, "");
 	assert_int_equal(good("monitor").row->flags, CMD_MONITOR);
 	good("show");
@@ -208,7 +237,7 @@ static void other_verbs_say_what_is_wrong(void **state)
 {
 	(void)state;
 	bad("", "there is no word");
-	bad("lnik show", "\"lnik\" is not known: one of card, link, vf, faults");
+	bad("lnik show", "\"lnik\" is not known: one of card, link, pf, vf, faults");
 	bad("link", "a word is missing after \"link\": one of show, set is right");
 	bad("link shwo", "\"shwo\" is not known after link: one of show, set is right");
 	bad("link show a b", "\"b\" is one word too many: say \"link show [CARD]\"");
@@ -219,7 +248,9 @@ static void other_verbs_say_what_is_wrong(void **state)
 	bad("registers", "the model is missing");
 	bad("registers 82576", "the function is missing");
 	bad("registers 82599 vf", "is no model");
-	bad("registers 82576 pf", "\"pf\" is no function of it");
+	bad("registers 82576 af", "\"af\" is no function of it");
+	bad("qemu nic0 pf 1", "one word too many");
+	bad("qemu nic0", "\"vf\" is missing");
 	bad("registers 82576 vf x", "one word too many");
 	bad("faults a/b", "is no card name");
 }
@@ -297,6 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(card_add_takes_all_its_options),
+		cmocka_unit_test(places_of_vfs_are_decimal_or_hexadecimal),
 		cmocka_unit_test(card_add_has_defaults),
 		cmocka_unit_test(card_add_says_what_is_wrong),
 		cmocka_unit_test(uplinks_are_checked),

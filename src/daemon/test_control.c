@@ -373,7 +373,7 @@ static void a_card_that_fails_midway_leaves_nothing(void **state)
 	mkdir(path, 0700);
 	strcat(path, "/vf2.sock");
 	fd = fd_unix_listen(path);
-	refused("card add a model 82576 vfs 3", -EADDRINUSE, "a/vf2 cannot be served at");
+	refused("card add a model 82576 vfs 3", -EADDRINUSE, "a/vf2.sock cannot be served");
 	path[strlen(path) - 6] = '0';
 	assert_int_equal(access(path, F_OK), -1);
 	value("card show", "", "[]");
@@ -450,13 +450,13 @@ static void a_socket_path_must_fit(void **state)
 	(void)state;
 	strcpy(dir, "/tmp/ladon-test-XXXXXX");
 	assert_non_null(mkdtemp(dir));
-	/* 94 bytes: RUN/control.sock (107) fits, RUN/nic0/vf0.sock does not. */
+	/* 94 bytes: RUN/control.sock (107) fits, RUN/nic0/view0.sock does not. */
 	snprintf(long_dir, sizeof(long_dir), "%s/%0*d", dir, 94 - (int)strlen(dir) - 1, 0);
 	opts.run_dir = long_dir;
 	assert_int_equal(daemon_new(&opts, &own.daemon, &error), 0);
 	assert_int_equal(test_daemon_run(&own, "card add nic0 model 82576 vfs 1", NULL, &error),
 			 -ENAMETOOLONG);
-	assert_non_null(strstr(error.text, "/nic0/vf0.sock has 108 bytes"));
+	assert_non_null(strstr(error.text, "/nic0/view0.sock has 110 bytes"));
 	daemon_free(own.daemon);
 	rmdir(long_dir);
 	rmdir(dir);

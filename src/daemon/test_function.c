@@ -244,7 +244,7 @@ static struct function *served(void)
 
 static void do_look_for_shadow(void *arg)
 {
-	*(bool *)arg = served()->vf->shadow != NULL;
+	*(bool *)arg = served()->vf->fn.shadow != NULL;
 }
 
 static bool has_shadow(void)
@@ -330,7 +330,7 @@ static void a_truncated_file_costs_only_its_client(void **state)
 static void do_force(void *arg)
 {
 	(void)arg;
-	nic_intr_force(&served()->vf->intr, 1);
+	nic_intr_force(&served()->vf->fn.intr, 1);
 }
 
 static void vectors_get_eventfds(void **state)
@@ -431,7 +431,7 @@ static void the_operators_reset_keeps_configuration_space(void **state)
 	attach_busy();
 	assert_int_equal(test_daemon_run(&td, "vf reset nic0 1", NULL, NULL), 0);
 	value("bus_master", "true");
-	assert_true(atomic_load(&served()->vf->dma_on));
+	assert_true(atomic_load(&served()->vf->fn.dma_on));
 	value("driver_active", "false");
 	assert_int_equal(vfu_client_read(client, BAR0, RING_LO, &ring, 4), 0);
 	assert_int_equal(ring, 0);
@@ -444,9 +444,9 @@ static void bus_mastering_follows_command_and_power(void **state)
 	attach_busy();
 	config_write(0x04, 0, 2);
 	value("bus_master", "false");
-	assert_false(atomic_load(&served()->vf->dma_on));
+	assert_false(atomic_load(&served()->vf->fn.dma_on));
 	config_write(0x04, BME, 2);
-	assert_true(atomic_load(&served()->vf->dma_on));
+	assert_true(atomic_load(&served()->vf->fn.dma_on));
 }
 
 static void a_lost_client_leaves_an_idle_function(void **state)

@@ -2,6 +2,7 @@
 #include "words.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,16 +49,28 @@ int words_end(const struct words *w, struct cmd_error *error)
 			w->word[w->at], w->usage);
 }
 
-int word_number(const char *word, unsigned min, unsigned max, unsigned *ret_number)
+/* The value of a digit, or a number that no base has. */
+static unsigned digit_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return (unsigned)(c - '0');
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : UINT_MAX;
+}
+
+static int number_in(unsigned base, const char *word, unsigned min, unsigned max,
+		     unsigned *ret_number)
 {
 	uint64_t n = 0;
 
 	if (!*word)
 		return -EINVAL;
 	for (; *word; word++) {
-		if (*word < '0' || *word > '9')
+		unsigned digit = digit_value(*word);
+
+		if (digit >= base)
 			return -EINVAL;
-		n = n * 10 + (uint64_t)(*word - '0');
+		n = n * base + digit;
 		if (n > max)
 			return -EINVAL;
 	}
@@ -65,6 +78,19 @@ int word_number(const char *word, unsigned min, unsigned max, unsigned *ret_numb
 		return -EINVAL;
 	*ret_number = (unsigned)n;
 	return 0;
+}
+
+int word_number(const char *word, unsigned min, unsigned max, unsigned *ret_number)
+{
+	return number_in(10, word, min, max, ret_number);
+}
+
+int word_number_or_hex(const char *word, unsigned min, unsigned max, unsigned *ret_number)
+{
+	bool hex = word[0] == '0' && (word[1] == 'x' || word[1] == 'X');
+
+	return hex ? number_in(16, word + 2, min, max, ret_number)
+		   : number_in(10, word, min, max, ret_number);
 }
 
 int word_on_off(const char *word, bool *ret_on)

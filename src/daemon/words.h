@@ -39,6 +39,8 @@ int words_end(const struct words *w, struct cmd_error *error);
 
 /* Decimal, no sign, no blanks, min ... max. Returns 0 or -EINVAL. */
 int word_number(const char *word, unsigned min, unsigned max, unsigned *ret_number);
+/* The same, or hexadecimal after "0x". */
+int word_number_or_hex(const char *word, unsigned min, unsigned max, unsigned *ret_number);
 /* "on" | "off". Returns 0 or -EINVAL. */
 int word_on_off(const char *word, bool *ret_on);
 /* Index in list (num entries), or -EINVAL. */

@@ -87,6 +87,13 @@ static bool zeros_at(uintptr_t addr, size_t size, uint32_t prot)
 	return ret != -1;
 }
 
+static atomic_uint lost_count;
+
+unsigned iommu_mem_lost_count(void)
+{
+	return atomic_load_explicit(&lost_count, memory_order_acquire);
+}
+
 /* Puts zero pages from the lost page to the end of the mapping around addr. False: not ours. */
 static bool guard_replace(uintptr_t addr)
 {
@@ -113,6 +120,7 @@ static bool guard_replace(uintptr_t addr)
 		    !zeros_at(from, page, mem->prot))
 			return false;
 		atomic_store_explicit(&mem->lost, true, memory_order_release);
+		atomic_fetch_add_explicit(&lost_count, 1, memory_order_release);
 		atomic_store_explicit(&guard.last, nr, memory_order_relaxed);
 		return true;
 	}

@@ -12,14 +12,16 @@
 #define FCS_LEN		  4u
 #define MAX_GUEST_VLANS	  32u /* VLVF rows of the 82576 */
 
-/* ---- what follows from admin and guest state ---- */
+/* ---- who may do what ---- */
 
-static void policy_from(const struct nic_card *card, unsigned n, struct nic_policy *p)
+/* What the built-in PF makes of admin and guest state. */
+static void builtin_policy(const struct nic_card *card, unsigned n, struct nic_policy *p)
 {
 	const struct nic_vf *vf = &card->vf[n];
 
 	p->link_up = vf->guest.active && nic_card_link_up(card, n);
-	p->spoofchk = vf->admin.spoofchk;
+	p->spoof_mac = p->spoof_vlan = vf->admin.spoofchk;
+	p->rx_on = p->tx_on = true;
 	p->untagged = vf->admin.vlan == 0;
 	p->broadcast = true;
 	p->allmulti = vf->guest.allmulti;
@@ -28,19 +30,31 @@ static void policy_from(const struct nic_card *card, unsigned n, struct nic_poli
 	p->filter_control = true;
 	p->pvid = vf->admin.vlan;
 	p->qos = vf->admin.qos;
+	p->max_tx_mbps = vf->admin.max_tx_mbps;
 	/* Never more than the guest said: Linux chains buffers of 1 KiB below MTU 1007 and dies
 	 * of a longer frame. */
 	p->max_frame = vf->guest.max_frame - FCS_LEN;
+	memcpy(p->mta, vf->guest.mta, sizeof(p->mta));
+	memcpy(p->vlans, vf->guest.vlans, sizeof(p->vlans));
+	if (!vf->guest.active)
+		return; /* nobody's address */
 	p->mac[p->num_macs++] = net_mac_u64(vf->guest.mac);
 	for (unsigned i = 0; i < vf->guest.num_filters; i++)
 		p->mac[p->num_macs++] = vf->guest.filter[i];
-	memcpy(p->mta, vf->guest.mta, sizeof(p->mta));
-	memcpy(p->vlans, vf->guest.vlans, sizeof(p->vlans));
+}
+
+static void policy_from(const struct nic_card *card, unsigned n, struct nic_policy *p)
+{
+	if (card->owner)
+		card->owner->policy(card->owner_arg, n, p);
+	else
+		builtin_policy(card, n, p);
 }
 
 static void uplink_policy(const struct nic_card *card, struct nic_policy *p)
 {
 	p->link_up = card->uplink_up;
+	p->rx_on = p->tx_on = true;
 	p->untagged = p->broadcast = p->allmulti = true;
 	p->max_frame = NIC_JUMBO_MAX - FCS_LEN;
 }
@@ -56,71 +70,112 @@ static struct nic_policy *policy_alloc(void)
 	return p;
 }
 
-static void publish_policy(struct nic_card *card, unsigned n)
-{
-	struct nic_policy *p;
+/* ---- the forwarding table follows from the policies ---- */
 
-	if (!card->vf[n].port)
-		return;
-	p = policy_alloc();
-	policy_from(card, n, p);
-	nic_dp_set_policy(card->dp, card->vf[n].port, p);
+static struct nic_port *port_of(const struct nic_card *card, unsigned n)
+{
+	if (n == NIC_PF)
+		return card->pf_port;
+	return n < card->num_vfs ? card->vf[n].port : NULL;
 }
 
-/* All VLANs under which an address of VF n is reachable. */
-static void fdb_add_mac(struct nic_card *card, struct nic_fdb *fdb, unsigned n, uint64_t mac)
+const struct nic_policy *nic_card_policy(const struct nic_card *card, unsigned n)
 {
-	const struct nic_vf *vf = &card->vf[n];
+	const struct nic_port *port = port_of(card, n);
 
-	if (vf->admin.vlan) {
-		nic_fdb_add(fdb, mac, vf->admin.vlan, vf->port->index);
-		return;
+	return port ? atomic_load(&port->policy) : NULL;
+}
+
+/* First the ports that are up, whose addresses are not kept from them by one that is down. */
+static void fdb_add_ports(const struct nic_card *card, struct nic_fdb *fdb, bool live)
+{
+	/* The PF first: no VF takes its address away. */
+	for (unsigned i = 0; i <= card->num_vfs; i++) {
+		unsigned n = i ? i - 1 : NIC_PF;
+		const struct nic_policy *p = nic_card_policy(card, n);
+
+		if (p && nic_policy_live(p) == live)
+			nic_fdb_add_port(fdb, p, port_of(card, n)->index);
 	}
-	nic_fdb_add(fdb, mac, 0, vf->port->index);
-	for (unsigned w = 0; w < ARRAY_SIZE(vf->guest.vlans); w++)
-		for (uint64_t bits = vf->guest.vlans[w]; bits; bits &= bits - 1)
-			nic_fdb_add(fdb, mac,
-				    (uint16_t)(w * 64 + (unsigned)__builtin_ctzll(bits)),
-				    vf->port->index);
-}
-
-static uint32_t fdb_entries(const struct nic_card *card)
-{
-	uint32_t sum = 0;
-
-	for (unsigned n = 0; n < card->num_vfs; n++)
-		sum += (1 + card->vf[n].guest.num_filters) * (1 + card->vf[n].guest.num_vlans);
-	return sum;
 }
 
 static void publish_fdb(struct nic_card *card)
 {
+	const struct nic_policy *pf = nic_card_policy(card, NIC_PF);
+	uint32_t entries = pf ? nic_fdb_room(pf) : 0;
 	struct nic_fdb *fdb;
 
-	if (nic_fdb_new(fdb_entries(card), &fdb) < 0)
+	for (unsigned n = 0; n < card->num_vfs; n++)
+		if (card->vf[n].port)
+			entries += nic_fdb_room(nic_card_policy(card, n));
+	if (nic_fdb_new(entries, &fdb) < 0)
 		abort(); /* as for policies */
-	for (unsigned n = 0; n < card->num_vfs; n++) {
-		const struct nic_vf *vf = &card->vf[n];
-
-		if (!vf->port || !vf->guest.active)
-			continue;
-		fdb_add_mac(card, fdb, n, net_mac_u64(vf->guest.mac));
-		for (unsigned i = 0; i < vf->guest.num_filters; i++)
-			fdb_add_mac(card, fdb, n, vf->guest.filter[i]);
-	}
+	fdb_add_ports(card, fdb, true);
+	fdb_add_ports(card, fdb, false);
 	nic_dp_set_fdb(card->dp, fdb);
 }
 
-static void publish(struct nic_card *card, unsigned n)
+/* ---- publishing ---- */
+
+/* Is the port found under the same addresses and VLANs? */
+static bool same_reach(const struct nic_policy *a, const struct nic_policy *b)
 {
-	publish_policy(card, n);
-	publish_fdb(card);
+	return nic_policy_live(a) == nic_policy_live(b) && a->num_macs == b->num_macs &&
+	       a->pvid == b->pvid && a->untagged == b->untagged && a->any_vlan == b->any_vlan &&
+	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
+	       memcmp(a->vlans, b->vlans, sizeof(a->vlans)) == 0;
 }
 
-static void tell_model(struct nic_card *card, unsigned n)
+/* Returns whether the forwarding table has to follow. */
+static bool publish_policy(struct nic_card *card, unsigned n)
+{
+	const struct nic_policy *old = nic_card_policy(card, n);
+	struct nic_policy *p = policy_alloc();
+	bool follow;
+
+	policy_from(card, n, p);
+	if (old && memcmp(old, p, sizeof(*p)) == 0) {
+		free(p);
+		return false;
+	}
+	follow = !old || !same_reach(old, p);
+	nic_dp_set_policy(card->dp, port_of(card, n), p);
+	return follow;
+}
+
+static bool publish_policies(struct nic_card *card)
+{
+	bool follow = card->pf_port && publish_policy(card, NIC_PF);
+
+	for (unsigned n = 0; n < card->num_vfs; n++)
+		follow |= card->vf[n].port && publish_policy(card, n);
+	return follow;
+}
+
+static void publish_all(struct nic_card *card)
+{
+	if (publish_policies(card))
+		publish_fdb(card);
+}
+
+/* What the built-in PF knows of VF n has changed. */
+static void publish(struct nic_card *card, unsigned n)
+{
+	if (!card->owner && card->vf[n].port && publish_policy(card, n))
+		publish_fdb(card);
+}
+
+static void tell_model(const struct nic_card *card, unsigned n)
 {
 	if (card->vf[n].changed)
 		card->vf[n].changed(card->vf[n].changed_arg);
+}
+
+/* Of what the operator said: it counts only while the card is the built-in PF's. */
+static void tell_unless_owned(const struct nic_card *card, unsigned n)
+{
+	if (!card->owner)
+		tell_model(card, n);
 }
 
 /* ---- the card ---- */
@@ -193,6 +248,27 @@ void nic_card_free(struct nic_card *card)
 	free(card);
 }
 
+/* Puts a port on the data path with the policy that is VF n's or the PF's. */
+static int add_port(struct nic_card *card, unsigned n)
+{
+	struct nic_port *port = port_of(card, n);
+	int r;
+
+	publish_policy(card, n);
+	r = nic_dp_add_port(card->dp, port);
+	if (r < 0)
+		nic_dp_set_policy(card->dp, port, NULL);
+	return r;
+}
+
+/* Nobody knows the port any more; the table still may. */
+static void del_port(struct nic_card *card, struct nic_port *port)
+{
+	publish_fdb(card); /* first: a port to come may get its index */
+	nic_dp_del_port(card->dp, port);
+	nic_dp_set_policy(card->dp, port, NULL);
+}
+
 int nic_card_attach_vf(struct nic_card *card, unsigned n, struct nic_port *port,
 		       void (*changed)(void *arg), void *changed_arg)
 {
@@ -202,15 +278,14 @@ int nic_card_attach_vf(struct nic_card *card, unsigned n, struct nic_port *port,
 	if (n >= card->num_vfs || vf->port)
 		return -EINVAL;
 	vf->port = port;
-	publish_policy(card, n);
-	r = nic_dp_add_port(card->dp, port);
+	r = add_port(card, n);
 	if (r < 0) {
-		free((void *)atomic_exchange(&port->policy, NULL));
 		vf->port = NULL;
 		return r;
 	}
 	vf->changed = changed;
 	vf->changed_arg = changed_arg;
+	publish_fdb(card);
 	return 0;
 }
 
@@ -222,11 +297,9 @@ void nic_card_detach_vf(struct nic_card *card, unsigned n)
 	if (!port)
 		return;
 	guest_forget(card, n);
-	publish(card, n);
-	nic_dp_del_port(card->dp, port);
 	vf->port = NULL;
 	vf->changed = NULL;
-	free((void *)atomic_exchange(&port->policy, NULL));
+	del_port(card, port);
 }
 
 static void publish_uplink(struct nic_card *card)
@@ -240,19 +313,17 @@ static void publish_uplink(struct nic_card *card)
 /* The uplink's state has changed: the VFs whose link follows it are told. */
 static void uplink_changed(struct nic_card *card)
 {
-	for (unsigned n = 0; n < card->num_vfs; n++) {
-		if (card->vf[n].admin.link != NIC_LINK_AUTO)
-			continue;
-		publish_policy(card, n);
-		tell_model(card, n);
-	}
+	publish_all(card);
+	for (unsigned n = 0; n < card->num_vfs; n++)
+		if (card->owner || card->vf[n].admin.link == NIC_LINK_AUTO)
+			tell_model(card, n);
 }
 
 static void uplink_remove(struct nic_card *card)
 {
 	nic_dp_watch_fd(card->dp, -1);
 	nic_dp_del_port(card->dp, card->uplink);
-	free((void *)atomic_exchange(&card->uplink->policy, NULL));
+	nic_dp_set_policy(card->dp, card->uplink, NULL);
 	card->uplink = NULL;
 }
 
@@ -266,7 +337,7 @@ static int uplink_add(struct nic_card *card, struct nic_port *port, int fd)
 	publish_uplink(card);
 	r = nic_dp_add_port(card->dp, port);
 	if (r < 0) {
-		free((void *)atomic_exchange(&port->policy, NULL));
+		nic_dp_set_policy(card->dp, port, NULL);
 		card->uplink = NULL;
 		return r;
 	}
@@ -299,6 +370,8 @@ void nic_card_uplink_state(struct nic_card *card, bool up)
 
 bool nic_card_link_up(const struct nic_card *card, unsigned n)
 {
+	if (card->owner)
+		return card->owner->link_up(card->owner_arg, n);
 	switch (card->vf[n].admin.link) {
 	case NIC_LINK_ENABLE:
 		return true;
@@ -307,6 +380,63 @@ bool nic_card_link_up(const struct nic_card *card, unsigned n)
 	default:
 		return !card->uplink || card->uplink_up;
 	}
+}
+
+/* ---- a PF driver takes over ---- */
+
+static void change_owner(struct nic_card *card, const struct nic_owner_ops *ops, void *arg,
+			 struct nic_port *pf_port)
+{
+	card->owner = ops;
+	card->owner_arg = arg;
+	card->pf_port = pf_port;
+}
+
+static void forget_guests(struct nic_card *card)
+{
+	for (unsigned n = 0; n < card->num_vfs; n++)
+		guest_forget(card, n);
+}
+
+static void hand_back(struct nic_card *card)
+{
+	struct nic_port *pf_port = card->pf_port;
+
+	change_owner(card, NULL, NULL, NULL);
+	del_port(card, pf_port);
+	forget_guests(card);
+	publish_all(card);
+	for (unsigned n = 0; n < card->num_vfs; n++)
+		tell_model(card, n);
+}
+
+int nic_card_set_owner(struct nic_card *card, const struct nic_owner_ops *ops, void *arg,
+		       struct nic_port *pf_port)
+{
+	int r;
+
+	if (!ops) {
+		if (card->owner)
+			hand_back(card);
+		return 0;
+	}
+	if (card->owner)
+		return -EBUSY;
+	change_owner(card, ops, arg, pf_port);
+	r = add_port(card, NIC_PF);
+	if (r < 0) {
+		change_owner(card, NULL, NULL, NULL);
+		return r;
+	}
+	forget_guests(card);
+	publish_policies(card);
+	publish_fdb(card); /* the PF's port is new */
+	return 0;
+}
+
+void nic_card_republish(struct nic_card *card)
+{
+	publish_all(card);
 }
 
 /* ---- the operator ---- */
@@ -355,7 +485,7 @@ int nic_card_set_mac(struct nic_card *card, unsigned n, const uint8_t mac[6])
 	vf->admin.mac_set = true;
 	publish(card, n);
 	/* As with igb, the guest learns of it when its driver starts again. */
-	tell_model(card, n);
+	tell_unless_owned(card, n);
 	return 0;
 }
 
@@ -372,14 +502,14 @@ int nic_card_set_vlan(struct nic_card *card, unsigned n, unsigned vlan, unsigned
 int nic_card_set_spoofchk(struct nic_card *card, unsigned n, bool on)
 {
 	card->vf[n].admin.spoofchk = on;
-	publish_policy(card, n);
+	publish(card, n);
 	return 0;
 }
 
 int nic_card_set_trust(struct nic_card *card, unsigned n, bool on)
 {
 	card->vf[n].admin.trust = on;
-	publish_policy(card, n);
+	publish(card, n);
 	return 0;
 }
 
@@ -388,8 +518,17 @@ int nic_card_set_link(struct nic_card *card, unsigned n, enum nic_link link)
 	if (link >= NIC_LINK_NUM)
 		return -EINVAL;
 	card->vf[n].admin.link = link;
-	publish_policy(card, n);
-	tell_model(card, n);
+	publish(card, n);
+	tell_unless_owned(card, n);
+	return 0;
+}
+
+int nic_card_set_rate(struct nic_card *card, unsigned n, uint32_t max_tx_mbps)
+{
+	if (max_tx_mbps > NIC_MAX_MBPS)
+		return -EINVAL;
+	card->vf[n].admin.max_tx_mbps = max_tx_mbps;
+	publish(card, n);
 	return 0;
 }
 
@@ -397,12 +536,9 @@ int nic_card_set_link(struct nic_card *card, unsigned n, enum nic_link link)
 
 void nic_card_guest_reset(struct nic_card *card, unsigned n, uint8_t ret_mac[6])
 {
-	bool was_active = card->vf[n].guest.active;
-
 	guest_forget(card, n);
 	memcpy(ret_mac, card->vf[n].guest.mac, 6);
-	if (was_active)
-		publish(card, n);
+	publish(card, n);
 }
 
 void nic_card_guest_active(struct nic_card *card, unsigned n, bool active)
@@ -463,7 +599,7 @@ void nic_card_guest_multicast(struct nic_card *card, unsigned n, const uint16_t 
 	memset(g->mta, 0, sizeof(g->mta));
 	for (unsigned i = 0; i < num; i++)
 		nic_bitmap_assign(g->mta, hash[i] & 0xfff, true);
-	publish_policy(card, n);
+	publish(card, n);
 }
 
 int nic_card_guest_vlan(struct nic_card *card, unsigned n, unsigned vid, bool add)
@@ -489,7 +625,7 @@ int nic_card_guest_lpe(struct nic_card *card, unsigned n, uint32_t max_frame)
 	if (max_frame < NET_ETH_ZLEN + FCS_LEN || max_frame > NIC_JUMBO_MAX)
 		return -EINVAL;
 	card->vf[n].guest.max_frame = max_frame;
-	publish_policy(card, n);
+	publish(card, n);
 	return 0;
 }
 
@@ -499,6 +635,6 @@ int nic_card_guest_promisc(struct nic_card *card, unsigned n, bool allmulti, boo
 		return -EPERM;
 	card->vf[n].guest.allmulti = allmulti;
 	card->vf[n].guest.promisc = unicast;
-	publish_policy(card, n);
+	publish(card, n);
 	return 0;
 }

@@ -18,6 +18,8 @@
 
 #define NIC_NAME_MAX 16
 #define NIC_MAX_VFS  255
+#define NIC_PF	     0xffffu  /* in place of a VF number */
+#define NIC_MAX_MBPS 4294967u /* of a rate limit: what 32 bits hold of kbit/s */
 
 enum nic_link { NIC_LINK_AUTO, NIC_LINK_ENABLE, NIC_LINK_DISABLE, NIC_LINK_NUM };
 
@@ -27,6 +29,7 @@ struct nic_vf_admin {
 	bool mac_set; /* by the operator: the guest may not change it unless trusted */
 	uint16_t vlan;
 	uint8_t qos;
+	uint32_t max_tx_mbps; /* 0 = no limit */
 	bool spoofchk, trust;
 	enum nic_link link;
 };
@@ -53,11 +56,25 @@ struct nic_vf {
 	void *changed_arg;
 };
 
+/*
+ * A PF driver that runs in a guest: it owns the policy of the whole card while it is set. Then
+ * every port's policy is what these say, and admin and guest settings above lie idle.
+ */
+struct nic_owner_ops {
+	/* Fills *p (zeroed) for VF n or, with NIC_PF, the PF's own port. */
+	void (*policy)(void *arg, unsigned n, struct nic_policy *p);
+	/* Is the link of VF n up, as its STATUS register shows it? */
+	bool (*link_up)(void *arg, unsigned n);
+};
+
 struct nic_card {
 	char name[NIC_NAME_MAX];
 	struct nic_dp *dp;	 /* owned */
 	struct nic_port *uplink; /* borrowed; NULL = none */
 	bool uplink_up;
+	struct nic_port *pf_port;	   /* borrowed; NULL while no guest drives the PF */
+	const struct nic_owner_ops *owner; /* NULL: the built-in PF */
+	void *owner_arg;
 	unsigned num_vfs;
 	struct nic_vf vf[NIC_MAX_VFS];
 	uint8_t base_mac[6]; /* the PF's; VF n's default address is derived from it */
@@ -80,11 +97,28 @@ void nic_card_detach_vf(struct nic_card *card, unsigned n);
 int nic_card_set_uplink(struct nic_card *card, struct nic_port *port, int fd);
 void nic_card_uplink_state(struct nic_card *card, bool up);
 
-/* Is VF n's link up: admin's word, or auto and the uplink's (no uplink counts as up: VF to VF
- * works). */
+/*
+ * Hands the card's policy to a PF driver (ops, arg borrowed; pf_port joins the data path, its
+ * policy asked for), or with ops NULL back to the built-in PF, whose settings are as they were.
+ * What guests asked of the former owner is forgotten: their drivers must start anew (the caller
+ * resets the VFs). Returns 0 or -errno (-ENOSPC, no room for the port; -EBUSY, owned already);
+ * then nothing has changed. Handing back cannot fail; the VFs' changed is called.
+ */
+int nic_card_set_owner(struct nic_card *card, const struct nic_owner_ops *ops, void *arg,
+		       struct nic_port *pf_port);
+/* The owner's policies have changed: asks for all of them anew and publishes policies and
+ * forwarding table. */
+void nic_card_republish(struct nic_card *card);
+/* The policy in force of VF n or NIC_PF; valid until the next call that may publish. NULL while
+ * there is no port. Control thread. */
+const struct nic_policy *nic_card_policy(const struct nic_card *card, unsigned n);
+
+/* Is VF n's link up: the owner's word; else the admin's, or auto and the uplink's (no uplink
+ * counts as up: VF to VF works). */
 bool nic_card_link_up(const struct nic_card *card, unsigned n);
 
-/* The operator. Return 0 or -errno; nothing is changed on failure. */
+/* The operator. Return 0 or -errno; nothing is changed on failure. While a PF driver owns the
+ * card the settings are only kept. */
 int nic_card_set_mac(struct nic_card *card, unsigned n,
 		     const uint8_t mac[6]); /* zero = unset; -EINVAL group; -EEXIST */
 int nic_card_set_vlan(struct nic_card *card, unsigned n, unsigned vlan,
@@ -92,8 +126,11 @@ int nic_card_set_vlan(struct nic_card *card, unsigned n, unsigned vlan,
 int nic_card_set_spoofchk(struct nic_card *card, unsigned n, bool on);
 int nic_card_set_trust(struct nic_card *card, unsigned n, bool on);
 int nic_card_set_link(struct nic_card *card, unsigned n, enum nic_link link);
+int nic_card_set_rate(struct nic_card *card, unsigned n,
+		      uint32_t max_tx_mbps); /* 0 = no limit; -EINVAL */
 
-/* The guest, through the mailbox. */
+/* The guest, through the mailbox of the built-in PF: idle while a PF driver owns the card (a
+ * reset only forgets). */
 /* A reset: forgets guest state; returns the address the VF starts with. Frames stop until
  * _active. */
 void nic_card_guest_reset(struct nic_card *card, unsigned n, uint8_t ret_mac[6]);

@@ -393,8 +393,11 @@ unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
 	struct delivery d = {.dst = dst, .policy = policy, .f = f, .cur = {.seg = f->segs}};
 
 	net_parse(f->hdr, f->hdr_len, &d.parsed);
-	d.meta = (struct nic_rx_meta){
-		.tagged = tagged, .tci = tci, .local = f->local, .parsed = &d.parsed};
+	d.meta = (struct nic_rx_meta){.tagged = tagged,
+				      .tci = tci,
+				      .local = f->local,
+				      .parsed = &d.parsed,
+				      .hdr = f->hdr};
 	d.meta.tag_in_bytes = tagged && !dst->ops->rx_strips_tag(dst);
 	return f->off.tso ? deliver_segments(&d) : deliver_plain(&d);
 }

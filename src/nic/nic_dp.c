@@ -62,9 +62,31 @@ struct nic_dp {
 	struct iommu_fault_ring faults;
 };
 
+static uint32_t rate_of(const struct nic_port *port)
+{
+	return atomic_load_explicit(&port->policy, memory_order_acquire)->max_tx_mbps;
+}
+
+/* All that was fetched counts, whatever the switch thought of it: the card limits the fetching.
+ */
+static void pace_port(const struct nic_dp *dp, struct nic_port *port, uint32_t mbps,
+		      uint64_t now)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < dp->burst.n; i++)
+		bytes += nic_switch_wire_bytes(&dp->burst.frame[i]);
+	nic_pace_sent(&port->pace, mbps, bytes, now);
+}
+
 /* One port's share of a round. */
 static bool poll_port(struct nic_dp *dp, struct nic_port *port, uint64_t now)
 {
+	uint32_t mbps;
+
+	if (unlikely(nic_pace_waits(&port->pace, now)) &&
+	    nic_pace_recheck(&port->pace, rate_of(port)))
+		return false;
 	dp->burst.n = 0;
 	dp->burst.num_segs = 0;
 	if (!port->ops->tx_poll(port, &dp->burst, now))
@@ -73,12 +95,15 @@ static bool poll_port(struct nic_dp *dp, struct nic_port *port, uint64_t now)
 		nic_count(&dp->bursts, 1);
 		nic_count(&dp->frames, dp->burst.n);
 		nic_switch_burst(&dp->sw, port, &dp->burst);
+		mbps = rate_of(port);
+		if (unlikely(mbps))
+			pace_port(dp, port, mbps, now);
 	}
 	port->ops->tx_done(port, now);
 	return true;
 }
 
-/* Returns the time of the earliest tick still to come. */
+/* Returns the time of the earliest tick still to come, or at which a port may send again. */
 static uint64_t run_ticks(struct nic_dp *dp, uint64_t now)
 {
 	uint64_t next = NEVER;
@@ -89,6 +114,8 @@ static uint64_t run_ticks(struct nic_dp *dp, uint64_t now)
 
 		if (wait != NEVER)
 			next = MIN(next, now + wait);
+		if (unlikely(nic_pace_waits(&port->pace, now)))
+			next = MIN(next, port->pace.next);
 	}
 	return next;
 }
@@ -116,6 +143,10 @@ static bool dp_round(struct nic_dp *dp, uint64_t now, uint64_t *ret_tick)
 	for (unsigned i = 0; i < dp->sw.num; i++)
 		work |= poll_port(dp, dp->sw.port[i], now);
 	nic_switch_flush(&dp->sw, now);
+	if (unlikely(dp->sw.spoofed)) {
+		dp->sw.spoofed = false;
+		nic_dp_notify(dp);
+	}
 	*ret_tick = run_ticks(dp, now);
 	nic_count(&dp->rounds, 1);
 	return work;
@@ -341,6 +372,7 @@ static void add_port(void *arg)
 			continue;
 		c->port->index = (uint16_t)i;
 		c->port->rx_dirty = false;
+		c->port->pace = (struct nic_pace){0};
 		sw->by_index[i] = c->port;
 		sw->port[sw->num++] = c->port;
 		if (c->port->is_uplink)
@@ -402,14 +434,21 @@ void nic_dp_set_fdb(struct nic_dp *dp, struct nic_fdb *fdb)
 	nic_fdb_free((struct nic_fdb *)old);
 }
 
+/* A port's policy changes in one of the things the switch keeps count of. */
+static void recount(_Atomic unsigned *num, bool old, bool new)
+{
+	if (new && !old)
+		atomic_fetch_add(num, 1);
+	if (!new &&old)
+		atomic_fetch_sub(num, 1);
+}
+
 void nic_dp_set_policy(struct nic_dp *dp, struct nic_port *port, struct nic_policy *policy)
 {
 	const struct nic_policy *old = atomic_exchange(&port->policy, policy);
 
-	if (policy->promisc && !(old && old->promisc))
-		atomic_fetch_add(&dp->sw.num_promisc, 1);
-	if (!policy->promisc && old && old->promisc)
-		atomic_fetch_sub(&dp->sw.num_promisc, 1);
+	recount(&dp->sw.num_promisc, old && old->promisc, policy && policy->promisc);
+	recount(&dp->sw.num_unknown_uc, old && old->unknown_uc, policy && policy->unknown_uc);
 	if (!old)
 		return;
 	nic_dp_quiesce(dp);

@@ -56,7 +56,7 @@ void nic_dp_kick(struct nic_dp *dp);
 /* Publishes a new forwarding table and frees the former one after a quiesce. */
 void nic_dp_set_fdb(struct nic_dp *dp, struct nic_fdb *fdb);
 /* Publishes a policy (owned by the port from now on) and frees the former one after a quiesce.
- */
+ * NULL takes it off a port that has been removed. */
 void nic_dp_set_policy(struct nic_dp *dp, struct nic_port *port, struct nic_policy *policy);
 
 /* Faults recorded by the ports' queues; popped by the control thread. event_fd is readable when

@@ -6,6 +6,8 @@
 
 #include "bits.h"
 
+#define MAX_VLANS 64u /* of one port; more take one entry for all */
+
 int nic_fdb_new(uint32_t entries, struct nic_fdb **ret_fdb)
 {
 	struct nic_fdb *fdb = calloc(1, sizeof(*fdb));
@@ -64,12 +66,70 @@ int nic_fdb_add(struct nic_fdb *fdb, uint64_t mac, uint16_t vid, uint32_t port)
 	e->key = fdb_key(mac, vid);
 	e->port = port;
 	fdb->used++;
+	fdb->any_vlan += vid == NIC_FDB_ANY_VLAN;
 	return 0;
+}
+
+static unsigned num_vlans(const struct nic_policy *p)
+{
+	unsigned sum = 0;
+
+	for (unsigned w = 0; w < ARRAY_SIZE(p->vlans); w++)
+		sum += (unsigned)__builtin_popcountll(p->vlans[w]);
+	return sum;
+}
+
+/* One entry for all VLANs instead of one for each? The switch looks at the receiver's policy
+ * after the look-up, so what is not the port's after all is not delivered. */
+static bool takes_any(const struct nic_policy *p)
+{
+	return p->any_vlan || num_vlans(p) > MAX_VLANS;
+}
+
+uint32_t nic_fdb_room(const struct nic_policy *p)
+{
+	return p->num_macs * (1 + (takes_any(p) ? 1 : num_vlans(p)));
+}
+
+static void add_at(struct nic_fdb *fdb, const struct nic_policy *p, uint64_t mac, uint16_t vid,
+		   uint32_t port)
+{
+	if (nic_policy_live(p) || nic_fdb_find(fdb, mac, vid) < 0)
+		nic_fdb_add(fdb, mac, vid, port);
+}
+
+static void add_mac(struct nic_fdb *fdb, const struct nic_policy *p, uint64_t mac,
+		    uint32_t port)
+{
+	if (mac == 0)
+		return; /* a filter that a PF driver left empty */
+	if (p->pvid) {
+		add_at(fdb, p, mac, p->pvid, port);
+		return;
+	}
+	if (p->untagged)
+		add_at(fdb, p, mac, 0, port);
+	if (takes_any(p)) {
+		add_at(fdb, p, mac, NIC_FDB_ANY_VLAN, port);
+		return;
+	}
+	for (unsigned w = 0; w < ARRAY_SIZE(p->vlans); w++)
+		for (uint64_t bits = p->vlans[w]; bits; bits &= bits - 1)
+			add_at(fdb, p, mac,
+			       (uint16_t)(w * 64 + (unsigned)__builtin_ctzll(bits)), port);
+}
+
+void nic_fdb_add_port(struct nic_fdb *fdb, const struct nic_policy *p, uint32_t port)
+{
+	for (unsigned i = 0; i < p->num_macs; i++)
+		add_mac(fdb, p, p->mac[i], port);
 }
 
 int nic_fdb_find(const struct nic_fdb *fdb, uint64_t mac, uint16_t vid)
 {
 	const struct nic_fdb_entry *e = fdb_slot(fdb, fdb_key(mac, vid));
 
+	if (unlikely(!e->key && fdb->any_vlan && vid))
+		e = fdb_slot(fdb, fdb_key(mac, NIC_FDB_ANY_VLAN));
 	return e->key ? (int)e->port : -1;
 }

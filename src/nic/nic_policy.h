@@ -17,7 +17,8 @@
 
 struct nic_policy {
 	bool link_up;	     /* administratively and by the uplink */
-	bool spoofchk;	     /* source address and VLAN must be the port's own */
+	bool spoof_mac;	     /* source address must be the port's own */
+	bool spoof_vlan;     /* VLAN it sends in must be one of its own */
 	bool untagged;	     /* receives untagged frames */
 	bool broadcast;	     /* receives broadcast */
 	bool allmulti;	     /* receives every multicast of its VLANs */
@@ -25,16 +26,30 @@ struct nic_policy {
 	bool strip_tag;	     /* the outer tag is taken out of the bytes and reported in the
 				descriptor */
 	bool filter_control; /* drops link control frames it sends: every VF */
+	bool any_vlan;	     /* no VLAN filter: member of all */
+	bool unknown_uc;     /* receives unicast that no port of this card owns: the PF while it
+				is promiscuous (unicast hash table all ones) or the default pool */
+	bool loopback;	     /* what it sends comes back to it and goes nowhere else (PHY or MAC
+				loopback) */
+	bool rx_on, tx_on;   /* VFRE, VFTE: receives at all; may send at all */
 	uint8_t num_macs;
 	uint16_t pvid; /* port VLAN: 0 = none. Inserted when it sends, stripped when it receives
 			*/
 	uint8_t qos;   /* priority bits that go with pvid */
+	uint32_t max_tx_mbps; /* rate limit over all it sends, 10^6 bit/s of frames with FCS; 0
+				 = none. What is above waits in its queue: nothing is dropped */
 	uint32_t max_frame; /* bytes as stored: without FCS; a tag counts when it stays in them
 			     */
 	uint64_t mac[NIC_PORT_MACS];	/* net_mac_u64; [0] is the port's own */
 	uint64_t mta[4096 / 64];	/* multicast hash filter, bit = hash of the address */
 	uint64_t vlans[NIC_VLANS / 64]; /* tagged VLANs it is a member of */
 };
+
+/* Can the port receive at all? */
+static inline bool nic_policy_live(const struct nic_policy *p)
+{
+	return p->link_up && p->rx_on;
+}
 
 /*
  * Multicast filter hash of the 82576 with MO = 0: bits 47:36 of the address, last byte on the

@@ -15,6 +15,7 @@
 
 #include "nic_drop.h"
 #include "nic_frame.h"
+#include "nic_pace.h"
 #include "nic_policy.h"
 
 #define NIC_MAX_PORTS 256
@@ -33,6 +34,7 @@ struct nic_rx_meta {
 	bool l4_checked, l4_ok; /* TCP, UDP, SCTP likewise */
 	/* Of the bytes without the outer tag; borrowed for the call. */
 	const struct net_parsed *parsed;
+	const uint8_t *hdr; /* those bytes, at least up to parsed->hdr_len; likewise */
 };
 
 /* Where the bytes go. */
@@ -55,7 +57,8 @@ struct nic_port;
 
 struct nic_port_ops {
 	/* Parses frames the port has sent into burst (n is 0 at entry). Counts malformed ones
-	 * itself (nic_port_drop). Returns true when it did anything (descriptors consumed). */
+	 * itself (nic_port_drop). Returns true when it did anything (descriptors consumed). Not
+	 * called while the port has to wait for its rate limit. */
 	bool (*tx_poll)(struct nic_port *port, struct nic_burst *burst, uint64_t now_ns);
 	/* The burst has been delivered: nothing points into the sender's buffers any more. */
 	void (*tx_done)(struct nic_port *port, uint64_t now_ns);
@@ -91,10 +94,13 @@ struct nic_port {
 	const struct nic_port_ops *ops;
 	_Atomic(const struct nic_policy *)
 		policy; /* never NULL while attached to a data path */
+	/* Somebody wants to hear of frames that SPOOF or VLAN dropped at ingress:
+	 * nic_dp_notify, at most once a round; tx_drops tells how many. Any thread. */
+	_Atomic bool tell_spoof;
 	uint16_t index; /* in the data path's table */
 	bool is_uplink;
-	bool rx_dirty;	  /* data path's: rx_done is due */
-	uint64_t tick_at; /* data path's: clock of the next tick, UINT64_MAX = none */
+	bool rx_dirty;	      /* data path's: rx_done is due */
+	struct nic_pace pace; /* data path's: when it may send again */
 	struct nic_port_stats stats;
 };
 

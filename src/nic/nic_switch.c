@@ -9,6 +9,8 @@
 #include "net_eth.h"
 #include "nic_deliver.h"
 
+#define FCS_LEN 4u
+
 static const struct nic_policy *policy_of(const struct nic_port *port)
 {
 	return atomic_load_explicit(&port->policy, memory_order_acquire);
@@ -24,7 +26,7 @@ static bool owns_mac(const struct nic_policy *p, uint64_t mac)
 
 static bool vlan_member(const struct nic_policy *p, uint16_t vid)
 {
-	return vid == 0 ? p->untagged : nic_bitmap_test(p->vlans, vid);
+	return vid == 0 ? p->untagged : p->any_vlan || nic_bitmap_test(p->vlans, vid);
 }
 
 /*
@@ -35,11 +37,11 @@ static bool foreign_vlan(const struct nic_policy *p, const struct nic_frame *f)
 {
 	uint16_t vid = nic_frame_vid(f), inner = get_be16(f->hdr + 12);
 
-	if (!vid && f->tagged && (p->pvid || p->spoofchk))
+	if (!vid && f->tagged && (p->pvid || p->spoof_vlan))
 		return inner == NET_ETH_P_VLAN || inner == NET_ETH_P_QINQ;
 	if (p->pvid)
 		return vid; /* a port VLAN is not the guest's to choose */
-	return p->spoofchk && vid && !vlan_member(p, vid);
+	return p->spoof_vlan && vid && !vlan_member(p, vid);
 }
 
 /*
@@ -51,8 +53,6 @@ static enum nic_drop ingress(const struct nic_policy *p, const struct nic_frame 
 	uint16_t type = get_be16(f->hdr + 12);
 	uint32_t off = 12;
 
-	if (!p->link_up)
-		return NIC_DROP_TXOFF;
 	while ((type == NET_ETH_P_VLAN || type == NET_ETH_P_QINQ) &&
 	       off + NET_VLAN_HLEN + 2 <= f->hdr_len) {
 		off += NET_VLAN_HLEN;
@@ -60,7 +60,7 @@ static enum nic_drop ingress(const struct nic_policy *p, const struct nic_frame 
 	}
 	if (p->filter_control && net_is_link_control(f->hdr, type))
 		return NIC_DROP_CONTROL;
-	if (p->spoofchk && !owns_mac(p, net_mac_u64(f->hdr + NET_ETH_ALEN)))
+	if (p->spoof_mac && !owns_mac(p, net_mac_u64(f->hdr + NET_ETH_ALEN)))
 		return NIC_DROP_SPOOF;
 	return foreign_vlan(p, f) ? NIC_DROP_VLAN : NIC_DROP_NONE;
 }
@@ -89,10 +89,32 @@ static bool wants_group(const struct nic_port *dst, const struct nic_policy *p,
 	return p->allmulti || p->promisc || nic_bitmap_test(p->mta, nic_mta_hash(da));
 }
 
+/* Does dst want a frame whose address is not its own? unknown: no port owns it. */
+static bool wants(const struct nic_port *dst, const struct nic_policy *p,
+		  const struct nic_frame *f, bool unknown)
+{
+	if (net_mac_is_group(f->hdr))
+		return wants_group(dst, p, f->hdr);
+	return p->promisc || (unknown && p->unknown_uc);
+}
+
 /* A TSO frame is as many as it has segments. */
 static uint32_t wire_frames(const struct nic_frame *f)
 {
 	return f->off.tso ? net_tso_count(&f->off, f->len - f->hdr_len) : 1;
+}
+
+/* Of n frames, without tag and FCS. Short frames are padded before they are counted. */
+static uint64_t bytes_of(const struct nic_frame *f, uint32_t n)
+{
+	return MAX(f->len, (uint32_t)NET_ETH_ZLEN) + (uint64_t)(n - 1) * f->hdr_len;
+}
+
+uint64_t nic_switch_wire_bytes(const struct nic_frame *f)
+{
+	uint32_t n = wire_frames(f);
+
+	return bytes_of(f, n) + (uint64_t)n * (FCS_LEN + (f->tagged ? NET_VLAN_HLEN : 0));
 }
 
 /* The VLAN is looked at again: the table may still know the port by what its policy was a
@@ -100,7 +122,7 @@ static uint32_t wire_frames(const struct nic_frame *f)
 static enum nic_drop egress(const struct nic_port *dst, const struct nic_policy *p,
 			    const struct nic_frame *f)
 {
-	if (!p->link_up)
+	if (!nic_policy_live(p))
 		return dst->is_uplink ? NIC_DROP_UPLINK : NIC_DROP_RXOFF;
 	return in_vlan(dst, p, nic_frame_vid(f)) ? NIC_DROP_NONE : NIC_DROP_VLAN;
 }
@@ -136,8 +158,7 @@ static void count_tx(struct nic_port *src, const struct nic_frame *f, bool to_lo
 {
 	struct nic_port_stats *s = &src->stats;
 	uint32_t n = wire_frames(f);
-	/* Short frames are padded before they are counted. */
-	uint64_t bytes = MAX(f->len, (uint32_t)NET_ETH_ZLEN) + (uint64_t)(n - 1) * f->hdr_len;
+	uint64_t bytes = bytes_of(f, n);
 
 	nic_count(&s->tx_packets, n);
 	nic_count(&s->tx_bytes, bytes);
@@ -152,82 +173,122 @@ static void count_tx(struct nic_port *src, const struct nic_frame *f, bool to_lo
 
 /* Everybody whose filters match, but never the sender (source pruning). */
 static void flood(struct nic_switch *sw, struct nic_port *src, const struct nic_frame *f,
-		  const struct nic_port *except, struct fate *fate)
+		  const struct nic_port *except, bool unknown, struct fate *fate)
 {
-	bool group = net_mac_is_group(f->hdr);
-
 	for (unsigned i = 0; i < sw->num; i++) {
 		struct nic_port *dst = sw->port[i];
 		const struct nic_policy *p = policy_of(dst);
 
 		if (dst == src || dst == except || !in_vlan(dst, p, nic_frame_vid(f)))
 			continue;
-		if (group ? !wants_group(dst, p, f->hdr) : !p->promisc)
+		if (!wants(dst, p, f, unknown))
 			continue;
-		if (!p->link_up && !dst->is_uplink)
+		if (!nic_policy_live(p) && !dst->is_uplink)
 			continue; /* a port that is down is no member of the group */
 		deliver_to(sw, dst, p, f, fate);
 	}
 }
 
-/* The one port that owns the address; else the wire, for frames that come from inside. */
-static struct nic_port *unicast_port(const struct nic_switch *sw, const struct nic_port *src,
-				     const struct nic_frame *f)
+/* The port that owns the address, or NULL. The table may be older or newer than the set of
+ * ports: an index may be free by now. */
+static struct nic_port *owner_of(const struct nic_switch *sw, const struct nic_frame *f)
 {
 	const struct nic_fdb *fdb = atomic_load_explicit(&sw->fdb, memory_order_acquire);
 	int i = fdb ? nic_fdb_find(fdb, net_mac_u64(f->hdr), nic_frame_vid(f)) : -1;
 
-	/* The table may be older or newer than the set of ports: an index may be free by now.
-	 */
-	if (i >= 0 && sw->by_index[i])
-		return sw->by_index[i];
-	return src->is_uplink ? NULL : sw->uplink;
+	return i < 0 ? NULL : sw->by_index[i];
+}
+
+static bool any(const _Atomic unsigned *num_ports)
+{
+	return atomic_load_explicit(num_ports, memory_order_relaxed);
+}
+
+/* To the one port that owns the address; else to the wire, for frames that come from inside,
+ * and to ports that take what nobody owns. */
+static void unicast(struct nic_switch *sw, struct nic_port *src, const struct nic_frame *f,
+		    struct fate *fate)
+{
+	struct nic_port *dst = owner_of(sw, f);
+	bool unknown = !dst;
+
+	if (unknown && !src->is_uplink)
+		dst = sw->uplink;
+	if (dst && dst != src)
+		deliver_to(sw, dst, policy_of(dst), f, fate);
+	if (any(&sw->num_promisc) || (unknown && any(&sw->num_unknown_uc)))
+		flood(sw, src, f, dst, unknown, fate);
+}
+
+/* The sender's link ends in itself: it receives what it would receive from the wire. */
+static void loop_back(struct nic_switch *sw, struct nic_port *src, const struct nic_policy *p,
+		      const struct nic_frame *f, struct fate *fate)
+{
+	bool own = owns_mac(p, net_mac_u64(f->hdr));
+
+	if (own || (in_vlan(src, p, nic_frame_vid(f)) && nic_policy_live(p) &&
+		    wants(src, p, f, !owner_of(sw, f))))
+		deliver_to(sw, src, p, f, fate);
 }
 
 /* Why nobody got it: the address is a port's, but not in this VLAN; or it is nobody's. */
 static enum nic_drop no_receiver(const struct nic_switch *sw, const struct nic_port *src,
-				 const struct nic_frame *f)
+				 const struct nic_policy *sp, const struct nic_frame *f)
 {
-	for (unsigned i = 0; i < sw->num; i++) {
+	for (unsigned i = 0; i < sw->num && !sp->loopback; i++) {
 		const struct nic_policy *p = policy_of(sw->port[i]);
 
-		if (sw->port[i] != src && p->link_up && owns_mac(p, net_mac_u64(f->hdr)))
+		if (sw->port[i] != src && nic_policy_live(p) &&
+		    owns_mac(p, net_mac_u64(f->hdr)))
 			return NIC_DROP_VLAN;
 	}
 	return NIC_DROP_NODEST;
 }
 
-static void switch_frame(struct nic_switch *sw, struct nic_port *src, struct nic_frame *f)
+/* Refused at ingress. */
+static void refuse(struct nic_switch *sw, struct nic_port *src, enum nic_drop reason)
 {
-	const struct nic_policy *sp = policy_of(src);
+	nic_count(&src->stats.tx_drops[reason], 1);
+	if ((reason == NIC_DROP_SPOOF || reason == NIC_DROP_VLAN) &&
+	    atomic_load_explicit(&src->tell_spoof, memory_order_relaxed))
+		sw->spoofed = true;
+}
+
+static void switch_frame(struct nic_switch *sw, struct nic_port *src,
+			 const struct nic_policy *sp, struct nic_frame *f)
+{
+	bool group = net_mac_is_group(f->hdr);
 	enum nic_drop drop = ingress(sp, f);
-	struct nic_port *dst = NULL;
 	struct fate fate = {0};
 
 	if (drop != NIC_DROP_NONE) {
-		nic_count(&src->stats.tx_drops[drop], 1);
+		refuse(sw, src, drop);
 		return;
 	}
 	apply_port_vlan(sp, f);
-	if (!net_mac_is_group(f->hdr)) {
-		dst = unicast_port(sw, src, f);
-		if (dst && dst != src)
-			deliver_to(sw, dst, policy_of(dst), f, &fate);
-	}
-	if (net_mac_is_group(f->hdr) ||
-	    atomic_load_explicit(&sw->num_promisc, memory_order_relaxed))
-		flood(sw, src, f, dst, &fate);
+	if (unlikely(sp->loopback))
+		loop_back(sw, src, sp, f, &fate);
+	else if (group)
+		flood(sw, src, f, NULL, false, &fate);
+	else
+		unicast(sw, src, f, &fate);
 	/* A group nobody belongs to is no loss: the frame went out, as it would on a wire. */
-	if (!fate.offered && !net_mac_is_group(f->hdr))
-		nic_count(&src->stats.tx_drops[no_receiver(sw, src, f)], 1);
+	if (!fate.offered && !group)
+		nic_count(&src->stats.tx_drops[no_receiver(sw, src, sp, f)], 1);
 	else
 		count_tx(src, f, fate.local);
 }
 
 void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst)
 {
+	const struct nic_policy *sp = policy_of(src);
+
+	if (unlikely(!sp->link_up || !sp->tx_on)) {
+		nic_count(&src->stats.tx_drops[NIC_DROP_TXOFF], burst->n);
+		return;
+	}
 	for (unsigned i = 0; i < burst->n; i++)
-		switch_frame(sw, src, &burst->frame[i]);
+		switch_frame(sw, src, sp, &burst->frame[i]);
 }
 
 void nic_switch_flush(struct nic_switch *sw, uint64_t now_ns)

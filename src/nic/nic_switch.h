@@ -7,6 +7,8 @@
 #define LADON_NIC_SWITCH_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "nic_fdb.h"
 #include "nic_port.h"
@@ -16,15 +18,19 @@ struct nic_switch {
 	unsigned num;
 	struct nic_port *by_index[NIC_MAX_PORTS]; /* port->index -> port, NULL = free */
 	struct nic_port *uplink;		  /* one of port[], or NULL */
-	_Atomic unsigned
-		num_promisc; /* ports whose policy is promiscuous: 0 spares the search */
+	/* Ports whose policy says so: 0 spares the search for them. */
+	_Atomic unsigned num_promisc, num_unknown_uc;
 	_Atomic(const struct nic_fdb *) fdb;
 	struct nic_port *dirty[NIC_MAX_PORTS]; /* received since the last flush */
 	unsigned num_dirty;
+	bool spoofed; /* a port that asked to be told (tell_spoof) lost a frame; cleared by the
+			 reader */
 };
 
 /* Switches every frame of burst, sent by src. Frames' fields may be edited (port VLAN). */
 void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst);
+/* What the frame takes on a wire, with tag and FCS; a TSO frame as all of its segments. */
+uint64_t nic_switch_wire_bytes(const struct nic_frame *f);
 /* Tells the ports that received: write-backs, interrupts. */
 void nic_switch_flush(struct nic_switch *sw, uint64_t now_ns);
 

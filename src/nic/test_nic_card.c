@@ -1,135 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * What the operator and the guests decide, and what the data path is told of it. Four VFs that
- * are ports in memory, on a card whose data path runs: the forwarding table is looked at by
- * sending through it.
- */
-#include "test_port.h"
-
-#include <errno.h>
-
-#include "nic_card.h"
-
-#define VFS 4u
-
-static struct nic_card *card;
-static struct test_port port[VFS], wire;
-static unsigned told[VFS];
-static uint8_t bytes[2048];
-static const uint8_t x[6] = {2, 0xaa, 0, 0, 0, 1}, y[6] = {2, 0xaa, 0, 0, 0, 2};
-static const uint8_t group[6] = {3, 0xaa, 0, 0, 0, 2}, zero[6];
-
-static void on_changed(void *arg)
-{
-	++*(unsigned *)arg;
-}
-
-static int set_up(void **state)
-{
-	struct nic_dp_params params = {.cpu = -1};
-
-	(void)state;
-	if (nic_card_new("nic0", VFS, &params, &card) < 0)
-		return -1;
-	test_port_init(&wire, 99);
-	memset(told, 0, sizeof(told));
-	for (unsigned n = 0; n < VFS; n++) {
-		test_port_init(&port[n], (uint8_t)n);
-		atomic_store(&port[n].port.policy, NULL);
-		if (nic_card_attach_vf(card, n, &port[n].port, on_changed, &told[n]) < 0)
-			return -1;
-		nic_card_guest_active(card, n, true);
-	}
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	nic_card_set_uplink(card, NULL, -1);
-	for (unsigned n = 0; n < VFS; n++) {
-		nic_card_detach_vf(card, n);
-		nic_card_detach_vf(card, n); /* nothing more */
-		test_port_done(&port[n]);
-	}
-	test_port_done(&wire);
-	nic_card_free(card);
-	nic_card_free(NULL);
-	return 0;
-}
-
-static const struct nic_policy *policy(unsigned n)
-{
-	return atomic_load(&port[n].port.policy);
-}
-
-static const uint8_t *mac(unsigned n)
-{
-	return card->vf[n].guest.mac;
-}
-
-static void add_wire(void)
-{
-	atomic_store(&wire.port.policy, NULL);
-	assert_int_equal(nic_card_set_uplink(card, &wire.port, -1), 0);
-}
-
-/* ---- sending through the card ---- */
-
-struct send {
-	struct test_port *from;
-	struct test_tx tx;
-};
-
-static void queue_tx(void *arg)
-{
-	struct send *s = arg;
-
-	s->from->tx[0] = s->tx;
-	s->from->tx_at = 0;
-	s->from->num_tx = 1;
-}
-
-static void nothing(void *arg)
-{
-	(void)arg;
-}
-
-/* Sends one frame; when it returns, the data path has passed a full round. vid 0: without a
- * tag. */
-static void send_from(struct test_port *from, const uint8_t *to, uint16_t vid)
-{
-	struct send s = {
-		.from = from,
-		.tx = {.bytes = bytes, .len = 100, .hdr_len = 64, .tagged = vid, .tci = vid}};
-
-	memcpy(bytes, to, 6);
-	memcpy(bytes + 6, from == &wire ? y : mac((unsigned)(from - port)), 6);
-	put_be16(bytes + 12, 0x88b5);
-	nic_dp_call(card->dp, queue_tx, &s);
-	nic_dp_call(card->dp, nothing, NULL);
-}
-
-/* Who got something since the last call: bit n = VF n, bit 7 = the wire. */
-static unsigned got(void)
-{
-	unsigned mask = wire.num_rx ? 0x80 : 0;
-
-	test_port_flush(&wire);
-	for (unsigned n = 0; n < VFS; n++) {
-		mask |= port[n].num_rx ? BIT(n) : 0;
-		test_port_flush(&port[n]);
-	}
-	return mask;
-}
-
-static unsigned reaches(const uint8_t *to, uint16_t vid)
-{
-	add_wire();
-	send_from(&wire, to, vid);
-	nic_card_set_uplink(card, NULL, -1);
-	return got();
-}
+/* What the operator and the guests decide, and what the data path is told of it. */
+#include "test_card.h"
 
 /* ---- the card ---- */
 
@@ -166,8 +37,8 @@ static void the_defaults_are_the_hardwares(void **state)
 	const struct nic_policy *p = policy(1);
 
 	(void)state;
-	assert_true(p->spoofchk && p->untagged && p->broadcast && p->filter_control &&
-		    p->link_up);
+	assert_true(p->spoof_mac && p->spoof_vlan && p->rx_on && p->tx_on && p->untagged &&
+		    p->broadcast && p->filter_control && p->link_up);
 	assert_false(p->allmulti || p->promisc || p->strip_tag || p->pvid);
 	assert_int_equal(p->max_frame, 1514);
 	assert_int_equal(p->num_macs, 1);
@@ -250,10 +121,38 @@ static void switches_are_published(void **state)
 {
 	(void)state;
 	assert_int_equal(nic_card_set_spoofchk(card, 0, false), 0);
-	assert_false(policy(0)->spoofchk);
-	assert_true(policy(1)->spoofchk);
+	assert_false(policy(0)->spoof_mac || policy(0)->spoof_vlan);
+	assert_true(policy(1)->spoof_mac);
 	assert_int_equal(nic_card_set_spoofchk(card, 0, true), 0);
-	assert_true(policy(0)->spoofchk);
+	assert_true(policy(0)->spoof_mac);
+}
+
+static void a_rate_is_published(void **state)
+{
+	(void)state;
+	assert_int_equal(policy(0)->max_tx_mbps, 0);
+	assert_int_equal(nic_card_set_rate(card, 0, NIC_MAX_MBPS), 0);
+	assert_int_equal(policy(0)->max_tx_mbps, 4294967);
+	assert_int_equal(nic_card_set_rate(card, 0, NIC_MAX_MBPS + 1), -EINVAL);
+	assert_int_equal(nic_card_set_rate(card, 1, 1), 0);
+	assert_int_equal(policy(0)->max_tx_mbps, 4294967);
+	assert_int_equal(policy(1)->max_tx_mbps, 1);
+	assert_int_equal(nic_card_set_rate(card, 0, 0), 0);
+	assert_int_equal(policy(0)->max_tx_mbps, 0);
+}
+
+/* A link that is down is the receiver's loss: its frames do not go out to the wire. */
+static void an_address_is_kept_while_the_link_is_down(void **state)
+{
+	(void)state;
+	add_wire();
+	nic_card_set_link(card, 0, NIC_LINK_DISABLE);
+	send_from(&port[1], mac(0), 0);
+	assert_int_equal(got(), 0);
+	assert_int_equal(test_rx_drop(&port[0], NIC_DROP_RXOFF), 1);
+	nic_card_guest_active(card, 0, false); /* now it is nobody's */
+	send_from(&port[1], mac(0), 0);
+	assert_int_equal(got(), 0x80);
 }
 
 static void the_operator_rules_the_link(void **state)
@@ -503,6 +402,8 @@ int main(void)
 		TEST(an_operators_address_is_not_the_guests_to_change),
 		TEST(a_port_vlan_is_published),
 		TEST(switches_are_published),
+		TEST(a_rate_is_published),
+		TEST(an_address_is_kept_while_the_link_is_down),
 		TEST(the_operator_rules_the_link),
 		TEST(a_link_does_not_die_with_its_uplink),
 		TEST(the_wire_gets_what_nobody_owns),

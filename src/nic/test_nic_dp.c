@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The data path and its meeting places with the control thread. Loops that wait for the other
- * thread end by alarm(2) if it never does its part; no test measures time.
+ * thread end by alarm(2) if it never does its part; no test asserts a time.
  */
 #include "test_port.h"
 
@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "nic_dp.h"
 #include "nic_fdb.h"
+#include "test_effort.h"
 
 #define PATIENCE 60u /* seconds */
 #define CANARY	 0x5afec0deu
@@ -64,7 +65,7 @@ static void add(struct test_port *p, uint8_t id)
 static void del(struct test_port *p)
 {
 	nic_dp_del_port(dp, &p->port);
-	free((void *)(uintptr_t)atomic_exchange(&p->port.policy, NULL));
+	nic_dp_set_policy(dp, &p->port, NULL);
 	test_port_done(p);
 }
 
@@ -93,8 +94,10 @@ static void calls_run_on_the_data_path(void **state)
 
 static void calls_come_through_whatever_it_does(void **state)
 {
+	uint64_t start = clock_ns();
+
 	(void)state;
-	for (unsigned i = 0; i < 3000; i++) {
+	for (unsigned i = 0; test_goes_on(start, i, 3000); i++) {
 		uint64_t sleeps = stats().sleeps;
 
 		if (i % 64 == 0) /* let it fall asleep now and then */
@@ -285,11 +288,12 @@ static void swap_pointer(struct watcher *w)
 static void after_a_quiesce_nobody_looks(void **state)
 {
 	static struct watcher w;
+	uint64_t start = clock_ns();
 
 	(void)state;
 	memset(&w, 0, sizeof(w));
 	watcher_init(&w, 1);
-	for (unsigned i = 0; i < SWAPS; i++)
+	for (unsigned i = 0; test_goes_on(start, i, SWAPS); i++)
 		swap_pointer(&w);
 	watcher_done(&w);
 	assert_int_equal(atomic_load(&w.bad), 0);
@@ -300,13 +304,14 @@ static void after_a_quiesce_nobody_looks(void **state)
 static void policies_and_tables_are_swapped_under_traffic(void **state)
 {
 	static struct watcher a, b;
+	uint64_t start = clock_ns();
 
 	(void)state;
 	memset(&a, 0, sizeof(a));
 	memset(&b, 0, sizeof(b));
 	watcher_init(&a, 1);
 	watcher_init(&b, 2);
-	for (unsigned i = 0; i < SWAPS / 4; i++) {
+	for (unsigned i = 0; test_goes_on(start, i, SWAPS / 4); i++) {
 		struct nic_policy *p = memcpy(malloc(sizeof(*p)), &b.p.policy, sizeof(*p));
 
 		p->promisc = i & 1;
@@ -336,7 +341,7 @@ static void a_quiesce_is_right_around_sleep(void **state)
 {
 	static const struct nic_port_ops ops = {.tx_poll = idle_poll, .tick = watch_tick};
 	static struct watcher w;
-	uint64_t sleeps = stats().sleeps;
+	uint64_t sleeps = stats().sleeps, start = clock_ns();
 
 	(void)state;
 	memset(&w, 0, sizeof(w));
@@ -345,7 +350,9 @@ static void a_quiesce_is_right_around_sleep(void **state)
 	w.p.port.ops = &ops;
 	atomic_store(&w.shared, new_canary());
 	assert_int_equal(nic_dp_add_port(dp, &w.p.port), 0);
-	for (unsigned i = 0; i < SWAPS || stats().sleeps < sleeps + 500; i++) {
+	for (unsigned i = 0; test_goes_on(start, i, SWAPS) ||
+			     test_goes_on(start, (unsigned)(stats().sleeps - sleeps), 500);
+	     i++) {
 		swap_pointer(&w);
 		if (i % 3 == 0)
 			nic_dp_kick(dp);
@@ -379,7 +386,7 @@ static void it_sleeps_and_a_kick_wakes_it(void **state)
 
 static void a_busy_one_never_sleeps(void **state)
 {
-	struct nic_dp_params params = {.cpu = 0, .busy_poll = true};
+	struct nic_dp_params params = {.cpu = sched_getcpu(), .busy_poll = true};
 	struct nic_dp *quiet = dp;
 	uint64_t until = clock_ns() + NSEC_PER_MSEC;
 

@@ -87,6 +87,119 @@ static void two_tables_hash_differently(void **state)
 	nic_fdb_free(NULL);
 }
 
+/* ---- entries for any VLAN ---- */
+
+static void any_vlan_is_all_but_those_with_an_entry(void **state)
+{
+	struct nic_fdb *fdb;
+
+	(void)state;
+	assert_int_equal(nic_fdb_new(4, &fdb), 0);
+	assert_int_equal(nic_fdb_add(fdb, MAC(1), 7, 1), 0);
+	assert_int_equal(nic_fdb_find(fdb, MAC(1), 8), -1);
+	assert_int_equal(nic_fdb_add(fdb, MAC(1), NIC_FDB_ANY_VLAN, 2), 0);
+	assert_int_equal(nic_fdb_add(fdb, MAC(2), 4095, 3), 0); /* an ordinary VLAN */
+	assert_int_equal(nic_fdb_find(fdb, MAC(1), 7), 1);
+	assert_int_equal(nic_fdb_find(fdb, MAC(1), 8), 2);
+	assert_int_equal(nic_fdb_find(fdb, MAC(1), 4095), 2);
+	assert_int_equal(nic_fdb_find(fdb, MAC(1), 0), -1); /* untagged is no VLAN */
+	assert_int_equal(nic_fdb_find(fdb, MAC(2), 8), -1);
+	assert_int_equal(nic_fdb_find(fdb, MAC(3), 7), -1);
+	assert_int_equal(fdb->any_vlan, 1);
+	nic_fdb_free(fdb);
+}
+
+/* ---- from a policy ---- */
+
+static struct nic_policy policy_of(unsigned num_macs, unsigned num_vlans)
+{
+	struct nic_policy p = {.link_up = true, .rx_on = true, .untagged = true};
+
+	while (p.num_macs < num_macs) {
+		p.mac[p.num_macs] = MAC(p.num_macs + 1);
+		p.num_macs++;
+	}
+	for (unsigned vid = 1; vid <= num_vlans; vid++)
+		nic_bitmap_assign(p.vlans, vid, true);
+	return p;
+}
+
+static struct nic_fdb *fdb_of(const struct nic_policy *p, uint32_t port)
+{
+	struct nic_fdb *fdb;
+
+	assert_int_equal(nic_fdb_new(nic_fdb_room(p), &fdb), 0);
+	nic_fdb_add_port(fdb, p, port);
+	assert_true(fdb->used <= nic_fdb_room(p));
+	return fdb;
+}
+
+static void a_port_is_found_in_its_vlans(void **state)
+{
+	struct nic_policy p = policy_of(32, 64);
+	struct nic_fdb *fdb;
+
+	(void)state;
+	p.mac[3] = 0; /* an empty filter is nobody's */
+	fdb = fdb_of(&p, 9);
+	assert_int_equal(fdb->used, 31 * 65);
+	for (uint16_t vid = 0; vid < 70; vid++) {
+		assert_int_equal(nic_fdb_find(fdb, MAC(1), vid), vid <= 64 ? 9 : -1);
+		assert_int_equal(nic_fdb_find(fdb, MAC(32), vid), vid <= 64 ? 9 : -1);
+	}
+	nic_fdb_free(fdb);
+	p.untagged = false;
+	fdb = fdb_of(&p, 9);
+	assert_int_equal(nic_fdb_find(fdb, MAC(1), 0), -1);
+	assert_int_equal(nic_fdb_find(fdb, MAC(1), 64), 9);
+	nic_fdb_free(fdb);
+	p.pvid = 100; /* then in no other */
+	fdb = fdb_of(&p, 9);
+	assert_int_equal(fdb->used, 31);
+	assert_int_equal(nic_fdb_find(fdb, MAC(1), 100), 9);
+	assert_int_equal(nic_fdb_find(fdb, MAC(1), 64), -1);
+	nic_fdb_free(fdb);
+}
+
+static void many_vlans_take_one_entry(void **state)
+{
+	struct nic_policy many = policy_of(2, 65), all = policy_of(2, 0);
+	struct nic_fdb *fdb = fdb_of(&many, 9);
+
+	(void)state;
+	assert_int_equal(fdb->used, 4);
+	assert_int_equal(nic_fdb_find(fdb, MAC(1), 0), 9);
+	assert_int_equal(nic_fdb_find(fdb, MAC(2), 65), 9);
+	nic_fdb_free(fdb);
+	all.any_vlan = true;
+	all.untagged = false;
+	fdb = fdb_of(&all, 9);
+	assert_int_equal(fdb->used, 2);
+	assert_int_equal(nic_fdb_find(fdb, MAC(1), 0), -1);
+	assert_int_equal(nic_fdb_find(fdb, MAC(1), 4094), 9);
+	nic_fdb_free(fdb);
+}
+
+/* What a port that is down has is found, unless another has it too. */
+static void a_port_that_is_down_yields(void **state)
+{
+	struct nic_policy up = policy_of(1, 0), down = policy_of(2, 2);
+	struct nic_fdb *fdb;
+
+	(void)state;
+	up.any_vlan = true;
+	up.untagged = false;
+	down.rx_on = false;
+	assert_int_equal(nic_fdb_new(nic_fdb_room(&up) + nic_fdb_room(&down), &fdb), 0);
+	nic_fdb_add_port(fdb, &up, 1);
+	nic_fdb_add_port(fdb, &down, 2);
+	assert_int_equal(nic_fdb_find(fdb, MAC(1), 0), 2);
+	assert_int_equal(nic_fdb_find(fdb, MAC(1), 1), 1);
+	assert_int_equal(nic_fdb_find(fdb, MAC(2), 1), 2);
+	assert_int_equal(nic_fdb_find(fdb, MAC(2), 3), -1);
+	nic_fdb_free(fdb);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -95,6 +208,10 @@ int main(void)
 		cmocka_unit_test(a_table_fills_to_one_half),
 		cmocka_unit_test(the_largest_card_fits),
 		cmocka_unit_test(two_tables_hash_differently),
+		cmocka_unit_test(any_vlan_is_all_but_those_with_an_entry),
+		cmocka_unit_test(a_port_is_found_in_its_vlans),
+		cmocka_unit_test(many_vlans_take_one_entry),
+		cmocka_unit_test(a_port_that_is_down_yields),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

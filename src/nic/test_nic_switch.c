@@ -1,139 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Who gets a frame, who does not, and who counts it. Ports 0 ... 3 are VFs, port 4 the uplink;
- * the address of port n is 02:00:00:00:00:0n. No thread: the switch is called as the data path
- * would.
- */
-#include "test_port.h"
-
-#include "nic_switch.h"
-
-#define VFS    4u
-#define UPLINK 4u
-#define PORTS  5u
-
-static struct nic_switch sw;
-static struct nic_burst burst;
-static struct test_port port[PORTS];
-static uint8_t bytes[2048];
-static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-static const uint8_t multicast[6] = {0x01, 0x00, 0x5e, 0x01, 0x02, 0x03};
-static const uint8_t nobody[6] = {2, 0, 0, 0, 9, 9};
-
-static void learn(unsigned n, uint16_t vid)
-{
-	nic_fdb_add((struct nic_fdb *)(uintptr_t)atomic_load(&sw.fdb), port[n].policy.mac[0],
-		    vid, n);
-}
-
-static int set_up(void **state)
-{
-	struct nic_fdb *fdb;
-
-	(void)state;
-	memset(&sw, 0, sizeof(sw));
-	if (nic_fdb_new(64, &fdb) < 0)
-		return -1;
-	atomic_store(&sw.fdb, fdb);
-	for (unsigned n = 0; n < PORTS; n++) {
-		test_port_init(&port[n], (uint8_t)n);
-		port[n].port.index = (uint16_t)n;
-		sw.port[sw.num++] = sw.by_index[n] = &port[n].port;
-		if (n < VFS)
-			learn(n, 0);
-	}
-	port[UPLINK].port.is_uplink = true;
-	port[UPLINK].policy.spoofchk = port[UPLINK].policy.filter_control = false;
-	port[UPLINK].policy.allmulti = true;
-	port[UPLINK].policy.max_frame = NIC_JUMBO_MAX;
-	sw.uplink = &port[UPLINK].port;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	nic_switch_flush(&sw, 0);
-	for (unsigned n = 0; n < PORTS; n++)
-		test_port_done(&port[n]);
-	nic_fdb_free((struct nic_fdb *)(uintptr_t)atomic_load(&sw.fdb));
-	return 0;
-}
-
-static void remove_uplink(void)
-{
-	sw.uplink = sw.by_index[UPLINK] = NULL;
-	sw.num--;
-}
-
-static void make_member(unsigned n, uint16_t vid)
-{
-	nic_bitmap_assign(port[n].policy.vlans, vid, true);
-	learn(n, vid);
-}
-
-static void set_pvid(unsigned n, uint16_t vid, uint8_t qos)
-{
-	port[n].policy.pvid = vid;
-	port[n].policy.qos = qos;
-	port[n].policy.untagged = false;
-	learn(n, vid);
-}
-
-static const uint8_t *mac_of(unsigned n)
-{
-	static uint8_t mac[6];
-
-	memcpy(mac, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)n}, 6);
-	return mac;
-}
-
-/* An IPv4-less frame of 100 bytes from src's own address. */
-static struct test_tx frame_from(unsigned src, const uint8_t *to)
-{
-	memset(bytes, 0x5a, sizeof(bytes));
-	memcpy(bytes, to, 6);
-	memcpy(bytes + 6, mac_of(src), 6);
-	put_be16(bytes + 12, 0x88b5);
-	return (struct test_tx){.bytes = bytes, .len = 100, .hdr_len = 64};
-}
-
-static void put(unsigned src, const struct test_tx *tx)
-{
-	burst.n = burst.num_segs = 0;
-	test_burst_add(&burst, tx)->local = src != UPLINK;
-	nic_switch_burst(&sw, &port[src].port, &burst);
-}
-
-static void send_to(unsigned src, const uint8_t *to)
-{
-	struct test_tx tx = frame_from(src, to);
-
-	put(src, &tx);
-}
-
-static void send_tagged(unsigned src, const uint8_t *to, uint16_t tci)
-{
-	struct test_tx tx = frame_from(src, to);
-
-	tx.tagged = true;
-	tx.tci = tci;
-	put(src, &tx);
-}
-
-/* Exactly the ports of mask got one frame each since the last call. */
-static void assert_got(unsigned mask)
-{
-	for (unsigned n = 0; n < PORTS; n++) {
-		assert_int_equal(port[n].num_rx, mask >> n & 1);
-		test_port_flush(&port[n]);
-	}
-}
-
-static uint64_t tx_packets(unsigned n)
-{
-	return nic_counter(&port[n].port.stats.tx_packets);
-}
+/* Who gets a frame, who does not, and who counts it. */
+#include "test_switch.h"
 
 /* ---- where frames go ---- */
 
@@ -277,7 +144,7 @@ static void a_sender_needs_membership_of_the_vlan(void **state)
 	send_tagged(0, mac_of(1), 5);
 	assert_got(0);
 	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_VLAN), 1);
-	port[0].policy.spoofchk = false; /* as the card: the check is part of anti-spoofing */
+	port[0].policy.spoof_vlan = false; /* as the card: the check is part of anti-spoofing */
 	send_tagged(0, mac_of(1), 5);
 	assert_got(BIT(1));
 }
@@ -305,7 +172,7 @@ static void a_tag_behind_a_priority_tag_is_refused(void **state)
 	assert_got(0);
 	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_VLAN), 2);
 	set_pvid(0, 100, 0);
-	port[0].policy.spoofchk = false;
+	port[0].policy.spoof_vlan = false;
 	put(0, &tx);
 	assert_got(0);
 	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_VLAN), 3);
@@ -380,7 +247,7 @@ static void a_foreign_source_address_is_refused(void **state)
 	put(0, &tx);
 	assert_got(BIT(2));
 	port[0].policy.num_macs = 1;
-	port[0].policy.spoofchk = false;
+	port[0].policy.spoof_mac = false;
 	put(0, &tx);
 	assert_got(BIT(2));
 	put(UPLINK, &tx); /* the wire is not checked */
@@ -525,7 +392,13 @@ static void random_policy(unsigned n)
 	struct nic_policy *p = &port[n].policy;
 
 	p->link_up = test_below(8);
-	p->spoofchk = test_below(2);
+	p->rx_on = n == UPLINK || test_below(8);
+	p->tx_on = test_below(8);
+	p->unknown_uc = n < VFS && test_below(6) == 0;
+	p->any_vlan = n < VFS && test_below(6) == 0;
+	p->loopback = n < VFS && test_below(8) == 0;
+	p->spoof_mac = test_below(2);
+	p->spoof_vlan = test_below(2);
 	p->broadcast = test_below(4);
 	p->allmulti = test_below(4) == 0;
 	p->promisc = n < VFS && test_below(6) == 0;
@@ -558,9 +431,9 @@ static unsigned all_received(void)
 }
 
 /* A frame is refused (one tx_drop, nobody else counts) or sent (no tx_drop; all that it was
- * offered to received it or counted it; a unicast frame was offered to one, but for promiscuous
- * ports). */
-static void check_fate(unsigned src, const uint8_t *to, unsigned promisc)
+ * offered to received it or counted it; a unicast frame was offered to one, but for those
+ * that are promiscuous or take what is unknown; a loop leads to one, the sender). */
+static void check_fate(unsigned src, const uint8_t *to, unsigned nosy)
 {
 	uint64_t sent = tx_packets(src), dropped = test_tx_drops(&port[src]),
 		 counted = all_counted();
@@ -574,6 +447,8 @@ static void check_fate(unsigned src, const uint8_t *to, unsigned promisc)
 	dropped = test_tx_drops(&port[src]) - dropped;
 	counted = all_counted() - counted;
 	received = all_received() - received;
+	if (port[src].policy.loopback)
+		assert_true(received <= 1 && counted <= 1);
 	assert_int_equal(sent + dropped, 1);
 	assert_true(received <= counted);
 	if (dropped)
@@ -581,7 +456,7 @@ static void check_fate(unsigned src, const uint8_t *to, unsigned promisc)
 	else if (!net_mac_is_group(to)) /* a group may be empty: that is no loss */
 		assert_true(counted >= 1);
 	if (!net_mac_is_group(to))
-		assert_true(counted <= 1 + promisc);
+		assert_true(counted <= 1 + nosy);
 }
 
 static void every_frame_is_delivered_or_counted(void **state)
@@ -589,15 +464,17 @@ static void every_frame_is_delivered_or_counted(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 400; i++) {
 		const uint8_t *to[] = {broadcast, multicast, nobody, mac_of(test_below(VFS))};
-		unsigned promisc = 0;
+		unsigned promisc = 0, unknown = 0;
 
 		for (unsigned n = 0; n < PORTS; n++) {
 			random_policy(n);
 			promisc += port[n].policy.promisc;
+			unknown += port[n].policy.unknown_uc;
 		}
 		atomic_store(&sw.num_promisc, promisc);
+		atomic_store(&sw.num_unknown_uc, unknown);
 		for (unsigned k = 0; k < 50; k++)
-			check_fate(test_below(PORTS), to[test_below(4)], promisc);
+			check_fate(test_below(PORTS), to[test_below(4)], promisc + unknown);
 		for (unsigned n = 0; n < PORTS; n++) {
 			assert_int_equal(port[n].num_rx,
 					 nic_counter(&port[n].port.stats.rx_packets));
@@ -606,8 +483,6 @@ static void every_frame_is_delivered_or_counted(void **state)
 		}
 	}
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

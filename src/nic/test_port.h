@@ -23,9 +23,9 @@
 #define TEST_GAP    8u /* canary bytes before, between and after the pieces */
 #define TEST_CANARY 0xc5
 
-/* ---- random numbers that are the same in every run ---- */
+/* ---- random numbers that are the same in every run, for each thread ---- */
 
-static uint64_t test_seed = 0x1ad0;
+static _Thread_local uint64_t test_seed = 0x1ad0;
 
 static uint32_t TEST_UNUSED test_rand(void)
 {
@@ -214,7 +214,8 @@ static void TEST_UNUSED test_port_init(struct test_port *p, uint8_t id)
 	p->port.ops = &test_port_ops;
 	p->credits = UINT32_MAX;
 	p->policy.link_up = p->policy.untagged = p->policy.broadcast = true;
-	p->policy.filter_control = p->policy.spoofchk = true;
+	p->policy.filter_control = p->policy.spoof_mac = true;
+	p->policy.spoof_vlan = p->policy.rx_on = p->policy.tx_on = true;
 	p->policy.max_frame = 1518;
 	p->policy.num_macs = 1;
 	p->policy.mac[0] = net_mac_u64(mac);

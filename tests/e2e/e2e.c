@@ -12,7 +12,7 @@
 
 #include "clock.h"
 
-#define WAIT_NS	    (2 * NSEC_PER_SEC)
+#define WAIT_NS	    (20 * NSEC_PER_SEC) /* for what must come */
 #define WINDOW	    64u
 #define FENCE_TYPE  0x88b5
 #define STREAM_TYPE 0x88b6

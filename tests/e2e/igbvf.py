@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """An 82576 VF by hand over a raw vfio-user client: just enough to make the card do DMA.
 
-Offsets and bits are from facts/nic.md (2.5, 3.1, 3.2), not from src/.
+Offsets and bits are from the data sheet, not from src/.
 """
 import struct
 

@@ -197,11 +197,11 @@ class Daemon:
             self.process.wait()
 
     def socket(self, vf, card="nic0"):
-        """Path of a VF's socket."""
-        return os.path.join(self.run_dir, card, f"vf{vf}.sock")
+        """Path of the socket of a VF (its number), of "pf", or of a view ("view0")."""
+        return os.path.join(self.run_dir, card, f"vf{vf}.sock" if isinstance(vf, int) else f"{vf}.sock")
 
     def attach(self, vf=0, card="nic0", **how):
-        """A vfio-user client on a VF."""
+        """A vfio-user client on a VF, or what else socket() knows."""
         return vfio_user.Client(self.socket(vf, card), **how)
 
     # ---- what the kernel knows of it ----
@@ -276,6 +276,15 @@ class Daemon:
         """vf show as an object."""
         self.sync()
         return self.ask("vf", "show", card, str(n))
+
+    def pf(self, card="nic0"):
+        """pf show as an object."""
+        self.sync()
+        return self.ask("pf", "show", card)
+
+    def settle_pf(self, card="nic0"):
+        """Until nobody is attached to the PF."""
+        wait_for(f"{card}/pf is free", lambda: self.pf(card).get("attached") is None)
 
     def settle(self, vf=0, card="nic0"):
         """Until nobody is attached to a VF."""

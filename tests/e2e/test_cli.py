@@ -87,6 +87,13 @@ BAD = [
     (ADD + " cpu 1024", "1024"),
     (ADD + " cpu -1", "-1"),
     (ADD + " cpu 1023", "1023"),  # a number, but no CPU of this machine
+    (ADD + " vf-offset 0", "1 to 65535"),
+    (ADD + " vf-offset 0x", "0x"),
+    (ADD + " vf-offset 0x10000", "0x10000"),
+    (ADD + " vf-offset x80", "x80"),
+    (ADD + " vf-stride 0", "vf-stride"),
+    (ADD + " vf-offset 0x200", "0x1ff"),
+    (ADD + " vf-stride 0x180", "0x1ff"),
     (ADD + " uplink eth0", "tap:"),
     (ADD + " uplink tap:", "tap:"),
     (ADD + " uplink tap:a/b", "tap:a/b"),
@@ -118,6 +125,10 @@ BAD = [
     ("link set nic0 vf 0 trust 1", "on or off"),
     ("link set nic0 vf 0 state up", "enable"),
     ("link set nic0 vf 0 trust on trust off", "twice"),
+    ("link set nic0 vf 0 max_tx_rate -1", "-1"),
+    ("link set nic0 vf 0 max_tx_rate 4294968", "4294967"),
+    ("link set nic0 vf 0 rate 5 max_tx_rate 5", "the same"),
+    ("link set nic0 vf 0 min_tx_rate 5", "min_tx_rate"),
     ("link set nic0 vf 0 trust on vlan 5 colour red", "colour"),
     ("vf", "vf show"),
     ("vf show nic0", "number"),
@@ -131,7 +142,12 @@ BAD = [
     ("monitor all", "all"),
     ("registers", "model"),
     ("registers 82599 vf", "82599"),
-    ("registers 82576 pf", "pf"),
+    ("registers 82576 af", "pf or vf"),
+    ("pf", "pf show"),
+    ("pf show", "name"),
+    ("pf show nope", "nope"),
+    ("pf show nic0 0", "too many"),
+    ("qemu nic0 pf 0", "too many"),
     ("demo now", "demo"),
     ("--jsno card show", "--jsno"),
     ("-x card show", "-x"),
@@ -179,7 +195,7 @@ def refused_long_socket_path():
     run_dir = scratch / ("d" * 70)
     daemon = Daemon(run_dir=run_dir)
     done = daemon.ladon("card", "add", "a-longish-name", "model", "82576", "vfs", "7")
-    one_sentence(done, "a-longish-name/vf6.sock", "107", "shorter")
+    one_sentence(done, "a-longish-name/view6.sock", "107", "shorter")
     assert tree(run_dir) == [os.path.join(run_dir, "control.sock")] and daemon.json("card", "show") == []
     daemon.ok("card", "add", "n", "model", "82576", "vfs", "1")
     daemon.stop()
@@ -233,12 +249,14 @@ def card_life():
     before = state()
     World.daemon.ok("card", "add", "nic1", "model", "82576", "vfs", "3", "mac", "52:54:00:00:01:00", "uplink", "none")
     folder = os.path.join(World.daemon.run_dir, "nic1")
-    assert sorted(os.listdir(folder)) == ["vf0.sock", "vf1.sock", "vf2.sock"]
+    assert sorted(os.listdir(folder)) == ["pf.sock"] + [f"v{w}{n}.sock" for w in ("f", "iew") for n in range(3)]
     assert os.stat(folder).st_mode & 0o777 == 0o700
     assert all(os.stat(os.path.join(folder, s)).st_mode & 0o777 == 0o600 for s in os.listdir(folder))
     card, = World.daemon.json("card", "show", "nic1")
     assert (card["name"], card["model"], card["vfs"], card["uplink"]) == ("nic1", "82576", 3, "none")
     assert card["address"] == "52:54:00:00:01:00" and card["dir"] == folder
+    assert (card["vf_offset"], card["vf_stride"], card["policy_owner"]) == (0x80, 2, "builtin")
+    assert card["pf"] == {"attached": None, "vfs_enabled": 0, "socket": os.path.join(folder, "pf.sock")}
     link, = World.daemon.json("link", "show", "nic1")
     assert [vf["address"][-2:] for vf in link["vfinfo_list"]] == ["01", "02", "03"]
     text = World.daemon.ok("card", "show", "nic1")
@@ -339,6 +357,8 @@ def link_set_every_word():
              ("trust on", {"trust": True}),
              ("state enable", {"link_state": "enable"}),
              ("state disable", {"link_state": "disable"}),
+             ("max_tx_rate 200", {"rate": {"max_tx": 200, "min_tx": 0}}),
+             ("rate 0", {"rate": {"max_tx": 0, "min_tx": 0}}),
              ("trust off state auto vlan 0 spoofchk on",
               {"trust": False, "link_state": "auto", "vlan_list": None, "spoofchk": True}),
              ("state enable qos 2 trust on mac 52:54:00:00:00:45 vlan 7 spoofchk off",
@@ -468,7 +488,7 @@ def show():
     """The daemon: its version, process and run directory."""
     data = World.daemon.json("show")
     assert data["pid"] == World.daemon.pid and data["run_dir"] == os.path.realpath(World.daemon.run_dir)
-    assert data["cards"] == 1 and data["functions"] == 7 and data["memory_bytes"] > 0
+    assert data["cards"] == 1 and data["functions"] == 8 and data["memory_bytes"] > 0
     assert len(data["data_paths"]) == 1
     text = World.daemon.ok("show")
     for key in data:

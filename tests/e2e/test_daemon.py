@@ -64,8 +64,8 @@ def version_and_help():
 @CASE
 def options_in_force():
     """What show says of --busy-poll, --no-mapped-doorbells, --idle-sleep-us; --log-level err is silent."""
-    daemon = Daemon("--busy-poll", "--no-mapped-doorbells", "--idle-sleep-us", "777", "--log-level", "err", "--cpu", "0",
-                    config=CARD)
+    daemon = Daemon("--busy-poll", "--no-mapped-doorbells", "--idle-sleep-us", "777", "--log-level", "err",
+                    "--cpu", str(min(os.sched_getaffinity(0))), config=CARD)
     data = daemon.json("show")
     assert (data["busy_poll"], data["mapped_doorbells"], data["idle_sleep_us"]) == (True, False, 777)
     with daemon.attach(0) as client:

@@ -25,6 +25,8 @@
 #define CANARY	       0xc5
 #define CANARY_ROUNDS  100
 #define GARBAGE_ROUNDS 20000
+#define WAIT_MS	       20000 /* for what must come */
+#define ITR_US	       5000
 #define TDT(r)	       ((r)->regs + (VF_TDT - VF_TDBAL))
 #define SRRCTL_2K      (SRRCTL_DROP_EN | SRRCTL_ONEBUF | 2)
 
@@ -63,7 +65,7 @@ static uint64_t interrupt_rounds(int fd, unsigned rounds)
 		e2e_write(1, VF_EIMS, BIT(VEC_RX));
 		e2e_eth(&f, e2e.mac[1], 0, 0x0801, 100, (uint8_t)i);
 		e2e_send(0, &f);
-		assert_int_equal(await_irq(fd, 2000), 1);
+		assert_int_equal(await_irq(fd, WAIT_MS), 1);
 		e2e_expect(1, &f);
 		least = MIN(least, e2e_now_us() - start);
 	}
@@ -72,10 +74,10 @@ static uint64_t interrupt_rounds(int fd, unsigned rounds)
 
 static void interrupts_fire_once_and_keep_their_distance(void **state)
 {
-	static const struct ladon_igbvf_config slow = {.use_irq = true, .itr_us = 5000};
+	static const struct ladon_igbvf_config slow = {.use_irq = true, .itr_us = ITR_US};
 	const unsigned rounds = 20;
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	uint64_t start;
+	uint64_t start, least = ITR_US;
 
 	(void)state;
 	e2e_open(0, NULL);
@@ -83,7 +85,7 @@ static void interrupts_fire_once_and_keep_their_distance(void **state)
 	assert_int_equal(ladon_irq_enable(e2e.fn[1], VEC_RX, 1, &fd), 0);
 	start = e2e_now_us();
 	interrupt_rounds(fd, rounds);
-	assert_true(e2e_now_us() - start >= (rounds - 1) * 5000ull * 9 / 10);
+	assert_true(e2e_now_us() - start >= (rounds - 1) * ITR_US * 9ull / 10);
 	/* Auto-masked: ten more frames, no interrupt until EIMS is written. */
 	for (unsigned i = 0; i < 10; i++) {
 		e2e_eth(&f, e2e.mac[1], 0, 0x0801, 100, (uint8_t)i);
@@ -92,12 +94,14 @@ static void interrupts_fire_once_and_keep_their_distance(void **state)
 	}
 	assert_int_equal(await_irq(fd, 0), 0);
 	e2e_write(1, VF_EIMS, BIT(VEC_RX));
-	assert_int_equal(await_irq(fd, 2000), 1);
+	assert_int_equal(await_irq(fd, WAIT_MS), 1);
 	/* No throttling: EITR 0. */
 	e2e_write(1, VF_EITR(VEC_RX), 0);
 	e2e_read(1, VF_STATUS);
 	drain(1);
-	assert_true(interrupt_rounds(fd, rounds) < 5000);
+	for (unsigned i = 0; i < 20 && least > ITR_US / 2; i++) /* one quick round will do */
+		least = interrupt_rounds(fd, rounds);
+	assert_true(least <= ITR_US / 2);
 	close(fd);
 }
 
@@ -112,7 +116,7 @@ static void a_sleeping_receiver_is_woken(void **state)
 	for (unsigned i = 0; i < 50; i++) {
 		e2e_eth(&f, e2e.mac[1], 0, 0x0801, 100, (uint8_t)i);
 		e2e_send(0, &f);
-		assert_int_equal(ladon_igbvf_wait(e2e.vf[1], 2000), 1);
+		assert_int_equal(ladon_igbvf_wait(e2e.vf[1], WAIT_MS), 1);
 		e2e_expect(1, &f);
 	}
 }

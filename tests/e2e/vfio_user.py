@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A raw vfio-user client, written from facts/vfio-user.md alone: a second source for the protocol.
+"""A raw vfio-user client, written from the specification alone: a second source for the protocol.
 
 It packs its own headers, sends whatever it is told, right or wrong, and hands out replies as they came.
 Nothing here is shared with src/vfio_user.

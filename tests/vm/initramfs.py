@@ -26,10 +26,10 @@ GUEST = pathlib.Path(__file__).resolve().parent / "guest"
 # Present in every guest, loaded only when asked for (by start() or modprobe).
 STANDARD_MODULES = ["virtio_pci", "virtio_console", "virtio_net", "af_packet",
                     "igb", "igbvf", "ixgbe", "ixgbevf", "iavf", "8021q", "bridge",
-                    "veth", "macvlan", "bonding", "vfio-pci", "dummy"]
+                    "veth", "macvlan", "bonding", "vfio-pci", "vfio_iommu_type1", "dummy"]
 PROGRAMS = ["usr/bin/ip", "usr/sbin/tc", "usr/sbin/ethtool", "usr/bin/iperf3",
             "usr/bin/lspci", "usr/bin/setpci", "usr/bin/dash"]
-GUEST_PROGRAMS = ["agent", "canary", "blast"]
+GUEST_PROGRAMS = ["agent", "canary", "blast", "frame", "vftoken", "regfuzz"]
 # Loaded by name while running, so that no list of dependencies shows it.
 LIBRARIES = ["libgcc_s.so.1"]
 DIRECTORIES = ["dev", "proc", "sys", "tmp", "root", "run", "etc", "usr", "usr/bin",

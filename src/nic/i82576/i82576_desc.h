@@ -36,6 +36,8 @@ enum queue_word {
 
 /* Transmit, word 2 (advanced) or bytes 8-11 (legacy: length 15:0, CSO, CMD 31:24). */
 #define TXD_LEN	     GENMASK(15, 0)
+#define TXD_CSO	     GENMASK(23, 16) /* legacy: where the checksum goes */
+#define TXD_2STEP    BIT(19)	     /* advanced: its time of departure is wanted */
 #define TXD_DTYP     GENMASK(23, 20)
 #define DTYP_CONTEXT 2u
 #define DTYP_DATA    3u
@@ -46,6 +48,7 @@ enum queue_word {
 #define TXD_VLE	     BIT(30)
 #define TXD_TSE	     BIT(31)
 /* Transmit, word 3. */
+#define TXD_CSS	   GENMASK(15, 8) /* legacy: where the summed bytes begin */
 #define TXD_IDX	   GENMASK(6, 4)
 #define TXD_IXSM   BIT(8)
 #define TXD_TXSM   BIT(9)
@@ -63,8 +66,10 @@ enum queue_word {
 #define CTX_L4LEN  GENMASK(15, 8)
 #define CTX_MSS	   GENMASK(31, 16)
 
-/* Receive write-back: word 0 RSS and packet type, header info; word 2 status and errors; word 3
- * length, VLAN. */
+/* Receive write-back: word 0 RSS and packet type, header info; word 1 RSS hash; word 2 status
+ * and errors; word 3 length, VLAN. Legacy: words 0 and 1 stay, length 15:0, then a byte of
+ * status and one of errors (status 7:0 and 31:24), VLAN. */
+#define RXD_RSS_TYPE  GENMASK(3, 0)
 #define RXD_PKT_IPV4  BIT(4)
 #define RXD_PKT_IPV4E BIT(5) /* with options */
 #define RXD_PKT_IPV6  BIT(6)

@@ -3,6 +3,7 @@
  * The mailbox between VF and PF: sixteen words of memory, and a register with the lock (VFU,
  * PFU) and three bits that are cleared by reading (PFSTS, PFACK, RSTD). The built-in PF answers
  * before the write of REQ returns, so PFU is never seen set and a driver's first poll succeeds.
+ * A PF driver in a guest (i82576_pf_mbx.c) is told of REQ, and takes the lock like the VF.
  *
  * The memory is not write-protected by the lock, as on the card: a VF that writes without it
  * can only garble its own mail.
@@ -41,22 +42,26 @@ void i82576_mbx_answer(struct i82576_vf *vf, const uint32_t *words, unsigned n)
 
 void i82576_mbx_interrupt(struct i82576_vf *vf)
 {
-	uint32_t ivar = vf->ivar_misc; /* the control thread is its only writer */
-
-	if (!(ivar & I82576_IVAR_VALID))
+	if (!(vf->misc_vec & I82576_IVAR_VALID))
 		return;
-	nic_intr_raise(&vf->intr, BIT(ivar & I82576_IVAR_VECTOR), clock_ns());
-	i82576_vf_kick_deferred(vf);
+	nic_intr_raise(&vf->fn.intr, BIT(vf->misc_vec & I82576_IVAR_VECTOR), clock_ns());
+	i82576_fn_kick_deferred(&vf->fn);
 }
 
-/* A request made while the VF keeps the lock waits: the PF cannot take the memory from it. */
+/* A request made while the VF keeps the lock waits if the PF is the built-in one, which reads
+ * the message at once. A PF driver is only told, and waits for the lock itself. */
+static bool request_waits(const struct i82576_vf *vf)
+{
+	return vf->peer == &i82576_builtin_peer && (*v2p(vf) & I82576_V2P_VFU);
+}
+
 static void serve_request(struct i82576_vf *vf)
 {
-	if (!vf->mbx.req || (*v2p(vf) & I82576_V2P_VFU))
+	if (!vf->mbx.req || request_waits(vf))
 		return;
 	vf->mbx.req = false;
 	vf->mailbox_msgs++;
-	i82576_pf_message(vf);
+	vf->peer->message(vf);
 }
 
 void i82576_mbx_write(void *dev, const struct nic_reg_row *row, unsigned index,
@@ -71,11 +76,11 @@ void i82576_mbx_write(void *dev, const struct nic_reg_row *row, unsigned index,
 		*v2p(vf) |= I82576_V2P_VFU;
 	if (written & I82576_V2P_ACK) {
 		vf->mbx.unread = false;
-		i82576_pf_acked(vf);
+		vf->peer->acked(vf);
 	}
 	if (written & I82576_V2P_REQ)
 		vf->mbx.req = true;
 	serve_request(vf);
 	if (vf->mbx.ping && i82576_mbx_free(vf))
-		i82576_pf_ping(vf);
+		vf->peer->changed(vf);
 }

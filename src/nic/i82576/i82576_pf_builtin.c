@@ -39,14 +39,15 @@ enum {
 
 static bool clear_to_send(const struct i82576_vf *vf)
 {
-	return vf->card->vf[vf->n].guest.active;
+	return vf->fn.card->vf[vf->fn.n].guest.active;
 }
 
 /* Multicast promiscuity has two sources, as in igb. */
 static int apply_promisc(struct i82576_vf *vf)
 {
-	return nic_card_guest_promisc(vf->card, vf->n, vf->pf.mc_promisc || vf->pf.mc_overflow,
-				      vf->pf.uc_promisc);
+	return nic_card_guest_promisc(vf->fn.card, vf->fn.n,
+				      vf->memo.mc_promisc || vf->memo.mc_overflow,
+				      vf->memo.uc_promisc);
 }
 
 /* The filters can always be given back; igb refuses it for the zero address that igbvf sends
@@ -57,12 +58,12 @@ static int set_mac(struct i82576_vf *vf, uint32_t info, const uint32_t *args)
 
 	switch (info) {
 	case 0:
-		return nic_card_guest_mac(vf->card, vf->n, mac);
+		return nic_card_guest_mac(vf->fn.card, vf->fn.n, mac);
 	case MAC_FILTER_CLEAR:
-		nic_card_guest_filter_clear(vf->card, vf->n);
+		nic_card_guest_filter_clear(vf->fn.card, vf->fn.n);
 		return 0;
 	case MAC_FILTER_ADD:
-		return nic_card_guest_filter_add(vf->card, vf->n, mac);
+		return nic_card_guest_filter_add(vf->fn.card, vf->fn.n, mac);
 	default:
 		return -EINVAL;
 	}
@@ -74,22 +75,22 @@ static int set_multicast(struct i82576_vf *vf, uint32_t info, const uint32_t *ar
 	bool overflow = info > MAX_HASHES;
 
 	memcpy(hash, args, sizeof(hash));
-	nic_card_guest_multicast(vf->card, vf->n, hash, MIN(info, MAX_HASHES));
-	if (overflow == vf->pf.mc_overflow)
+	nic_card_guest_multicast(vf->fn.card, vf->fn.n, hash, MIN(info, MAX_HASHES));
+	if (overflow == vf->memo.mc_overflow)
 		return 0;
-	vf->pf.mc_overflow = overflow;
+	vf->memo.mc_overflow = overflow;
 	return apply_promisc(vf);
 }
 
 static int set_vlan(struct i82576_vf *vf, uint32_t info, const uint32_t *args)
 {
-	return nic_card_guest_vlan(vf->card, vf->n, args[0] & VLAN_ID, info != 0);
+	return nic_card_guest_vlan(vf->fn.card, vf->fn.n, args[0] & VLAN_ID, info != 0);
 }
 
 static int set_lpe(struct i82576_vf *vf, uint32_t info, const uint32_t *args)
 {
 	(void)info;
-	return nic_card_guest_lpe(vf->card, vf->n, args[0]);
+	return nic_card_guest_lpe(vf->fn.card, vf->fn.n, args[0]);
 }
 
 /* As in igb, the multicast part takes effect even if the rest is refused. */
@@ -98,11 +99,11 @@ static int set_promisc(struct i82576_vf *vf, uint32_t info, const uint32_t *args
 	int r;
 
 	(void)args;
-	vf->pf.mc_promisc = info & PROMISC_MULTICAST;
-	vf->pf.uc_promisc = info & PROMISC_UNICAST;
+	vf->memo.mc_promisc = info & PROMISC_MULTICAST;
+	vf->memo.uc_promisc = info & PROMISC_UNICAST;
 	r = apply_promisc(vf);
 	if (r < 0) {
-		vf->pf.uc_promisc = false;
+		vf->memo.uc_promisc = false;
 		apply_promisc(vf);
 	}
 	return info & ~(PROMISC_MULTICAST | PROMISC_UNICAST) ? -EINVAL : r;
@@ -121,9 +122,9 @@ static void answer_reset(struct i82576_vf *vf)
 {
 	uint32_t words[3] = {MSG_RESET | MSG_ACK};
 
-	vf->pf = (struct i82576_pf){0};
-	nic_card_guest_reset(vf->card, vf->n, (uint8_t *)&words[1]);
-	nic_card_guest_active(vf->card, vf->n, true);
+	vf->memo = (struct i82576_pf_memo){0};
+	nic_card_guest_reset(vf->fn.card, vf->fn.n, (uint8_t *)&words[1]);
+	nic_card_guest_active(vf->fn.card, vf->fn.n, true);
 	i82576_mbx_answer(vf, words, ARRAY_SIZE(words));
 }
 
@@ -135,7 +136,7 @@ static int dispatch(struct i82576_vf *vf, const uint32_t *msg)
 	return handler ? handler(vf, FIELD_GET(MSG_INFO, msg[0]), msg + 1) : -EOPNOTSUPP;
 }
 
-void i82576_pf_message(struct i82576_vf *vf)
+static void builtin_message(struct i82576_vf *vf)
 {
 	uint32_t msg[I82576_MBX_WORDS], answer;
 
@@ -154,7 +155,7 @@ void i82576_pf_message(struct i82576_vf *vf)
 	i82576_mbx_answer(vf, &answer, 1);
 }
 
-void i82576_pf_acked(struct i82576_vf *vf)
+static void builtin_acked(struct i82576_vf *vf)
 {
 	static const uint32_t nack = MSG_NACK;
 
@@ -164,7 +165,7 @@ void i82576_pf_acked(struct i82576_vf *vf)
 
 /* The interrupt alone makes a driver look at STATUS, so it comes even when the message has to
  * wait. */
-void i82576_pf_ping(struct i82576_vf *vf)
+static void builtin_changed(struct i82576_vf *vf)
 {
 	uint32_t msg = MSG_PF_CONTROL | (clear_to_send(vf) ? MSG_CTS : 0);
 
@@ -174,8 +175,15 @@ void i82576_pf_ping(struct i82576_vf *vf)
 	i82576_mbx_interrupt(vf);
 }
 
-void i82576_pf_vf_reset(struct i82576_vf *vf)
+static void builtin_vf_reset(struct i82576_vf *vf)
 {
-	vf->pf = (struct i82576_pf){0};
+	vf->memo = (struct i82576_pf_memo){0};
 	vf->bar0[I82576_VF_V2PMAILBOX / 4] |= I82576_V2P_RSTD;
 }
+
+const struct i82576_peer_ops i82576_builtin_peer = {
+	.message = builtin_message,
+	.acked = builtin_acked,
+	.vf_reset = builtin_vf_reset,
+	.changed = builtin_changed,
+};

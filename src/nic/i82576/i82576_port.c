@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "clock.h"
 #include "i82576_queue.h"
-#include "i82576_regs.h"
 
 static bool queue_enabled(const struct i82576_queue *q)
 {
@@ -34,16 +33,16 @@ static bool queue_activate(struct i82576_queue *q)
 }
 
 /* Is the ring within reach again, or has it always been? */
-static bool queue_runs(struct i82576_vf *vf, struct i82576_queue *q)
+static bool queue_runs(struct i82576_fn *fn, struct i82576_queue *q)
 {
 	if (q->stalled &&
-	    atomic_load_explicit(&vf->dom->generation, memory_order_acquire) == q->generation)
+	    atomic_load_explicit(&fn->dom->generation, memory_order_acquire) == q->generation)
 		return false;
 	q->stalled = false;
 	return q->num != 0;
 }
 
-bool i82576_queue_follow(struct i82576_vf *vf, struct i82576_queue *q)
+bool i82576_queue_follow(struct i82576_fn *fn, struct i82576_queue *q)
 {
 	bool fresh = !atomic_load_explicit(&q->active, memory_order_relaxed);
 	uint64_t base;
@@ -59,7 +58,7 @@ bool i82576_queue_follow(struct i82576_vf *vf, struct i82576_queue *q)
 	    i82576_queue_reg(q, Q_HEAD) != q->head_shown)
 		queue_latch(q, base, len);
 	q->srrctl = i82576_queue_reg(q, Q_SRRCTL);
-	return queue_runs(vf, q);
+	return queue_runs(fn, q);
 }
 
 uint32_t i82576_queue_tail(const struct i82576_queue *q)
@@ -71,17 +70,17 @@ uint32_t i82576_queue_tail(const struct i82576_queue *q)
 	return tail < q->num ? tail : q->head;
 }
 
-uint8_t *i82576_queue_desc(struct i82576_vf *vf, struct i82576_queue *q, uint32_t i,
+uint8_t *i82576_queue_desc(struct i82576_fn *fn, struct i82576_queue *q, uint32_t i,
 			   uint32_t need, uint32_t *ret_run)
 {
 	uint64_t iova = q->base + (uint64_t)i * DESC_SIZE;
 	uint32_t len = (q->num - i) * DESC_SIZE;
 	/* Before the look-up: a mapping that appears right after it must end the stall. */
-	uint64_t generation = atomic_load_explicit(&vf->dom->generation, memory_order_acquire);
-	uint8_t *p = iommu_xlate(vf->dom, iova, &len, need);
+	uint64_t generation = atomic_load_explicit(&fn->dom->generation, memory_order_acquire);
+	uint8_t *p = iommu_xlate(fn->dom, iova, &len, need);
 
 	if (!p || len < DESC_SIZE) {
-		i82576_fault(vf, iova, need);
+		i82576_fault(fn, iova, need);
 		q->stalled = true;
 		q->generation = generation;
 		return NULL;
@@ -99,69 +98,75 @@ void i82576_queue_show_head(struct i82576_queue *q)
 	__atomic_store_n(&q->regs[Q_HEAD], q->head, __ATOMIC_RELEASE);
 }
 
-void i82576_fault(struct i82576_vf *vf, uint64_t addr, uint32_t need)
+void i82576_fault(struct i82576_fn *fn, uint64_t addr, uint32_t need)
 {
 	bool write = need & IOMMU_WRITE;
 	struct iommu_fault f = {
 		.addr = addr,
 		.time_ns = clock_ns(),
-		.rid = vf->rid,
-		.port = (uint16_t)vf->n,
+		.rid = fn->rid,
+		.port = (uint16_t)fn->n,
 		.reason = write ? IOMMU_FAULT_NO_WRITE : IOMMU_FAULT_NOT_MAPPED,
 		.write = write,
 	};
 
-	if (!atomic_load_explicit(&vf->dma_on, memory_order_relaxed))
+	if (!atomic_load_explicit(&fn->dma_on, memory_order_relaxed))
 		f.reason = IOMMU_FAULT_BUS_MASTER_OFF;
 	else if (addr >> 48)
 		f.reason = IOMMU_FAULT_BEYOND_WIDTH;
-	iommu_fault_push(nic_dp_faults(vf->card->dp), &f);
-	nic_dp_notify(vf->card->dp);
+	iommu_fault_push(nic_dp_faults(fn->card->dp), &f);
+	nic_dp_notify(fn->card->dp);
 }
 
-void i82576_raise(struct i82576_vf *vf, uint32_t ivar_byte, uint64_t now_ns)
+void i82576_raise(struct i82576_fn *fn, const struct i82576_queue *q, bool tx, uint64_t now_ns)
 {
-	if (unlikely(vf->shadowed))
-		nic_dp_notify(vf->card->dp);
+	if (unlikely(fn->shadowed))
+		nic_dp_notify(fn->card->dp);
 	else
-		i82576_raise_now(vf, ivar_byte, now_ns);
+		i82576_raise_now(fn, q, tx, now_ns);
 }
 
-void i82576_raise_now(struct i82576_vf *vf, uint32_t ivar_byte, uint64_t now_ns)
+void i82576_raise_now(struct i82576_fn *fn, const struct i82576_queue *q, bool tx,
+		      uint64_t now_ns)
 {
-	if (ivar_byte & BIT(7) && (ivar_byte & 0x1f) < I82576_VF_VECTORS)
-		nic_intr_raise(&vf->intr, BIT(ivar_byte & 0x1f), now_ns);
+	const uint8_t *vec = tx ? fn->tx_vec : fn->rx_vec;
+	uint8_t byte = __atomic_load_n(&vec[q->index], __ATOMIC_RELAXED);
+
+	if (atomic_load_explicit(&fn->single, memory_order_relaxed))
+		fn->ops->single_cause(fn, tx, now_ns);
+	else if (byte & BIT(7) && (byte & 0x1f) < fn->intr.num)
+		nic_intr_raise(&fn->intr, BIT(byte & 0x1f), now_ns);
 }
 
-bool i82576_not_stale(struct i82576_vf *vf, const uint8_t *desc)
+bool i82576_not_stale(struct i82576_fn *fn, const uint8_t *desc)
 {
-	uint8_t state = atomic_load_explicit(&vf->stale, memory_order_relaxed);
+	uint8_t state = atomic_load_explicit(&fn->stale, memory_order_relaxed);
 
 	if (likely(state == I82576_STALE_OK))
 		return true;
 	if (get_le64(desc) || get_le64(desc + 8)) {
-		atomic_store_explicit(&vf->stale, I82576_STALE_OK, memory_order_relaxed);
+		atomic_store_explicit(&fn->stale, I82576_STALE_OK, memory_order_relaxed);
 		return true;
 	}
 	if (state == I82576_STALE_UNKNOWN) {
-		atomic_store_explicit(&vf->stale, I82576_STALE_SUSPECT, memory_order_release);
-		nic_dp_notify(vf->card->dp);
+		atomic_store_explicit(&fn->stale, I82576_STALE_SUSPECT, memory_order_release);
+		nic_dp_notify(fn->card->dp);
 	}
 	return false;
 }
 
-bool i82576_stale_probe(struct i82576_vf *vf, uint64_t *ret_addr, uint8_t ret_desc[DESC_SIZE])
+bool i82576_stale_probe(struct i82576_fn *fn, uint64_t *ret_addr, uint8_t ret_desc[DESC_SIZE])
 {
-	if (atomic_load(&vf->stale) != I82576_STALE_SUSPECT)
+	if (atomic_load(&fn->stale) != I82576_STALE_SUSPECT)
 		return false;
-	for (unsigned i = 0; i < 2 * I82576_VF_QUEUES; i++) {
-		const struct i82576_queue *q = i % 2 ? &vf->rx[i / 2] : &vf->tx[i / 2];
+	for (unsigned i = 0; i < 2 * fn->num_queues; i++) {
+		const struct i82576_queue *q = i % 2 ? &fn->rx[i / 2] : &fn->tx[i / 2];
 		uint32_t head = i82576_queue_reg(q, Q_HEAD), len = DESC_SIZE;
 		uint64_t iova = i82576_queue_reg64(q, Q_BAL) + (uint64_t)head * DESC_SIZE;
-		const uint8_t *p = iommu_xlate(vf->dom, iova, &len, IOMMU_READ);
+		const uint8_t *p = iommu_xlate(fn->dom, iova, &len, IOMMU_READ);
 
-		if (!queue_enabled(q) || head == i82576_queue_reg(q, Q_TAIL) || !p ||
-		    len < DESC_SIZE)
+		if (!i82576_owns(fn, i / 2) || !queue_enabled(q) ||
+		    head == i82576_queue_reg(q, Q_TAIL) || !p || len < DESC_SIZE)
 			continue;
 		*ret_addr = iova;
 		memcpy(ret_desc, p, DESC_SIZE);
@@ -170,20 +175,18 @@ bool i82576_stale_probe(struct i82576_vf *vf, uint64_t *ret_addr, uint8_t ret_de
 	return false;
 }
 
-void i82576_shadow_watch(struct i82576_vf *vf)
+void i82576_shadow_watch(struct i82576_fn *fn)
 {
-	for (unsigned i = 0; i < 2 * I82576_VF_QUEUES; i++) {
-		uint32_t block = (i % 2 ? I82576_VF_TDBAL : I82576_VF_RDBAL) +
-				 (i / 2) * 0x100u - I82576_VF_QPAGE_OFF;
-		volatile uint32_t *regs = vf->qpage + block / 4;
+	for (unsigned i = 0; i < 2 * fn->num_queues; i++) {
+		volatile uint32_t *regs = i % 2 ? fn->tx[i / 2].guest : fn->rx[i / 2].guest;
 		uint32_t ctl = __atomic_load_n(&regs[Q_CTL], __ATOMIC_RELAXED);
 		uint32_t tail = __atomic_load_n(&regs[Q_TAIL], __ATOMIC_RELAXED);
 
-		if (vf->watched[i][0] == ctl && vf->watched[i][1] == tail)
+		if (fn->watched[i][0] == ctl && fn->watched[i][1] == tail)
 			continue;
-		vf->watched[i][0] = ctl;
-		vf->watched[i][1] = tail;
-		nic_dp_notify(vf->card->dp);
+		fn->watched[i][0] = ctl;
+		fn->watched[i][1] = tail;
+		nic_dp_notify(fn->card->dp);
 	}
 }
 
@@ -195,12 +198,12 @@ static void queue_forget(struct i82576_queue *q)
 	q->stalled = false;
 }
 
-void i82576_queues_reset(struct i82576_vf *vf)
+void i82576_queues_reset(struct i82576_fn *fn)
 {
-	for (unsigned i = 0; i < I82576_VF_QUEUES; i++) {
-		queue_forget(&vf->rx[i]);
-		queue_forget(&vf->tx[i]);
-		memset(&vf->tx[i].tx, 0, sizeof(vf->tx[i].tx));
+	for (unsigned i = 0; i < fn->num_queues; i++) {
+		queue_forget(&fn->rx[i]);
+		queue_forget(&fn->tx[i]);
+		memset(&fn->tx[i].tx, 0, sizeof(fn->tx[i].tx));
 	}
 }
 
@@ -211,7 +214,7 @@ static bool port_strips_tag(const struct nic_port *port)
 
 static uint64_t port_tick(struct nic_port *port, uint64_t now_ns)
 {
-	return nic_intr_tick(&i82576_vf_of(port)->intr, now_ns);
+	return nic_intr_tick(&i82576_fn_of(port)->intr, now_ns);
 }
 
 const struct nic_port_ops i82576_port_ops = {

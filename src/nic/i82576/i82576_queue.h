@@ -11,10 +11,10 @@
 #define LADON_I82576_QUEUE_H
 
 #include "i82576_desc.h"
-#include "i82576_vf.h"
+#include "i82576_fn.h"
 
 /* Is the queue enabled and usable? Latches what the driver set up since the last look. */
-bool i82576_queue_follow(struct i82576_vf *vf, struct i82576_queue *q);
+bool i82576_queue_follow(struct i82576_fn *fn, struct i82576_queue *q);
 /* Words of the queue's register block: the guest writes them at any time, from any CPU. */
 static inline uint32_t i82576_queue_reg(const struct i82576_queue *q, enum queue_word word)
 {
@@ -31,38 +31,39 @@ uint32_t i82576_queue_tail(const struct i82576_queue *q);
 /* Descriptor i of the ring for access need; NULL records a fault and stalls the queue.
  * *ret_run: how many descriptors from i on are contiguous behind the pointer (not beyond the
  * end of the ring). */
-uint8_t *i82576_queue_desc(struct i82576_vf *vf, struct i82576_queue *q, uint32_t i,
+uint8_t *i82576_queue_desc(struct i82576_fn *fn, struct i82576_queue *q, uint32_t i,
 			   uint32_t need, uint32_t *ret_run);
 /* Mirrors the private head into the register, after each change of it: a head register that
  * differs from the private head is taken for a new set-up (i82576_queue_follow). */
 void i82576_queue_show_head(struct i82576_queue *q);
 /* Records a DMA fault of this function. */
-void i82576_fault(struct i82576_vf *vf, uint64_t addr, uint32_t need);
-/* Raises the cause that ivar_byte (bit 7 valid, 4:0 vector) assigns. */
-void i82576_raise(struct i82576_vf *vf, uint32_t ivar_byte, uint64_t now_ns);
+void i82576_fault(struct i82576_fn *fn, uint64_t addr, uint32_t need);
+/* Raises the cause of queue q: the vector that IVAR gives it, or the function's only one. */
+void i82576_raise(struct i82576_fn *fn, const struct i82576_queue *q, bool tx, uint64_t now_ns);
 /* The same past the shadow, which calls it when the guest's memory is up to date. */
-void i82576_raise_now(struct i82576_vf *vf, uint32_t ivar_byte, uint64_t now_ns);
+void i82576_raise_now(struct i82576_fn *fn, const struct i82576_queue *q, bool tx,
+		      uint64_t now_ns);
 
 /* The first descriptor a queue ever shows: false = all zeros, so the queue has to wait (enum
  * i82576_stale). */
-bool i82576_not_stale(struct i82576_vf *vf, const uint8_t *desc);
+bool i82576_not_stale(struct i82576_fn *fn, const uint8_t *desc);
 /* While under a shadow: tells the control thread of doorbells in the guest's mapped page. */
-void i82576_shadow_watch(struct i82576_vf *vf);
+void i82576_shadow_watch(struct i82576_fn *fn);
 
 static inline uint32_t i82576_queue_next(const struct i82576_queue *q, uint32_t i)
 {
 	return ++i == q->num ? 0 : i;
 }
 
-/* Written by the control thread. */
-static inline uint32_t i82576_ivar0(const struct i82576_vf *vf)
+/* May the function use queue i at the moment? Written by the control thread. */
+static inline bool i82576_owns(const struct i82576_fn *fn, unsigned i)
 {
-	return __atomic_load_n(&vf->ivar0, __ATOMIC_RELAXED);
+	return atomic_load_explicit(&fn->own_queues, memory_order_relaxed) >> i & 1;
 }
 
-static inline struct i82576_vf *i82576_vf_of(struct nic_port *port)
+static inline struct i82576_fn *i82576_fn_of(struct nic_port *port)
 {
-	return (struct i82576_vf *)port;
+	return (struct i82576_fn *)port;
 }
 
 /* i82576_tx.c */

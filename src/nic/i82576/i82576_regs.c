@@ -22,7 +22,7 @@ static uint32_t i82576_status_read(void *dev, const struct nic_reg_row *row, uns
 	uint32_t status = I82576_STATUS_FD | I82576_STATUS_SPEED_1000;
 
 	(void)row, (void)index, (void)stored;
-	return nic_card_link_up(vf->card, vf->n) ? status | I82576_STATUS_LU : status;
+	return nic_card_link_up(vf->fn.card, vf->fn.n) ? status | I82576_STATUS_LU : status;
 }
 
 /* The card counts bytes without FCS, the hardware with it. */
@@ -35,7 +35,7 @@ static uint32_t i82576_stat_read(void *dev, const struct nic_reg_row *row, unsig
 				 uint32_t stored)
 {
 	const struct i82576_vf *vf = dev;
-	const struct nic_port_stats *s = &vf->port.stats;
+	const struct nic_port_stats *s = &vf->fn.port.stats;
 
 	(void)index, (void)stored;
 	switch (row->offset) {
@@ -67,20 +67,14 @@ static uint32_t i82576_frtimer_read(void *dev, const struct nic_reg_row *row, un
 	return (uint32_t)(clock_ns() / NSEC_PER_USEC);
 }
 
-void i82576_vf_kick_deferred(struct i82576_vf *vf)
-{
-	if (atomic_load(&vf->intr.deferred))
-		nic_dp_kick(vf->card->dp);
-}
-
 static void i82576_eics_write(void *dev, const struct nic_reg_row *row, unsigned index,
 			      uint32_t written)
 {
 	struct i82576_vf *vf = dev;
 
 	(void)row, (void)index;
-	nic_intr_write_eics(&vf->intr, written, clock_ns());
-	i82576_vf_kick_deferred(vf);
+	nic_intr_write_eics(&vf->fn.intr, written, clock_ns());
+	i82576_fn_kick_deferred(&vf->fn);
 }
 
 static uint32_t i82576_eims_read(void *dev, const struct nic_reg_row *row, unsigned index,
@@ -89,7 +83,7 @@ static uint32_t i82576_eims_read(void *dev, const struct nic_reg_row *row, unsig
 	struct i82576_vf *vf = dev;
 
 	(void)row, (void)index, (void)stored;
-	return atomic_load(&vf->intr.eims);
+	return atomic_load(&vf->fn.intr.eims);
 }
 
 static void i82576_eims_write(void *dev, const struct nic_reg_row *row, unsigned index,
@@ -98,8 +92,8 @@ static void i82576_eims_write(void *dev, const struct nic_reg_row *row, unsigned
 	struct i82576_vf *vf = dev;
 
 	(void)row, (void)index;
-	nic_intr_write_eims(&vf->intr, written, clock_ns());
-	i82576_vf_kick_deferred(vf);
+	nic_intr_write_eims(&vf->fn.intr, written, clock_ns());
+	i82576_fn_kick_deferred(&vf->fn);
 }
 
 static void i82576_eimc_write(void *dev, const struct nic_reg_row *row, unsigned index,
@@ -108,7 +102,7 @@ static void i82576_eimc_write(void *dev, const struct nic_reg_row *row, unsigned
 	struct i82576_vf *vf = dev;
 
 	(void)row, (void)index;
-	nic_intr_write_eimc(&vf->intr, written);
+	nic_intr_write_eimc(&vf->fn.intr, written);
 }
 
 static void i82576_eiac_write(void *dev, const struct nic_reg_row *row, unsigned index,
@@ -117,7 +111,7 @@ static void i82576_eiac_write(void *dev, const struct nic_reg_row *row, unsigned
 	struct i82576_vf *vf = dev;
 
 	(void)index;
-	atomic_store(&vf->intr.eiac, written & row->rw);
+	atomic_store(&vf->fn.intr.eiac, written & row->rw);
 }
 
 static void i82576_eiam_write(void *dev, const struct nic_reg_row *row, unsigned index,
@@ -126,7 +120,7 @@ static void i82576_eiam_write(void *dev, const struct nic_reg_row *row, unsigned
 	struct i82576_vf *vf = dev;
 
 	(void)index;
-	atomic_store(&vf->intr.eiam, written & row->rw);
+	atomic_store(&vf->fn.intr.eiam, written & row->rw);
 }
 
 static uint32_t i82576_eicr_read(void *dev, const struct nic_reg_row *row, unsigned index,
@@ -135,7 +129,7 @@ static uint32_t i82576_eicr_read(void *dev, const struct nic_reg_row *row, unsig
 	struct i82576_vf *vf = dev;
 
 	(void)row, (void)index, (void)stored;
-	return nic_intr_read_eicr(&vf->intr);
+	return nic_intr_read_eicr(&vf->fn.intr);
 }
 
 static void i82576_eicr_write(void *dev, const struct nic_reg_row *row, unsigned index,
@@ -144,7 +138,7 @@ static void i82576_eicr_write(void *dev, const struct nic_reg_row *row, unsigned
 	struct i82576_vf *vf = dev;
 
 	(void)row, (void)index;
-	nic_intr_write_eicr(&vf->intr, written);
+	nic_intr_write_eicr(&vf->fn.intr, written);
 }
 
 static void i82576_eitr_write(void *dev, const struct nic_reg_row *row, unsigned index,
@@ -153,18 +147,25 @@ static void i82576_eitr_write(void *dev, const struct nic_reg_row *row, unsigned
 	struct i82576_vf *vf = dev;
 
 	(void)row;
-	nic_intr_set_interval(&vf->intr, index, FIELD_GET(EITR_INTERVAL_MASK, written));
+	nic_intr_set_interval(&vf->fn.intr, index, FIELD_GET(EITR_INTERVAL_MASK, written));
 }
 
 static void i82576_ivar_write(void *dev, const struct nic_reg_row *row, unsigned index,
 			      uint32_t written)
 {
 	struct i82576_vf *vf = dev;
-	uint32_t *copy = row->offset == I82576_VF_IVAR0 ? &vf->ivar0 : &vf->ivar_misc;
+	uint32_t ivar = written & row->rw;
 
 	(void)index;
+	if (row->offset == I82576_VF_IVAR_MISC) {
+		vf->misc_vec = (uint8_t)ivar;
+		return;
+	}
 	/* Relaxed: the data path may use either vector for what is under way. */
-	__atomic_store_n(copy, written & row->rw, __ATOMIC_RELAXED);
+	for (unsigned q = 0; q < I82576_VF_QUEUES; q++, ivar >>= 16) {
+		__atomic_store_n(&vf->fn.rx_vec[q], (uint8_t)ivar, __ATOMIC_RELAXED);
+		__atomic_store_n(&vf->fn.tx_vec[q], (uint8_t)(ivar >> 8), __ATOMIC_RELAXED);
+	}
 }
 
 static const struct nic_reg_row rows[] = {

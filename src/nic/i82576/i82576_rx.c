@@ -12,15 +12,15 @@
 #define MAX_BSIZEHDR	 960u /* what the 10 bits of the header length can tell */
 
 /* Adds [addr, addr+len) of guest memory to sink. */
-static enum nic_drop sink_add(struct i82576_vf *vf, struct nic_sink *sink, uint64_t addr,
+static enum nic_drop sink_add(struct i82576_fn *fn, struct nic_sink *sink, uint64_t addr,
 			      uint32_t len)
 {
 	while (len) {
 		uint32_t run = len;
-		uint8_t *p = iommu_xlate(vf->dom, addr, &run, IOMMU_WRITE);
+		uint8_t *p = iommu_xlate(fn->dom, addr, &run, IOMMU_WRITE);
 
 		if (!p) {
-			i82576_fault(vf, addr, IOMMU_WRITE);
+			i82576_fault(fn, addr, IOMMU_WRITE);
 			return NIC_DROP_IOMMU;
 		}
 		if (sink->n == NIC_SINK_MAX)
@@ -57,7 +57,7 @@ static uint32_t header_part(const struct i82576_queue *q, const struct nic_rx_me
 	return part;
 }
 
-static enum nic_drop take_desc(struct i82576_vf *vf, struct i82576_queue *q, uint32_t index,
+static enum nic_drop take_desc(struct i82576_fn *fn, struct i82576_queue *q, uint32_t index,
 			       uint32_t hdr, uint32_t len, struct nic_sink *sink)
 {
 	struct i82576_rx_slot *slot = &q->rx.slot[q->rx.num_slots];
@@ -67,32 +67,64 @@ static enum nic_drop take_desc(struct i82576_vf *vf, struct i82576_queue *q, uin
 
 	if (q->rx.num_slots == NIC_SINK_MAX)
 		return NIC_DROP_SIZE;
-	slot->wb = i82576_queue_desc(vf, q, index, IOMMU_READ | IOMMU_WRITE, &run);
+	slot->wb = i82576_queue_desc(fn, q, index, IOMMU_READ | IOMMU_WRITE, &run);
 	if (!slot->wb)
 		return NIC_DROP_IOMMU;
 	memcpy(addr, slot->wb, sizeof(addr));
-	if (!i82576_not_stale(vf, (const uint8_t *)addr))
+	if (!i82576_not_stale(fn, (const uint8_t *)addr))
 		return NIC_DROP_NODESC;
 	slot->len = len;
 	q->rx.num_slots++;
 	if (hdr)
-		r = sink_add(vf, sink, addr[1] & ~1ull, hdr);
+		r = sink_add(fn, sink, addr[1] & ~1ull, hdr);
 	if (r == NIC_DROP_NONE && len)
-		r = sink_add(vf, sink, addr[0] & ~1ull, len);
+		r = sink_add(fn, sink, addr[0] & ~1ull, len);
 	return r;
 }
 
-/* The queue a frame goes to: the first that is on (RSS between a VF's two queues is the PF's to
- * enable). */
-static struct i82576_queue *rx_queue(struct i82576_vf *vf)
+static struct i82576_queue *queue_if_on(struct i82576_fn *fn, unsigned i)
 {
-	for (unsigned i = 0; i < I82576_VF_QUEUES; i++)
-		if (i82576_queue_follow(vf, &vf->rx[i]))
-			return &vf->rx[i];
+	if (i < fn->num_queues && i82576_owns(fn, i) && i82576_queue_follow(fn, &fn->rx[i]))
+		return &fn->rx[i];
 	return NULL;
 }
 
-static enum nic_drop take_descs(struct i82576_vf *vf, struct i82576_queue *q,
+/* A frame for a queue that is off is lost, as the card has it. */
+static struct i82576_queue *rss_queue(struct i82576_fn *fn, const struct i82576_rss *rss,
+				      const struct nic_rx_meta *meta)
+{
+	enum net_rss_used used = NET_RSS_USED_NONE;
+	struct i82576_queue *q;
+	uint32_t hash = 0;
+
+	if (rss->on)
+		hash = net_rss_hash(&rss->key, rss->types, meta->hdr, meta->parsed, &used);
+	q = queue_if_on(fn, used == NET_RSS_USED_NONE
+				    ? rss->unhashed
+				    : rss->queue[hash % ARRAY_SIZE(rss->queue)]);
+	if (q) {
+		q->rx.rss_type = rss->report ? used : NET_RSS_USED_NONE;
+		q->rx.rss_hash = rss->report ? hash : 0;
+	}
+	return q;
+}
+
+/* The queue a frame goes to. Where no PF driver says anything: the first that is on. */
+static struct i82576_queue *rx_queue(struct i82576_fn *fn, const struct nic_rx_meta *meta)
+{
+	const struct i82576_rss *rss = atomic_load_explicit(&fn->rss, memory_order_acquire);
+	struct i82576_queue *q = NULL;
+
+	if (rss)
+		return rss_queue(fn, rss, meta);
+	for (unsigned i = 0; i < fn->num_queues && !q; i++)
+		q = queue_if_on(fn, i);
+	if (q)
+		q->rx.rss_type = q->rx.rss_hash = 0;
+	return q;
+}
+
+static enum nic_drop take_descs(struct i82576_fn *fn, struct i82576_queue *q,
 				const struct nic_rx_meta *meta, struct nic_sink *sink)
 {
 	uint32_t size = FIELD_GET(SRRCTL_BSIZEPKT, q->srrctl) * 1024;
@@ -108,7 +140,7 @@ static enum nic_drop take_descs(struct i82576_vf *vf, struct i82576_queue *q,
 
 		if (index == tail)
 			return NIC_DROP_NODESC;
-		r = take_desc(vf, q, index, hdr, len, sink);
+		r = take_desc(fn, q, index, hdr, len, sink);
 		if (r != NIC_DROP_NONE)
 			return r;
 		hdr = 0;
@@ -119,38 +151,55 @@ static enum nic_drop take_descs(struct i82576_vf *vf, struct i82576_queue *q,
 }
 
 /*
+ * Everything of the frame before its DD; pairs with the driver's rmb(). A legacy descriptor
+ * keeps its first half.
+ */
+static void write_back(const struct i82576_queue *q, const struct i82576_rx_slot *slot,
+		       uint64_t low, uint32_t status, uint32_t vlan)
+{
+	uint64_t high = (uint64_t)(slot->len | vlan << 16) << 32 | status;
+
+	if (FIELD_GET(SRRCTL_DESCTYPE, q->srrctl) == DESCTYPE_LEGACY)
+		high = (uint64_t)(vlan << 16 | status >> 24 << 8 | (status & 0xff)) << 32 |
+		       slot->len;
+	else
+		__atomic_store_n((uint64_t *)(void *)slot->wb, low, __ATOMIC_RELAXED);
+	__atomic_store_n((uint64_t *)(void *)(slot->wb + 8), high, __ATOMIC_RELEASE);
+}
+
+/*
  * A buffer that cannot be reached is used up and reported with a receive error (the IOMMU would
  * swallow the card's posted write): the driver recycles it, and the queue moves on to the next.
  */
-static void skip_bad(struct i82576_vf *vf, struct i82576_queue *q)
+static void skip_bad(struct i82576_fn *fn, struct i82576_queue *q)
 {
 	for (unsigned i = 0; i < q->rx.num_slots; i++) {
-		__atomic_store_n((uint64_t *)(void *)q->rx.slot[i].wb, 0, __ATOMIC_RELAXED);
-		__atomic_store_n((uint64_t *)(void *)(q->rx.slot[i].wb + 8),
-				 (uint64_t)(RXD_DD | RXD_EOP | RXD_RXE), __ATOMIC_RELEASE);
+		q->rx.slot[i].len = 0;
+		write_back(q, &q->rx.slot[i], 0, RXD_DD | RXD_EOP | RXD_RXE, 0);
 		q->head = i82576_queue_next(q, q->head);
 	}
 	i82576_queue_show_head(q);
-	i82576_raise(vf, i82576_ivar0(vf) >> (16 * q->index), clock_ns());
+	i82576_raise(fn, q, false, clock_ns());
 }
 
 enum nic_drop i82576_rx_buffers(struct nic_port *port, const struct nic_rx_meta *meta,
 				struct nic_sink *sink)
 {
-	struct i82576_vf *vf = i82576_vf_of(port);
+	struct i82576_fn *fn = i82576_fn_of(port);
 	struct i82576_queue *q;
 	enum nic_drop r;
 
-	if (!atomic_load_explicit(&vf->dma_on, memory_order_acquire))
+	if (!atomic_load_explicit(&fn->dma_on, memory_order_acquire))
 		return NIC_DROP_RXOFF;
-	q = rx_queue(vf);
+	q = rx_queue(fn, meta);
 	if (!q)
 		return NIC_DROP_RXOFF;
 	sink->n = 0;
-	r = take_descs(vf, q, meta, sink);
+	r = take_descs(fn, q, meta, sink);
 	if (r == NIC_DROP_IOMMU && q->rx.num_slots)
-		skip_bad(vf, q);
-	vf->rx_now = q;
+		skip_bad(fn, q);
+	fn->rx_now = q;
+	fn->sink_now = sink;
 	return r;
 }
 
@@ -188,21 +237,20 @@ static uint32_t status_word(const struct nic_rx_meta *meta)
 
 enum nic_drop i82576_rx_commit(struct nic_port *port, const struct nic_rx_meta *meta)
 {
-	struct i82576_vf *vf = i82576_vf_of(port);
-	struct i82576_queue *q = vf->rx_now;
-	uint32_t info = packet_type(meta->parsed) | q->rx.hdr_info;
+	struct i82576_fn *fn = i82576_fn_of(port);
+	struct i82576_queue *q = fn->rx_now;
+	uint32_t info = packet_type(meta->parsed) | q->rx.hdr_info | q->rx.rss_type;
+	uint64_t first = (uint64_t)q->rx.rss_hash << 32 | info;
 	uint32_t status = status_word(meta);
-	uint32_t vlan = status & RXD_VP ? (uint32_t)meta->tci << 16 : 0;
+	uint32_t vlan = status & RXD_VP ? meta->tci : 0;
 
+	if (fn->ops && fn->ops->received)
+		status |= fn->ops->received(fn, meta, fn->sink_now);
 	for (unsigned i = 0; i < q->rx.num_slots; i++) {
 		const struct i82576_rx_slot *slot = &q->rx.slot[i];
 		bool last = i + 1 == q->rx.num_slots;
-		uint64_t high = (uint64_t)(slot->len | (last ? vlan : 0)) << 32 |
-				(last ? status : RXD_DD);
 
-		__atomic_store_n((uint64_t *)(void *)slot->wb, i ? 0 : info, __ATOMIC_RELAXED);
-		/* Everything of this frame before its DD; pairs with the driver's rmb(). */
-		__atomic_store_n((uint64_t *)(void *)(slot->wb + 8), high, __ATOMIC_RELEASE);
+		write_back(q, slot, i ? 0 : first, last ? status : RXD_DD, last ? vlan : 0);
 		q->head = i82576_queue_next(q, q->head);
 	}
 	i82576_queue_show_head(q);
@@ -212,12 +260,12 @@ enum nic_drop i82576_rx_commit(struct nic_port *port, const struct nic_rx_meta *
 
 void i82576_rx_done(struct nic_port *port, uint64_t now_ns)
 {
-	struct i82576_vf *vf = i82576_vf_of(port);
+	struct i82576_fn *fn = i82576_fn_of(port);
 
-	for (unsigned i = 0; i < I82576_VF_QUEUES; i++) {
-		if (!vf->rx[i].rx_ring)
+	for (unsigned i = 0; i < fn->num_queues; i++) {
+		if (!fn->rx[i].rx_ring)
 			continue;
-		vf->rx[i].rx_ring = false;
-		i82576_raise(vf, i82576_ivar0(vf) >> (16 * i), now_ns);
+		fn->rx[i].rx_ring = false;
+		i82576_raise(fn, &fn->rx[i], false, now_ns);
 	}
 }

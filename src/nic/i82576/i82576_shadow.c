@@ -60,14 +60,15 @@ struct shadow_queue {
 };
 
 struct i82576_shadow {
-	struct i82576_vf *vf;
+	struct i82576_fn *fn;
 	const struct i82576_shadow_ops *ops;
 	void *ctx;
 	uint32_t max_xfer;
 	struct iommu_domain *dom, *guest_dom;
-	struct shadow_queue queue[2 * I82576_VF_QUEUES];
-	unsigned ops_open; /* messages whose answer is still to come */
-	bool stopped;	   /* free as soon as ops_open is 0 */
+	unsigned num_queues;	     /* of each kind */
+	unsigned ops_open;	     /* messages whose answer is still to come */
+	bool stopped;		     /* free as soon as ops_open is 0 */
+	struct shadow_queue queue[]; /* 2 * num_queues: receive, then transmit */
 };
 
 /* One message under way. */
@@ -115,11 +116,11 @@ static void fault(struct shadow_queue *sq, uint64_t addr, bool write)
 {
 	/* The ring is the data path's to fill; here it is asked to do so at its quiesce point.
 	 */
-	struct i82576_vf *vf = sq->s->vf;
+	struct i82576_fn *fn = sq->s->fn;
 
-	vf->msg_faults++;
-	if (vf->on_msg_fault)
-		vf->on_msg_fault(vf->on_msg_fault_arg, addr, write);
+	fn->msg_faults++;
+	if (fn->on_msg_fault)
+		fn->on_msg_fault(fn->on_msg_fault_arg, addr, write);
 }
 
 /* ---- messages ---- */
@@ -196,7 +197,7 @@ static void in_announce(struct shadow_queue *sq)
 	sq->fetched = (sq->fetched + sq->in.count) % sq->num;
 	sq->in.step = STEP_IDLE;
 	__atomic_store_n(&sq->regs[Q_TAIL], sq->s_tail, __ATOMIC_RELEASE);
-	nic_dp_kick(sq->s->vf->card->dp);
+	nic_dp_kick(sq->s->fn->card->dp);
 }
 
 /* Points the slot's descriptor at its shadow buffer; transmit: fetches the bytes. */
@@ -258,8 +259,7 @@ static void in_start(struct shadow_queue *sq)
 
 static void out_finish(struct shadow_queue *sq)
 {
-	struct i82576_vf *vf = sq->s->vf;
-	unsigned shift = (sq->tx ? 8 : 0) + 16u * sq->q->index;
+	struct i82576_fn *fn = sq->s->fn;
 
 	sq->s_done = slot_next(sq->s_done, sq->out.count);
 	sq->returned = (sq->returned + sq->out.count) % sq->num;
@@ -270,8 +270,8 @@ static void out_finish(struct shadow_queue *sq)
 	}
 	if (!sq->out_rs)
 		return;
-	i82576_raise_now(vf, vf->ivar0 >> shift, clock_ns());
-	i82576_vf_kick_deferred(vf);
+	i82576_raise_now(fn, sq->q, sq->tx, clock_ns());
+	i82576_fn_kick_deferred(fn);
 }
 
 /* Results are in guest memory: now the descriptors that announce them, in one or two runs. */
@@ -394,7 +394,7 @@ static void op_done(void *arg, int err, const void *data, uint32_t len)
 static void queue_off(struct shadow_queue *sq)
 {
 	__atomic_store_n(&sq->regs[Q_CTL], 0, __ATOMIC_RELEASE);
-	nic_dp_quiesce(sq->s->vf->card->dp);
+	nic_dp_quiesce(sq->s->fn->card->dp);
 	sq->on = false;
 	sq->base = 0;
 	sq->num = 0;
@@ -435,7 +435,8 @@ static void queue_on(struct shadow_queue *sq, uint64_t base, uint32_t len)
 
 static void queue_follow(struct shadow_queue *sq)
 {
-	bool enabled = guest_reg(sq, Q_CTL) & DCTL_ENABLE;
+	bool enabled =
+		i82576_owns(sq->s->fn, sq->q->index) && guest_reg(sq, Q_CTL) & DCTL_ENABLE;
 	uint64_t base = guest_reg(sq, Q_BAL) | (uint64_t)guest_reg(sq, Q_BAH) << 32;
 	uint32_t len = guest_reg(sq, Q_LEN);
 	bool same = base == sq->base && len / DESC_SIZE == sq->num &&
@@ -455,11 +456,11 @@ static void queue_advance(struct shadow_queue *sq)
 	in_start(sq);
 }
 
-void i82576_shadow_kick(struct i82576_vf *vf)
+void i82576_shadow_kick(struct i82576_fn *fn)
 {
-	struct i82576_shadow *s = vf->shadow;
+	struct i82576_shadow *s = fn->shadow;
 
-	for (unsigned i = 0; s && i < ARRAY_SIZE(s->queue); i++) {
+	for (unsigned i = 0; s && i < 2 * s->num_queues; i++) {
 		queue_follow(&s->queue[i]);
 		queue_advance(&s->queue[i]);
 	}
@@ -486,71 +487,72 @@ static int queue_memory(struct shadow_queue *sq, unsigned index)
 static void use_shadow(void *arg)
 {
 	struct i82576_shadow *s = arg;
-	struct i82576_vf *vf = s->vf;
+	struct i82576_fn *fn = s->fn;
 
-	i82576_queues_reset(vf);
-	for (unsigned i = 0; i < ARRAY_SIZE(s->queue); i++)
+	i82576_queues_reset(fn);
+	for (unsigned i = 0; i < 2 * s->num_queues; i++)
 		s->queue[i].q->regs = s->queue[i].regs;
-	vf->dom = s->dom;
-	vf->shadowed = true;
+	fn->dom = s->dom;
+	fn->shadowed = true;
 }
 
 static void use_guest(void *arg)
 {
 	struct i82576_shadow *s = arg;
-	struct i82576_vf *vf = s->vf;
+	struct i82576_fn *fn = s->fn;
 
-	i82576_queues_reset(vf);
-	for (unsigned i = 0; i < ARRAY_SIZE(s->queue); i++)
+	i82576_queues_reset(fn);
+	for (unsigned i = 0; i < 2 * s->num_queues; i++)
 		s->queue[i].q->regs = s->queue[i].guest;
-	vf->dom = s->guest_dom;
-	vf->shadowed = false;
+	fn->dom = s->guest_dom;
+	fn->shadowed = false;
 }
 
-int i82576_shadow_start(struct i82576_vf *vf, const struct i82576_shadow_ops *ops, void *ctx,
+int i82576_shadow_start(struct i82576_fn *fn, const struct i82576_shadow_ops *ops, void *ctx,
 			uint32_t max_xfer)
 {
 	struct i82576_shadow *s;
 	int r;
 
-	if (vf->shadow)
+	if (fn->shadow)
 		return 0;
-	s = calloc(1, sizeof(*s));
+	s = calloc(1, sizeof(*s) + 2 * fn->num_queues * sizeof(s->queue[0]));
 	if (!s)
 		return -ENOMEM;
-	s->vf = vf;
+	s->fn = fn;
+	s->num_queues = fn->num_queues;
 	s->ops = ops;
 	s->ctx = ctx;
 	s->max_xfer = max_xfer;
-	s->guest_dom = vf->dom;
+	s->guest_dom = fn->dom;
 	r = iommu_domain_new(NULL, NULL, &s->dom);
-	for (unsigned i = 0; r == 0 && i < ARRAY_SIZE(s->queue); i++) {
+	for (unsigned i = 0; r == 0 && i < 2 * s->num_queues; i++) {
 		struct shadow_queue *sq = &s->queue[i];
 
 		sq->s = s;
-		sq->tx = i >= I82576_VF_QUEUES;
-		sq->q = sq->tx ? &vf->tx[i - I82576_VF_QUEUES] : &vf->rx[i];
-		sq->guest = sq->q->regs;
+		sq->tx = i >= s->num_queues;
+		sq->q = sq->tx ? &fn->tx[i - s->num_queues] : &fn->rx[i];
+		sq->guest = sq->q->guest;
 		r = queue_memory(sq, i);
 	}
 	if (r < 0) {
 		shadow_free(s);
 		return r;
 	}
-	nic_dp_call(vf->card->dp, use_shadow, s);
-	vf->shadow = s;
-	i82576_shadow_kick(vf);
+	nic_dp_call(fn->card->dp, use_shadow, s);
+	fn->shadow = s;
+	i82576_shadow_kick(fn);
 	return 0;
 }
 
-void i82576_shadow_stop(struct i82576_vf *vf)
+void i82576_shadow_stop(struct i82576_fn *fn)
 {
-	struct i82576_shadow *s = vf->shadow;
+	struct i82576_shadow *s = fn->shadow;
 
 	if (!s)
 		return;
-	nic_dp_call(vf->card->dp, use_guest, s);
-	vf->shadow = NULL;
+	nic_dp_call(fn->card->dp, use_guest, s);
+	fn->shadow = NULL;
 	s->stopped = true;
 	if (s->ops_open == 0)
 		shadow_free(s);

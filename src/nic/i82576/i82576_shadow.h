@@ -15,7 +15,7 @@
 #ifndef LADON_I82576_SHADOW_H
 #define LADON_I82576_SHADOW_H
 
-#include "i82576_vf.h"
+#include "i82576_fn.h"
 
 struct i82576_shadow;
 
@@ -34,15 +34,15 @@ struct i82576_shadow_ops {
 	bool (*allowed)(void *ctx, uint64_t addr, uint32_t len, bool write);
 };
 
-/* Puts vf's queues under a shadow. ops, ctx borrowed. max_xfer: bytes a message may carry. 0 or
+/* Puts fn's queues under a shadow. ops, ctx borrowed. max_xfer: bytes a message may carry. 0 or
  * -errno. */
-int i82576_shadow_start(struct i82576_vf *vf, const struct i82576_shadow_ops *ops, void *ctx,
+int i82576_shadow_start(struct i82576_fn *fn, const struct i82576_shadow_ops *ops, void *ctx,
 			uint32_t max_xfer);
 /* Back to the queues in the guest's page; drained. Messages under way find nobody. Idempotent.
  */
-void i82576_shadow_stop(struct i82576_vf *vf);
+void i82576_shadow_stop(struct i82576_fn *fn);
 /* Looks at the guest's registers and at the data path's progress, and takes the next steps.
  * Call it after trapped writes and on the data path's event. No-op without a shadow. */
-void i82576_shadow_kick(struct i82576_vf *vf);
+void i82576_shadow_kick(struct i82576_fn *fn);
 
 #endif

@@ -9,8 +9,11 @@
 #include "net_eth.h"
 
 /* One poll's payload: keeps a round short for the others. */
-#define BURST_BYTES (256u * 1024u)
-#define MAX_CHAIN   40u /* data descriptors of one frame (Linux: 17 fragments + head) */
+#define BURST_BYTES  (256u * 1024u)
+#define MAX_CHAIN    40u /* data descriptors of one frame (Linux: 17 fragments + head) */
+#define IP4_HLEN     20u
+#define TCP_CSUM_OFF 16u
+#define UDP_CSUM_OFF 6u
 /* Of one frame, for the same reason: 256 KiB at MSS 48, Linux' least, are 5462. */
 #define MAX_SEGMENTS 8192u
 
@@ -22,7 +25,7 @@ struct desc {
 
 /* A poll of one queue. */
 struct fetch {
-	struct i82576_vf *vf;
+	struct i82576_fn *fn;
 	struct i82576_queue *q;
 	struct nic_burst *burst;
 	uint32_t num; /* valid in desc[] */
@@ -44,7 +47,7 @@ static void fetch_descs(struct fetch *f, uint32_t tail)
 	while (f->num < I82576_TX_FETCH && i != tail) {
 		uint32_t want = MIN((tail > i ? tail : q->num) - i, I82576_TX_FETCH - f->num),
 			 run;
-		const uint8_t *p = i82576_queue_desc(f->vf, q, i, IOMMU_READ, &run);
+		const uint8_t *p = i82576_queue_desc(f->fn, q, i, IOMMU_READ, &run);
 
 		if (!p)
 			return;
@@ -86,6 +89,28 @@ static void offload_from(const struct i82576_context *c, const struct desc *d,
 		off->l3 = NET_L3_IPV4;
 }
 
+/*
+ * Checksum insertion of a legacy descriptor: two offsets, and no word of what lies there.
+ * TCP's and UDP's fields are known by their distance; other sums are not made. The lengths of
+ * L2 and L3 only have to add up to where the sum begins.
+ */
+static void legacy_offload(const struct desc *d, struct net_offload *off)
+{
+	uint32_t start = FIELD_GET(TXD_CSS, d->sta), field = FIELD_GET(TXD_CSO, d->cmd);
+
+	if (start < NET_ETH_HLEN + IP4_HLEN)
+		return;
+	if (field == start + TCP_CSUM_OFF)
+		off->l4 = NET_L4_TCP;
+	else if (field == start + UDP_CSUM_OFF)
+		off->l4 = NET_L4_UDP;
+	else
+		return;
+	off->l4_csum = true;
+	off->l3_len = IP4_HLEN;
+	off->l2_len = (uint16_t)(start - IP4_HLEN);
+}
+
 /* What the first data descriptor asks for. */
 static void frame_requests(const struct i82576_queue *q, const struct desc *d,
 			   struct nic_frame *fr)
@@ -96,6 +121,8 @@ static void frame_requests(const struct i82576_queue *q, const struct desc *d,
 	fr->off = (struct net_offload){0};
 	if (adv && (d->sta & (TXD_IXSM | TXD_TXSM) || d->cmd & TXD_TSE))
 		offload_from(c, d, &fr->off);
+	else if (!adv && d->cmd & TXD_IC)
+		legacy_offload(d, &fr->off);
 	fr->tagged = d->cmd & TXD_VLE;
 	if (fr->tagged)
 		fr->tci = (uint16_t)(adv ? FIELD_GET(CTX_VLAN, c->vlan_macip_lens)
@@ -120,10 +147,10 @@ static enum nic_drop add_buffer(struct fetch *f, struct nic_frame *fr, uint64_t 
 		return NIC_DROP_MALFORMED;
 	while (len) {
 		uint32_t run = len, n;
-		const uint8_t *p = iommu_xlate(f->vf->dom, addr, &run, IOMMU_READ);
+		const uint8_t *p = iommu_xlate(f->fn->dom, addr, &run, IOMMU_READ);
 
 		if (!p) {
-			i82576_fault(f->vf, addr, IOMMU_READ);
+			i82576_fault(f->fn, addr, IOMMU_READ);
 			return NIC_DROP_IOMMU;
 		}
 		n = MIN(run, want - fr->hdr_len);
@@ -211,6 +238,15 @@ static uint32_t find_eop(const struct fetch *f, uint32_t first)
 	return i;
 }
 
+/* Only an advanced descriptor can ask for a time stamp. */
+static void tell_sending(const struct fetch *f, const struct nic_frame *fr, uint32_t cmd)
+{
+	const struct i82576_fn_ops *ops = f->fn->ops;
+
+	if (ops && ops->sending)
+		ops->sending(f->fn, fr, cmd & TXD_DEXT && cmd & TXD_2STEP);
+}
+
 static void take_frame(struct fetch *f, uint32_t first, uint32_t last)
 {
 	struct nic_frame *fr = &f->burst->frame[f->burst->n];
@@ -220,10 +256,11 @@ static void take_frame(struct fetch *f, uint32_t first, uint32_t last)
 	if (r == NIC_DROP_NONE) {
 		f->burst->n++;
 		f->bytes += fr->len;
+		tell_sending(f, fr, f->desc[first].cmd);
 		return;
 	}
 	f->burst->num_segs = segs;
-	nic_count(&f->vf->port.stats.tx_drops[r], 1);
+	nic_count(&f->fn->port.stats.tx_drops[r], 1);
 }
 
 /*
@@ -257,7 +294,7 @@ static uint32_t parse_one(struct fetch *f, uint32_t i)
 	if (last == f->num && may_come(f, i) && !q->tx.skipping)
 		return f->num;
 	if (!q->tx.skipping)
-		nic_count(&f->vf->port.stats.tx_drops[NIC_DROP_MALFORMED], 1);
+		nic_count(&f->fn->port.stats.tx_drops[NIC_DROP_MALFORMED], 1);
 	q->tx.skipping = last == f->num; /* the rest of an endless chain goes the same way */
 	return last - 1;
 }
@@ -282,11 +319,11 @@ static void parse(struct fetch *f)
 	}
 }
 
-static bool poll_queue(struct i82576_vf *vf, struct i82576_queue *q, struct nic_burst *burst)
+static bool poll_queue(struct i82576_fn *fn, struct i82576_queue *q, struct nic_burst *burst)
 {
-	struct fetch f = {.vf = vf, .q = q, .burst = burst};
+	struct fetch f = {.fn = fn, .q = q, .burst = burst};
 	uint32_t tail;
-	bool on = i82576_queue_follow(vf, q);
+	bool on = i82576_queue_follow(fn, q);
 
 	q->tx.num_rs = 0;
 	q->tx.next = q->head;
@@ -295,14 +332,14 @@ static bool poll_queue(struct i82576_vf *vf, struct i82576_queue *q, struct nic_
 	tail = i82576_queue_tail(q);
 	if (tail == q->head)
 		return false;
-	if (!atomic_load_explicit(&vf->dma_on, memory_order_acquire)) {
+	if (!atomic_load_explicit(&fn->dma_on, memory_order_acquire)) {
 		if (q->tail_seen != tail)
-			i82576_fault(vf, q->base, IOMMU_READ);
+			i82576_fault(fn, q->base, IOMMU_READ);
 		q->tail_seen = tail;
 		return false;
 	}
 	fetch_descs(&f, tail);
-	if (f.num && !i82576_not_stale(vf, (const uint8_t *)&f.desc[0]))
+	if (f.num && !i82576_not_stale(fn, (const uint8_t *)&f.desc[0]))
 		return false;
 	parse(&f);
 	return q->tx.next != q->head;
@@ -310,26 +347,28 @@ static bool poll_queue(struct i82576_vf *vf, struct i82576_queue *q, struct nic_
 
 bool i82576_tx_poll(struct nic_port *port, struct nic_burst *burst, uint64_t now_ns)
 {
-	struct i82576_vf *vf = i82576_vf_of(port);
+	struct i82576_fn *fn = i82576_fn_of(port);
 
 	(void)now_ns;
-	if (unlikely(vf->shadowed))
-		i82576_shadow_watch(vf);
+	if (unlikely(fn->shadowed))
+		i82576_shadow_watch(fn);
 	/* A burst is one queue's; the queues take turns at being first. */
-	vf->tx_turn++;
-	for (unsigned i = 0; i < I82576_VF_QUEUES; i++) {
-		if (poll_queue(vf, &vf->tx[(vf->tx_turn + i) % I82576_VF_QUEUES], burst))
+	fn->tx_turn++;
+	for (unsigned i = 0; i < fn->num_queues; i++) {
+		unsigned k = (fn->tx_turn + i) % fn->num_queues;
+
+		if (i82576_owns(fn, k) && poll_queue(fn, &fn->tx[k], burst))
 			return true;
 	}
 	return false;
 }
 
 /* DD into the descriptors that asked for it. The whole word 3, as the card does. */
-static void write_back(struct i82576_vf *vf, struct i82576_queue *q)
+static void write_back(struct i82576_fn *fn, struct i82576_queue *q)
 {
 	for (unsigned k = 0; k < q->tx.num_rs; k++) {
 		uint32_t run;
-		uint8_t *p = i82576_queue_desc(vf, q, q->tx.rs[k], IOMMU_WRITE, &run);
+		uint8_t *p = i82576_queue_desc(fn, q, q->tx.rs[k], IOMMU_WRITE, &run);
 
 		if (!p)
 			return;
@@ -338,7 +377,7 @@ static void write_back(struct i82576_vf *vf, struct i82576_queue *q)
 }
 
 /* Head write-back (TDWBAL bit 0), which spares a driver the descriptors. */
-static void head_write_back(struct i82576_vf *vf, struct i82576_queue *q)
+static void head_write_back(struct i82576_fn *fn, struct i82576_queue *q)
 {
 	uint64_t reg = i82576_queue_reg64(q, Q_TDWBAL), iova = reg & ~3ull;
 	uint32_t len = sizeof(uint32_t);
@@ -346,27 +385,27 @@ static void head_write_back(struct i82576_vf *vf, struct i82576_queue *q)
 
 	if (!(reg & 1))
 		return;
-	p = iommu_xlate(vf->dom, iova, &len, IOMMU_WRITE);
+	p = iommu_xlate(fn->dom, iova, &len, IOMMU_WRITE);
 	if (p && len == sizeof(uint32_t))
 		__atomic_store_n((uint32_t *)p, q->head, __ATOMIC_RELEASE);
 	else
-		i82576_fault(vf, iova, IOMMU_WRITE);
+		i82576_fault(fn, iova, IOMMU_WRITE);
 }
 
 void i82576_tx_done(struct nic_port *port, uint64_t now_ns)
 {
-	struct i82576_vf *vf = i82576_vf_of(port);
+	struct i82576_fn *fn = i82576_fn_of(port);
 
-	for (unsigned i = 0; i < I82576_VF_QUEUES; i++) {
-		struct i82576_queue *q = &vf->tx[i];
+	for (unsigned i = 0; i < fn->num_queues; i++) {
+		struct i82576_queue *q = &fn->tx[i];
 
 		if (q->tx.next == q->head)
 			continue;
 		q->head = q->tx.next;
-		write_back(vf, q);
+		write_back(fn, q);
 		i82576_queue_show_head(q);
-		head_write_back(vf, q);
+		head_write_back(fn, q);
 		if (q->tx.num_rs)
-			i82576_raise(vf, i82576_ivar0(vf) >> (8 + 16 * i), now_ns);
+			i82576_raise(fn, q, true, now_ns);
 	}
 }

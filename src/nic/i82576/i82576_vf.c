@@ -1,13 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * The VF's life, its resets, and accesses to its BARs.
- *
- * An access may have any alignment and 1, 2, 4 or 8 bytes: it becomes one access to each dword
- * it touches, low to high. Reading any byte reads the register, side effects included. A write
- * of some bytes works like byte enables: the other bytes keep their value where the register
- * stores one, and are zero where writing ones means something. So a byte write of VFU, RST or
- * an EIMS bit does what a dword write does.
- */
+/* The VF's life, its resets, and accesses to its BARs. */
 #include "i82576_vf.h"
 
 #include <errno.h>
@@ -17,15 +9,13 @@
 #include <unistd.h>
 
 #include "fd.h"
+#include "i82576_bar.h"
 #include "i82576_regs.h"
 #include "i82576_shadow.h"
 
 #define DWORD	     4u
 #define QUEUE_STRIDE 0x100u
-#define QUEUE_DCTL                                                                \
-	((I82576_VF_RXDCTL - I82576_VF_RDBAL) / DWORD) /* RXDCTL and TXDCTL alike \
-							*/
-#define QPAGE_WORDS (I82576_VF_QPAGE_SIZE / DWORD)
+#define QPAGE_WORDS  (I82576_VF_QPAGE_SIZE / DWORD)
 
 /* ---- queue pages ---- */
 
@@ -69,6 +59,17 @@ static void qpage_reset(volatile uint32_t *page)
 	}
 }
 
+/* What a guest finds in the page: reset values, or all ones where there is no VF. */
+static void qpage_fill(const struct i82576_vf *vf, volatile uint32_t *page)
+{
+	if (vf->exists) {
+		qpage_reset(page);
+		return;
+	}
+	for (uint32_t i = 0; i < QPAGE_WORDS; i++)
+		__atomic_store_n(&page[i], 0xffffffff, __ATOMIC_RELAXED);
+}
+
 static volatile uint32_t *queue_regs(volatile uint32_t *page, uint32_t first, unsigned q)
 {
 	return page + (first + q * QUEUE_STRIDE - I82576_VF_QPAGE_OFF) / DWORD;
@@ -78,8 +79,8 @@ static void qpage_use(struct i82576_vf *vf, volatile uint32_t *page)
 {
 	vf->qpage = page;
 	for (unsigned q = 0; q < I82576_VF_QUEUES; q++) {
-		vf->rx[q].regs = queue_regs(page, I82576_VF_RDBAL, q);
-		vf->tx[q].regs = queue_regs(page, I82576_VF_TDBAL, q);
+		vf->rxq[q].regs = vf->rxq[q].guest = queue_regs(page, I82576_VF_RDBAL, q);
+		vf->txq[q].regs = vf->txq[q].guest = queue_regs(page, I82576_VF_TDBAL, q);
 	}
 }
 
@@ -87,17 +88,22 @@ static void qpage_use(struct i82576_vf *vf, volatile uint32_t *page)
 
 static void card_changed(void *arg)
 {
-	i82576_pf_ping(arg);
+	struct i82576_vf *vf = arg;
+
+	vf->peer->changed(vf);
 }
 
 /* Trapped registers and mailbox as after a reset. */
 static void regs_reset(struct i82576_vf *vf)
 {
 	nic_reg_reset(vf->regs, vf->bar0);
-	__atomic_store_n(&vf->ivar0, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&vf->ivar_misc, 0, __ATOMIC_RELAXED);
+	for (unsigned q = 0; q < I82576_VF_QUEUES; q++) {
+		__atomic_store_n(&vf->fn.rx_vec[q], 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&vf->fn.tx_vec[q], 0, __ATOMIC_RELAXED);
+	}
+	vf->misc_vec = 0;
 	i82576_mbx_reset(vf);
-	i82576_pf_vf_reset(vf);
+	vf->peer->vf_reset(vf);
 }
 
 static int vf_init(struct i82576_vf *vf)
@@ -113,16 +119,21 @@ static int vf_init(struct i82576_vf *vf)
 	qpage_reset(page);
 	qpage_use(vf, page);
 	for (unsigned q = 0; q < I82576_VF_QUEUES; q++)
-		vf->rx[q].index = vf->tx[q].index = (uint8_t)q;
-	nic_intr_init(&vf->intr, I82576_VF_VECTORS);
+		vf->rxq[q].index = vf->txq[q].index = (uint8_t)q;
+	vf->fn.rx = vf->rxq;
+	vf->fn.tx = vf->txq;
+	vf->fn.num_queues = I82576_VF_QUEUES;
+	atomic_store(&vf->fn.own_queues, BIT(I82576_VF_QUEUES) - 1);
+	nic_intr_init(&vf->fn.intr, I82576_VF_VECTORS);
 	regs_reset(vf);
-	vf->port.ops = &i82576_port_ops;
-	return nic_card_attach_vf(vf->card, vf->n, &vf->port, card_changed, vf);
+	vf->fn.port.ops = &i82576_port_ops;
+	return nic_card_attach_vf(vf->fn.card, vf->fn.n, &vf->fn.port, card_changed, vf);
 }
 
 static void vf_destroy(struct i82576_vf *vf)
 {
 	qpage_close(vf->qpage_fd, vf->qpage);
+	free((void *)atomic_load(&vf->fn.rss));
 	free(vf);
 }
 
@@ -136,11 +147,13 @@ int i82576_vf_new(struct nic_card *card, unsigned n, pci_rid_t rid, struct iommu
 	if (!vf)
 		return -ENOMEM;
 	memset(vf, 0, size);
-	vf->card = card;
-	vf->n = n;
-	vf->rid = rid;
-	vf->dom = dom;
+	vf->fn.card = card;
+	vf->fn.n = n;
+	vf->fn.rid = rid;
+	vf->fn.dom = dom;
 	vf->qpage_fd = -1;
+	vf->exists = true;
+	vf->peer = &i82576_builtin_peer;
 	r = vf_init(vf);
 	if (r < 0) {
 		vf_destroy(vf);
@@ -154,33 +167,63 @@ void i82576_vf_free(struct i82576_vf *vf)
 {
 	if (!vf)
 		return;
-	i82576_shadow_stop(vf);
-	nic_card_detach_vf(vf->card, vf->n);
+	i82576_shadow_stop(&vf->fn);
+	nic_card_detach_vf(vf->fn.card, vf->fn.n);
 	vf_destroy(vf);
 }
 
 /* ---- reset ---- */
 
 /* On the data path, so that nothing of it is seen half done. */
+static void queues_off_on_dp(void *arg)
+{
+	struct i82576_vf *vf = arg;
+
+	atomic_store(&vf->fn.own_queues, vf->exists ? BIT(I82576_VF_QUEUES) - 1 : 0);
+	qpage_fill(vf, vf->qpage);
+	i82576_queues_reset(&vf->fn);
+}
+
 static void reset_on_dp(void *arg)
 {
 	struct i82576_vf *vf = arg;
 
-	qpage_reset(vf->qpage);
-	i82576_queues_reset(vf);
-	nic_intr_reset(&vf->intr);
+	queues_off_on_dp(vf);
+	nic_intr_reset(&vf->fn.intr);
 }
 
 void i82576_vf_reset(struct i82576_vf *vf)
 {
 	uint8_t mac[6]; /* told to the driver in the answer to its RESET message, not here */
 
-	vf->resets++;
-	nic_card_guest_reset(vf->card, vf->n, mac);
-	nic_dp_call(vf->card->dp, reset_on_dp, vf);
+	vf->fn.resets++;
+	nic_card_guest_reset(vf->fn.card, vf->fn.n, mac);
+	nic_dp_call(vf->fn.card->dp, reset_on_dp, vf);
 	i82576_shadow_kick(
-		vf); /* sees that the queues are off: answers under way find nobody */
+		&vf->fn); /* sees that the queues are off: answers under way find nobody */
 	regs_reset(vf);
+}
+
+void i82576_vf_queues_off(struct i82576_vf *vf)
+{
+	nic_dp_call(vf->fn.card->dp, queues_off_on_dp, vf);
+	i82576_shadow_kick(&vf->fn);
+}
+
+void i82576_vf_set_exists(struct i82576_vf *vf, bool exists)
+{
+	if (vf->exists == exists)
+		return;
+	vf->exists = exists;
+	i82576_vf_reset(vf);
+}
+
+void i82576_vf_set_peer(struct i82576_vf *vf, const struct i82576_peer_ops *peer,
+			struct i82576_pf *pf)
+{
+	vf->peer = peer;
+	vf->pf = pf;
+	i82576_vf_reset(vf);
 }
 
 void i82576_ctrl_write(void *dev, const struct nic_reg_row *row, unsigned index,
@@ -202,7 +245,7 @@ static void swap_on_dp(void *arg)
 
 	qpage_use(c->vf, c->page);
 	/* Whether the memory it offers is the real one has to be found out for each client. */
-	atomic_store(&c->vf->stale, I82576_STALE_UNKNOWN);
+	atomic_store(&c->vf->fn.stale, I82576_STALE_UNKNOWN);
 }
 
 int i82576_vf_renew(struct i82576_vf *vf)
@@ -212,10 +255,10 @@ int i82576_vf_renew(struct i82576_vf *vf)
 	int fd, old_fd = vf->qpage_fd;
 	int r = qpage_open(&fd, &c.page);
 
-	i82576_shadow_stop(vf);
+	i82576_shadow_stop(&vf->fn);
 	if (r == 0) {
-		qpage_reset(c.page);
-		nic_dp_call(vf->card->dp, swap_on_dp, &c);
+		qpage_fill(vf, c.page);
+		nic_dp_call(vf->fn.card->dp, swap_on_dp, &c);
 		vf->qpage_fd = fd;
 		qpage_close(old_fd, old_page);
 	}
@@ -223,89 +266,16 @@ int i82576_vf_renew(struct i82576_vf *vf)
 	return r;
 }
 
-void i82576_vf_set_dma(struct i82576_vf *vf, bool on)
-{
-	atomic_store(&vf->dma_on, on);
-	if (on)
-		nic_dp_kick(vf->card->dp);
-	else
-		nic_dp_quiesce(vf->card->dp);
-}
-
 /* ---- BAR accesses ---- */
 
-/* ENABLE first, then active: pairs with the data path, which sets active and then looks at
- * ENABLE. */
-static bool queue_stale(const struct i82576_queue *q)
+static uint32_t bar0_load(void *dev, uint32_t offset)
 {
-	bool enabled =
-		__atomic_load_n(&q->regs[QUEUE_DCTL], __ATOMIC_SEQ_CST) & I82576_DCTL_ENABLE;
+	struct i82576_vf *vf = dev;
 
-	return !enabled && atomic_load(&q->active);
-}
-
-/*
- * Disabling a queue in a mapped page takes effect at once in memory, but the data path may be
- * in the middle of a burst. The driver always makes a trapped access before it frees the
- * buffers: this one.
- */
-static void resample(struct i82576_vf *vf)
-{
-	bool stale = false;
-
-	vf->traps++;
-	for (unsigned q = 0; q < I82576_VF_QUEUES; q++)
-		stale |= queue_stale(&vf->rx[q]) || queue_stale(&vf->tx[q]);
-	if (stale)
-		nic_dp_quiesce(vf->card->dp);
-	i82576_shadow_kick(vf); /* the same for queues under a shadow, which it follows */
-}
-
-static bool access_ok(uint32_t bar_size, uint32_t offset, uint32_t len)
-{
-	return (len == 1 || len == 2 || len == 4 || len == 8) && offset <= bar_size &&
-	       len <= bar_size - offset;
-}
-
-static uint32_t bar0_load(struct i82576_vf *vf, uint32_t offset)
-{
 	if (offset < I82576_VF_QPAGE_OFF)
-		return nic_reg_read(vf->regs, vf->bar0, vf, offset, &vf->unknown_regs);
+		return nic_reg_read(vf->regs, vf->bar0, vf, offset, &vf->fn.unknown_regs);
 	return __atomic_load_n(&vf->qpage[(offset - I82576_VF_QPAGE_OFF) / DWORD],
 			       __ATOMIC_ACQUIRE);
-}
-
-void i82576_vf_bar_read(struct i82576_vf *vf, unsigned bar, uint32_t offset, void *buf,
-			uint32_t len)
-{
-	uint8_t *out = buf;
-
-	resample(vf);
-	memset(buf, 0xff, len);
-	if (bar == 3 && access_ok(I82576_VF_BAR3_SIZE, offset, len))
-		memset(buf, 0,
-		       len); /* the client emulates the table; nothing is ever pending here */
-	if (bar != 0 || !access_ok(I82576_VF_BAR0_SIZE, offset, len))
-		return;
-	for (uint32_t pos = 0, n; pos < len; pos += n) {
-		uint32_t at = offset + pos, low = at % DWORD;
-		uint32_t value = bar0_load(vf, at - low);
-
-		n = MIN(DWORD - low, len - pos);
-		memcpy(out + pos, (uint8_t *)&value + low, n);
-	}
-}
-
-/* Fills the bytes of a register that a write leaves out: bytes [low, low + n) come from in. */
-static uint32_t merge_bytes(const struct i82576_vf *vf, uint32_t offset, uint32_t low,
-			    const uint8_t *in, uint32_t n)
-{
-	unsigned index;
-	const struct nic_reg_row *row = nic_reg_find(vf->regs, offset, &index);
-	uint32_t value = row ? vf->bar0[offset / DWORD] & row->rw : 0;
-
-	memcpy((uint8_t *)&value + low, in, n);
-	return value;
 }
 
 /* Whole dwords in one store; bytes as bytes, so that what the data path writes beside them
@@ -323,30 +293,47 @@ static void qpage_store(struct i82576_vf *vf, uint32_t offset, uint32_t low, con
 		__atomic_store_n((volatile uint8_t *)word + low + i, in[i], __ATOMIC_RELEASE);
 }
 
+static void bar0_store(void *dev, uint32_t offset, uint32_t low, const uint8_t *in, uint32_t n)
+{
+	struct i82576_vf *vf = dev;
+	unsigned index;
+	uint32_t value;
+
+	if (offset >= I82576_VF_QPAGE_OFF) {
+		qpage_store(vf, offset, low, in, n);
+		return;
+	}
+	value = i82576_bar_merge(nic_reg_find(vf->regs, offset, &index),
+				 vf->bar0[offset / DWORD], low, in, n);
+	nic_reg_write(vf->regs, vf->bar0, vf, offset, value, &vf->fn.unknown_regs);
+}
+
+static const struct i82576_bar bar0 = {I82576_VF_BAR0_SIZE, bar0_load, bar0_store};
+static const struct i82576_bar bar3 = {.size = I82576_VF_BAR3_SIZE};
+
+void i82576_vf_bar_read(struct i82576_vf *vf, unsigned bar, uint32_t offset, void *buf,
+			uint32_t len)
+{
+	i82576_fn_resample(&vf->fn);
+	memset(buf, 0xff, len);
+	if (!vf->exists)
+		return;
+	if (bar == 0)
+		i82576_bar_load(&bar0, vf, offset, buf, len);
+	/* The client emulates the table; nothing is ever pending here. */
+	if (bar == 3 && i82576_bar_ok(&bar3, offset, len))
+		memset(buf, 0, len);
+}
+
 void i82576_vf_bar_write(struct i82576_vf *vf, unsigned bar, uint32_t offset, const void *buf,
 			 uint32_t len)
 {
-	const uint8_t *in = buf;
-	bool doorbell = false;
-
-	resample(vf);
-	if (bar != 0 || !access_ok(I82576_VF_BAR0_SIZE, offset, len))
+	i82576_fn_resample(&vf->fn);
+	if (bar != 0 || !vf->exists)
 		return;
-	for (uint32_t pos = 0, n; pos < len; pos += n) {
-		uint32_t at = offset + pos, low = at % DWORD;
-
-		at -= low;
-		n = MIN(DWORD - low, len - pos);
-		if (at >= I82576_VF_QPAGE_OFF) {
-			qpage_store(vf, at, low, in + pos, n);
-			doorbell = true;
-		} else {
-			nic_reg_write(vf->regs, vf->bar0, vf, at,
-				      merge_bytes(vf, at, low, in + pos, n), &vf->unknown_regs);
-		}
-	}
-	if (!doorbell)
+	i82576_bar_store(&bar0, vf, offset, buf, len);
+	if (offset + len <= I82576_VF_QPAGE_OFF)
 		return;
-	nic_dp_kick(vf->card->dp);
-	i82576_shadow_kick(vf);
+	nic_dp_kick(vf->fn.card->dp);
+	i82576_shadow_kick(&vf->fn);
 }

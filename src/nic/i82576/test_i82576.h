@@ -47,7 +47,7 @@ static int __attribute__((unused)) test_set_up(void **state)
 			return -1;
 	for (unsigned v = 0; v < I82576_VF_VECTORS; v++) {
 		tc.fd[v] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		nic_intr_set_fd(&tc.vf[0]->intr, v, tc.fd[v]);
+		nic_intr_set_fd(&tc.vf[0]->fn.intr, v, tc.fd[v]);
 	}
 	return 0;
 }

@@ -73,15 +73,15 @@ static int guest_new(unsigned n)
 	tc.vf[n] = g[n].vf;
 	for (unsigned v = 0; v < I82576_VF_VECTORS; v++) {
 		g[n].fd[v] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		nic_intr_set_fd(&g[n].vf->intr, v, g[n].fd[v]);
+		nic_intr_set_fd(&g[n].vf->fn.intr, v, g[n].fd[v]);
 	}
-	atomic_store(&g[n].vf->stale, I82576_STALE_OK);
+	atomic_store(&g[n].vf->fn.stale, I82576_STALE_OK);
 	wr_of(g[n].vf, I82576_VF_IVAR0, 0x8081); /* rx 1, tx 0 */
 	wr_of(g[n].vf, I82576_VF_EIAC, 7);
 	wr_of(g[n].vf, I82576_VF_EIMS, 7);
 	nic_card_guest_lpe(tc.card, n, NIC_JUMBO_MAX);
 	nic_card_guest_active(tc.card, n, true);
-	i82576_vf_set_dma(g[n].vf, true);
+	i82576_fn_set_dma(&g[n].vf->fn, true);
 	return 0;
 }
 
@@ -134,14 +134,29 @@ static uint32_t __attribute__((unused)) get_reg(volatile uint32_t *regs, enum qu
 	return __atomic_load_n(&regs[word], __ATOMIC_ACQUIRE);
 }
 
+struct ring {
+	volatile uint32_t *regs;
+	uint64_t base;
+	uint32_t num;
+};
+
+static void ring_write(void *arg)
+{
+	const struct ring *r = arg;
+
+	put_reg(r->regs, Q_BAL, (uint32_t)r->base);
+	put_reg(r->regs, Q_BAH, (uint32_t)(r->base >> 32));
+	put_reg(r->regs, Q_LEN, r->num * DESC_SIZE);
+	put_reg(r->regs, Q_HEAD, 0);
+	put_reg(r->regs, Q_TAIL, 0);
+	put_reg(r->regs, Q_CTL, DCTL_ENABLE);
+}
+
+/* On the data path, so between two of its rounds: of a ring that is on, it would else see the
+ * new head with the old tail, and send what lies there. */
 static void ring_on(volatile uint32_t *regs, uint64_t base, uint32_t num)
 {
-	put_reg(regs, Q_BAL, (uint32_t)base);
-	put_reg(regs, Q_BAH, (uint32_t)(base >> 32));
-	put_reg(regs, Q_LEN, num * DESC_SIZE);
-	put_reg(regs, Q_HEAD, 0);
-	put_reg(regs, Q_TAIL, 0);
-	put_reg(regs, Q_CTL, DCTL_ENABLE);
+	nic_dp_call(tc.card->dp, ring_write, &(struct ring){regs, base, num});
 }
 
 /* ---- transmit ---- */
@@ -307,12 +322,12 @@ static uint64_t __attribute__((unused)) got(const struct guest *gu, unsigned vec
 
 static uint64_t __attribute__((unused)) tx_drop(enum nic_drop reason)
 {
-	return nic_counter(&g[0].vf->port.stats.tx_drops[reason]);
+	return nic_counter(&g[0].vf->fn.port.stats.tx_drops[reason]);
 }
 
 static uint64_t __attribute__((unused)) rx_drop(enum nic_drop reason)
 {
-	return nic_counter(&g[1].vf->port.stats.rx_drops[reason]);
+	return nic_counter(&g[1].vf->fn.port.stats.rx_drops[reason]);
 }
 
 /* The oldest fault record, or none. */

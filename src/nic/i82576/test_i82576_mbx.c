@@ -383,7 +383,7 @@ static void without_a_vector_a_ping_is_only_a_message(void **state)
 	(void)state;
 	enable_misc();
 	wr(I82576_VF_IVAR_MISC, 0x02);
-	i82576_pf_ping(tc.vf[0]);
+	i82576_builtin_peer.changed(tc.vf[0]);
 	assert_int_equal(rd(V2P), I82576_V2P_PFSTS);
 	assert_int_equal(rd(I82576_VF_EICR), 0);
 }
@@ -392,7 +392,7 @@ static void a_ping_to_a_vf_without_a_driver_has_no_cts(void **state)
 {
 	(void)state;
 	nic_card_guest_active(tc.card, 0, false);
-	i82576_pf_ping(tc.vf[0]);
+	i82576_builtin_peer.changed(tc.vf[0]);
 	assert_int_equal(rd(MEM), 0x100);
 }
 
@@ -404,7 +404,7 @@ static void a_ping_waits_while_the_vf_writes_a_message(void **state)
 	enable_misc();
 	take_lock();
 	wr(MEM, 5);
-	i82576_pf_ping(tc.vf[0]);
+	i82576_builtin_peer.changed(tc.vf[0]);
 	assert_int_equal(test_got(2), 1);
 	assert_int_equal(rd(MEM), 5);
 	wr(MEM + 4, 3000);
@@ -427,8 +427,8 @@ static void a_ping_does_not_overwrite_an_answer_that_was_not_read(void **state)
 
 	(void)state;
 	send_msg((uint32_t[]){5, 1522}, 2);
-	i82576_pf_ping(tc.vf[0]);
-	i82576_pf_ping(tc.vf[0]);
+	i82576_builtin_peer.changed(tc.vf[0]);
+	i82576_builtin_peer.changed(tc.vf[0]);
 	receive(&word, 1);
 	assert_int_equal(word, 5 | ACK | CTS);
 	receive(&word, 1);
@@ -444,7 +444,7 @@ static void a_reset_drops_lock_request_and_ping(void **state)
 	take_lock();
 	wr(MEM, 5);
 	wr(V2P, I82576_V2P_REQ | I82576_V2P_VFU);
-	i82576_pf_ping(tc.vf[0]);
+	i82576_builtin_peer.changed(tc.vf[0]);
 	i82576_vf_reset(tc.vf[0]);
 	assert_int_equal(rd(V2P), I82576_V2P_RSTD);
 	wr(V2P, 0);

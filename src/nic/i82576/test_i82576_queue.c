@@ -76,7 +76,7 @@ static void both_queues_of_a_vf_send(void **state)
 	put_reg(q1, Q_TAIL, 1);
 	tx_bell(&g[0]);
 	settle();
-	assert_int_equal(nic_counter(&g[1].vf->port.stats.rx_packets), 2);
+	assert_int_equal(nic_counter(&g[1].vf->fn.port.stats.rx_packets), 2);
 	assert_int_equal(get_reg(q1, Q_HEAD), 1);
 	assert_int_equal(get_reg(tx_regs(&g[0]), Q_HEAD), 1);
 }
@@ -120,7 +120,7 @@ static void a_write_back_is_made_where_it_is_asked_for(void **state)
 	put_reg(tx_regs(&g[0]), Q_TDWBAL, 1); /* not mapped: a fault, nothing else */
 	send_frame(0, 100);
 	settle();
-	assert_int_equal(nic_counter(&g[1].vf->port.stats.rx_packets), 5);
+	assert_int_equal(nic_counter(&g[1].vf->fn.port.stats.rx_packets), 5);
 	assert_true(next_fault(&(struct iommu_fault){0}));
 }
 
@@ -164,7 +164,7 @@ static void a_frame_that_does_not_fit_is_dropped(void **state)
 		send_frame(20 + i, 100);
 	settle();
 	assert_int_equal(
-		rx_drop(NIC_DROP_NODESC) + nic_counter(&g[1].vf->port.stats.rx_packets), 12);
+		rx_drop(NIC_DROP_NODESC) + nic_counter(&g[1].vf->fn.port.stats.rx_packets), 12);
 }
 
 static uint32_t make_udp(unsigned k, uint32_t payload)
@@ -370,7 +370,7 @@ static void tso_frames_become_segments(void **state)
 		assert_int_equal(wb.status, RXD_DD | RXD_EOP | RXD_IPCS | RXD_L4CS);
 	}
 	assert_nothing();
-	assert_int_equal(nic_counter(&g[0].vf->port.stats.tx_packets), 14);
+	assert_int_equal(nic_counter(&g[0].vf->fn.port.stats.tx_packets), 14);
 }
 
 /* 256 KiB in segments of one byte would keep everybody waiting for 10 ms. */

@@ -134,7 +134,7 @@ static void unknown_registers_are_counted(void **state)
 	(void)state;
 	assert_int_equal(rd(0x00c4), 0);
 	wr(0x00c4, 1);
-	assert_int_equal(tc.vf[0]->unknown_regs, 2);
+	assert_int_equal(tc.vf[0]->fn.unknown_regs, 2);
 }
 
 /* ---- single registers ---- */
@@ -151,7 +151,7 @@ static void status_follows_the_link(void **state)
 
 static void counters_are_those_of_the_port_and_wrap_at_32_bits(void **state)
 {
-	struct nic_port_stats *s = &tc.vf[0]->port.stats;
+	struct nic_port_stats *s = &tc.vf[0]->fn.port.stats;
 
 	(void)state;
 	nic_count(&s->rx_packets, 0x100000002ull);
@@ -198,14 +198,14 @@ static void interrupt_registers_drive_the_block(void **state)
 	assert_int_equal(rd(I82576_VF_EIMS), 4);
 	wr(I82576_VF_EIMC, 4);
 	assert_int_equal(rd(I82576_VF_EIMS), 0);
-	nic_intr_raise(&tc.vf[0]->intr, 7, clock_ns());
+	nic_intr_raise(&tc.vf[0]->fn.intr, 7, clock_ns());
 	wr(I82576_VF_EICR, 2);
 	assert_int_equal(rd(I82576_VF_EICR), 5);
 	assert_int_equal(rd(I82576_VF_EICR), 0);
 	wr(I82576_VF_EITR + 8, 0xfffffffc);
-	assert_int_equal(atomic_load(&tc.vf[0]->intr.vec[2].interval_us), 8191);
+	assert_int_equal(atomic_load(&tc.vf[0]->fn.intr.vec[2].interval_us), 8191);
 	wr(I82576_VF_EITR, 488);
-	assert_int_equal(atomic_load(&tc.vf[0]->intr.vec[0].interval_us), 122);
+	assert_int_equal(atomic_load(&tc.vf[0]->fn.intr.vec[0].interval_us), 122);
 }
 
 static void a_vector_held_back_by_eitr_fires_by_itself(void **state)
@@ -225,13 +225,22 @@ static void a_vector_held_back_by_eitr_fires_by_itself(void **state)
 	assert_int_equal(n, 2);
 }
 
+/* What the data path was told of IVAR0. */
+static uint32_t ivar0(const struct i82576_vf *vf)
+{
+	const struct i82576_fn *fn = &vf->fn;
+
+	return fn->rx_vec[0] | (uint32_t)fn->tx_vec[0] << 8 | (uint32_t)fn->rx_vec[1] << 16 |
+	       (uint32_t)fn->tx_vec[1] << 24;
+}
+
 static void ivars_reach_the_data_path(void **state)
 {
 	(void)state;
 	wr(I82576_VF_IVAR0, 0xffff8081);
 	wr(I82576_VF_IVAR_MISC, 0xffffff82);
-	assert_int_equal(tc.vf[0]->ivar0, 0x83838081);
-	assert_int_equal(tc.vf[0]->ivar_misc, 0x82);
+	assert_int_equal(ivar0(tc.vf[0]), 0x83838081);
+	assert_int_equal(tc.vf[0]->misc_vec, 0x82);
 }
 
 /* ---- shapes of accesses ---- */
@@ -267,9 +276,9 @@ static void byte_writes_act_on_registers_with_side_effects(void **state)
 	wr(I82576_VF_IVAR0, 0x80808080);
 	b = 0x81;
 	i82576_vf_bar_write(tc.vf[0], 0, I82576_VF_IVAR0 + 1, &b, 1);
-	assert_int_equal(tc.vf[0]->ivar0, 0x80808180);
+	assert_int_equal(ivar0(tc.vf[0]), 0x80808180);
 	i82576_vf_bar_write(tc.vf[0], 0, 3, &rst, 1);
-	assert_int_equal(tc.vf[0]->resets, 1);
+	assert_int_equal(tc.vf[0]->fn.resets, 1);
 	assert_int_equal(rd(I82576_VF_EIMS), 0);
 }
 
@@ -285,8 +294,8 @@ static void queue_pages_keep_what_is_written(void **state)
 	i82576_vf_bar_write(tc.vf[0], 0, I82576_VF_TDBAL + 0x100, &q, 8);
 	assert_int_equal(file[0x3900 / 4], 0x76543210);
 	assert_int_equal(file[0x3904 / 4], 0xfedcba98);
-	assert_ptr_equal(tc.vf[0]->tx[1].regs, tc.vf[0]->qpage + 0x1900 / 4);
-	assert_int_equal(tc.vf[0]->tx[1].regs[0], 0x76543210);
+	assert_ptr_equal(tc.vf[0]->fn.tx[1].regs, tc.vf[0]->qpage + 0x1900 / 4);
+	assert_int_equal(tc.vf[0]->fn.tx[1].regs[0], 0x76543210);
 	i82576_vf_bar_write(tc.vf[0], 0, 0x3902, &b, 1);
 	assert_int_equal(rd(0x3900), 0x76ee3210);
 	file[0x2010 / 4] = 77; /* the guest, through its mapping */
@@ -332,7 +341,7 @@ static void bar3_reads_zero_and_other_accesses_read_ones(void **state)
 	assert_true(v == UINT64_MAX);
 	i82576_vf_bar_write(tc.vf[0], 0, I82576_VF_BAR0_SIZE - 2, &v, 4);
 	assert_int_equal(rd(I82576_VF_BAR0_SIZE - 4), 0);
-	assert_int_equal(tc.vf[0]->traps, 8);
+	assert_int_equal(tc.vf[0]->fn.traps, 8);
 }
 
 /* ---- resets ---- */
@@ -357,11 +366,11 @@ static void a_reset_returns_everything_to_its_first_state(void **state)
 	wr(0x3ffc, 9);
 	wr(I82576_VF_CTRL, I82576_CTRL_RST);
 	assert_int_equal(rd(I82576_VF_CTRL), 0);
-	assert_int_equal(vf->resets, 1);
-	assert_int_equal(vf->ivar_misc, 0);
-	assert_int_equal(atomic_load(&vf->intr.eims), 0);
-	assert_int_equal(atomic_load(&vf->intr.vec[0].interval_us), 0);
-	assert_int_equal(atomic_load(&vf->intr.vec[0].fd), tc.fd[0]);
+	assert_int_equal(vf->fn.resets, 1);
+	assert_int_equal(vf->misc_vec, 0);
+	assert_int_equal(atomic_load(&vf->fn.intr.eims), 0);
+	assert_int_equal(atomic_load(&vf->fn.intr.vec[0].interval_us), 0);
+	assert_int_equal(atomic_load(&vf->fn.intr.vec[0].fd), tc.fd[0]);
 	for (uint32_t off = 0x2000; off < 0x4000; off += 4)
 		assert_int_equal(rd(off), off == 0x2828 || off == 0x2928 ? 0x00010000 : 0);
 	assert_int_equal(rd(0x800), 0);
@@ -393,12 +402,12 @@ static void a_former_client_cannot_reach_the_queues_of_the_next(void **state)
 	assert_ptr_not_equal(old, MAP_FAILED);
 	wr(I82576_VF_RDT, 1);
 	assert_int_equal(i82576_vf_renew(tc.vf[0]), 0);
-	assert_int_equal(tc.vf[0]->resets, 1);
+	assert_int_equal(tc.vf[0]->fn.resets, 1);
 	wr(I82576_VF_RDT, 2);
 	assert_int_equal(old[I82576_VF_RDT / 4], 1);
 	old[I82576_VF_RDBAL / 4] = 0x1000;
 	assert_int_equal(rd(I82576_VF_RDBAL), 0);
-	assert_ptr_equal(tc.vf[0]->rx[0].regs, tc.vf[0]->qpage + 0x800 / 4);
+	assert_ptr_equal(tc.vf[0]->fn.rx[0].regs, tc.vf[0]->qpage + 0x800 / 4);
 	munmap((void *)old, I82576_VF_BAR0_SIZE);
 	close(old_fd);
 }
@@ -415,15 +424,16 @@ static void a_former_client_s_shadow_goes_with_it(void **state)
 	struct i82576_vf *vf = tc.vf[0];
 
 	(void)state;
-	assert_int_equal(i82576_shadow_start(vf, &ops, NULL, 4096), 0);
-	assert_ptr_not_equal(vf->rx[0].regs, vf->qpage + 0x800 / 4);
+	assert_int_equal(i82576_shadow_start(&vf->fn, &ops, NULL, 4096), 0);
+	assert_ptr_not_equal(vf->fn.rx[0].regs, vf->qpage + 0x800 / 4);
 	wr(I82576_VF_RDLEN, 4096);
 	wr(I82576_VF_RXDCTL, ENABLE);
 	assert_int_equal(i82576_vf_renew(vf), 0);
-	assert_null(vf->shadow);
-	assert_ptr_equal(vf->dom, tc.dom);
-	assert_ptr_equal(vf->rx[0].regs, vf->qpage + 0x800 / 4);
-	assert_int_equal(i82576_shadow_start(vf, &ops, NULL, 4096), 0); /* freed with the VF */
+	assert_null(vf->fn.shadow);
+	assert_ptr_equal(vf->fn.dom, tc.dom);
+	assert_ptr_equal(vf->fn.rx[0].regs, vf->qpage + 0x800 / 4);
+	assert_int_equal(i82576_shadow_start(&vf->fn, &ops, NULL, 4096),
+			 0); /* freed with the VF */
 }
 
 /* A round of the data path that takes 2 ms: entered is set, and in_round is true inside. */
@@ -449,7 +459,7 @@ static void install_slow_poll(void *arg)
 
 	ops = i82576_port_ops;
 	ops.tx_poll = slow_poll;
-	((struct i82576_vf *)arg)->port.ops = &ops;
+	((struct i82576_vf *)arg)->fn.port.ops = &ops;
 }
 
 /* Makes an access while the data path is in the middle of a round; did it wait for the round's
@@ -467,19 +477,19 @@ static bool access_waits_for_the_round(void (*access)(void))
 static void read_status(void)
 {
 	/* What a burst under way would leave: in use, and the guest has just cleared ENABLE. */
-	atomic_store(&tc.vf[0]->rx[1].active, true);
+	atomic_store(&tc.vf[0]->fn.rx[1].active, true);
 	rd(I82576_VF_STATUS);
 }
 
 static void write_eims(void)
 {
-	atomic_store(&tc.vf[0]->tx[0].active, true);
+	atomic_store(&tc.vf[0]->fn.tx[0].active, true);
 	wr(I82576_VF_EIMS, 1);
 }
 
 static void dma_off(void)
 {
-	i82576_vf_set_dma(tc.vf[0], false);
+	i82576_fn_set_dma(&tc.vf[0]->fn, false);
 }
 
 static void a_queue_that_was_disabled_is_drained_before_the_access_is_answered(void **state)
@@ -494,20 +504,20 @@ static void switching_dma_off_drains(void **state)
 {
 	(void)state;
 	nic_dp_call(tc.card->dp, install_slow_poll, tc.vf[1]);
-	i82576_vf_set_dma(tc.vf[0], true);
+	i82576_fn_set_dma(&tc.vf[0]->fn, true);
 	assert_true(access_waits_for_the_round(dma_off));
 }
 
 static void dma_is_switched_with_bus_mastering(void **state)
 {
 	(void)state;
-	assert_false(atomic_load(&tc.vf[0]->dma_on));
-	i82576_vf_set_dma(tc.vf[0], true);
-	assert_true(atomic_load(&tc.vf[0]->dma_on));
+	assert_false(atomic_load(&tc.vf[0]->fn.dma_on));
+	i82576_fn_set_dma(&tc.vf[0]->fn, true);
+	assert_true(atomic_load(&tc.vf[0]->fn.dma_on));
 	i82576_vf_reset(tc.vf[0]); /* the command register decides, not the device */
-	assert_true(atomic_load(&tc.vf[0]->dma_on));
-	i82576_vf_set_dma(tc.vf[0], false);
-	assert_false(atomic_load(&tc.vf[0]->dma_on));
+	assert_true(atomic_load(&tc.vf[0]->fn.dma_on));
+	i82576_fn_set_dma(&tc.vf[0]->fn, false);
+	assert_false(atomic_load(&tc.vf[0]->fn.dma_on));
 }
 
 static void a_vf_number_in_use_or_too_high_is_refused(void **state)

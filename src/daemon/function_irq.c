@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * function_irq.c - interrupts as the client sets them up (SET_IRQS): it gives eventfds to the
+ * vectors of one index, and masks and unmasks INTx. MSI's and INTx's one vector is vector 0 of
+ * the model. Masks of MSI-X are the client's, which keeps the table.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "card.h"
+#include "daemon.h"
+#include "fd.h"
+#include "function.h"
+#include "pci_regs.h"
+
+void function_irqs_init(struct function *fn)
+{
+	fn->irqs = (struct function_irqs){.index = FUNCTION_NO_IRQS, .unmask_fd = -1};
+	for (unsigned i = 0; i < FUNCTION_VECTORS; i++)
+		fn->irqs.fd[i] = -1;
+}
+
+/* NORESIZE stays clear: vectors are given one by one. */
+void function_irq_info(void *dev, unsigned index, struct vfu_irq *ret)
+{
+	const struct function *fn = dev;
+
+	*ret = fn->kind->irqs[index];
+}
+
+/*
+ * An eventfd has no file type (it is an anonymous inode). Anything else could block the data
+ * path in write(2). The description is the client's as well, so O_NONBLOCK helps only while it
+ * is fair.
+ */
+static int check_eventfd(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if ((st.st_mode & S_IFMT) != 0)
+		return -EINVAL;
+	return fd_set_nonblock(fd);
+}
+
+static int check_eventfds(const struct vfu_irq_set *set)
+{
+	for (uint32_t i = 0; set->fds && i < set->count; i++) {
+		int ret = check_eventfd(set->fds[i]);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* ---- eventfds of vectors ---- */
+
+/* Gives [start, start + count) these fds, or none; the former ones are closed, drained. */
+static void give_eventfds(struct function *fn, uint32_t start, uint32_t count, int *fds)
+{
+	int old[FUNCTION_VECTORS];
+
+	for (uint32_t i = 0; i < count; i++) {
+		int fd = fds ? fds[i] : -1;
+
+		if (fds)
+			fds[i] = -1;
+		old[i] = fn->irqs.fd[start + i];
+		fn->irqs.fd[start + i] = fd;
+		if (fn->irqs.index == VFU_IRQ_INDEX_INTX && !fn->irqs.open)
+			fd = -1;
+		nic_intr_set_fd(&fn->dev->intr, start + i, fd);
+	}
+	nic_dp_quiesce(fn->card->nic->dp);
+	fd_close_all(old, count);
+}
+
+static void unmask_fd_off(struct function *fn)
+{
+	loop_fd_del(fn->irqs.unmask);
+	fn->irqs.unmask = NULL;
+	fd_close(&fn->irqs.unmask_fd);
+}
+
+static bool intx_disabled(const struct function *fn)
+{
+	uint16_t command;
+
+	pci_config_read(&fn->cfg, PCI_COMMAND, &command, sizeof(command));
+	return command & PCI_COMMAND_INTERRUPT_DISABLE;
+}
+
+/* index is in use from now on, without eventfds; FUNCTION_NO_IRQS: none. */
+static void switch_to(struct function *fn, unsigned index)
+{
+	struct function_irqs *irqs = &fn->irqs;
+
+	give_eventfds(fn, 0, fn->dev->intr.num, NULL);
+	unmask_fd_off(fn);
+	irqs->index = index;
+	irqs->masked = false;
+	irqs->open = !intx_disabled(fn);
+	if (fn->kind->irqs_changed)
+		fn->kind->irqs_changed(fn);
+}
+
+void function_irqs_off(struct function *fn)
+{
+	if (fn->irqs.index != FUNCTION_NO_IRQS)
+		switch_to(fn, FUNCTION_NO_IRQS);
+}
+
+/* Without fds they are taken away. That leaves MSI and MSI-X on, as QEMU enables them: without
+ * an eventfd first. */
+static int set_eventfds(struct function *fn, struct vfu_irq_set *set)
+{
+	int ret = check_eventfds(set);
+
+	if (ret < 0)
+		return ret;
+	if (set->index == VFU_IRQ_INDEX_INTX && !set->fds) {
+		if (fn->irqs.index == set->index)
+			function_irqs_off(fn);
+		return 0;
+	}
+	if (fn->irqs.index != set->index)
+		switch_to(fn, set->index);
+	give_eventfds(fn, set->start, set->count, set->fds);
+	return 0;
+}
+
+static int trigger(struct function *fn, struct vfu_irq_set *set)
+{
+	if (set->data == VFU_IRQ_DATA_EVENTFD)
+		return set_eventfds(fn, set);
+	if (fn->irqs.index != set->index)
+		return 0;
+	if (!set->count) { /* disables the index */
+		function_irqs_off(fn);
+		return 0;
+	}
+	for (uint32_t i = 0; i < set->count; i++) {
+		if (set->data == VFU_IRQ_DATA_NONE || set->bools[i])
+			nic_intr_force(&fn->dev->intr, set->start + i);
+	}
+	return 0;
+}
+
+/* ---- INTx ---- */
+
+static void intx_unmasked(struct function *fn)
+{
+	if (fn->irqs.open && fn->kind->intx_unmasked)
+		fn->kind->intx_unmasked(fn);
+}
+
+void function_irqs_gate(struct function *fn)
+{
+	struct function_irqs *irqs = &fn->irqs;
+	bool open = !irqs->masked && !intx_disabled(fn);
+
+	if (irqs->index != VFU_IRQ_INDEX_INTX || open == irqs->open)
+		return;
+	irqs->open = open;
+	nic_intr_set_fd(&fn->dev->intr, 0, open ? irqs->fd[0] : -1);
+	intx_unmasked(fn);
+}
+
+/* Some files of that look block whoever polls them (an epoll of a file in user space): asks for
+ * the name, too. */
+static int check_named_eventfd(const struct vfu_irq_set *set)
+{
+	static const char want[] = "anon_inode:[eventfd]";
+	char path[32], name[sizeof(want)];
+	int ret = check_eventfds(set);
+	ssize_t len;
+
+	if (ret < 0 || !set->fds)
+		return ret;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", set->fds[0]);
+	len = readlink(path, name, sizeof(name));
+	return len == sizeof(want) - 1 && !memcmp(name, want, (size_t)len) ? 0 : -EINVAL;
+}
+
+/* Never read: an edge is enough to know that it was written, and a read could be made to
+ * block. */
+static void on_unmask_fd(void *arg, uint32_t events)
+{
+	struct function *fn = arg;
+
+	if (!(events & EPOLLIN))
+		return;
+	fn->irqs.masked = false;
+	function_irqs_gate(fn);
+	intx_unmasked(fn);
+}
+
+/* The eventfd that KVM writes when the guest has acknowledged the interrupt. */
+static int set_unmask_fd(struct function *fn, struct vfu_irq_set *set)
+{
+	int ret = check_named_eventfd(set);
+
+	if (ret < 0)
+		return ret;
+	unmask_fd_off(fn);
+	if (!set->fds)
+		return 0;
+	ret = loop_add_fd(fn->daemon->loop, set->fds[0], EPOLLIN | EPOLLET, on_unmask_fd, fn,
+			  &fn->irqs.unmask);
+	if (ret < 0)
+		return ret;
+	fn->irqs.unmask_fd = set->fds[0];
+	set->fds[0] = -1;
+	return 0;
+}
+
+static int mask(struct function *fn, struct vfu_irq_set *set)
+{
+	bool on = set->action == VFU_IRQ_ACTION_MASK;
+
+	if (fn->irqs.index != VFU_IRQ_INDEX_INTX || set->index != VFU_IRQ_INDEX_INTX)
+		return 0;
+	if (set->data == VFU_IRQ_DATA_EVENTFD)
+		return on ? -ENOTTY : set_unmask_fd(fn, set); /* as vfio-pci has it */
+	if (set->data == VFU_IRQ_DATA_BOOL && !set->bools[0])
+		return 0;
+	fn->irqs.masked = on;
+	function_irqs_gate(fn);
+	if (!on)
+		intx_unmasked(fn);
+	return 0;
+}
+
+int function_set_irqs(void *dev, struct vfu_irq_set *set)
+{
+	struct function *fn = dev;
+	uint32_t vectors = fn->kind->irqs[set->index].count;
+
+	if (set->start > vectors || set->count > vectors - set->start)
+		return -EINVAL;
+	return set->action == VFU_IRQ_ACTION_TRIGGER ? trigger(fn, set) : mask(fn, set);
+}
