@@ -7,6 +7,7 @@
  *   function_dev.c   regions as the client asks for them (struct vfu_dev_ops)
  *   function_irq.c   interrupts: eventfds, INTx masks
  *   function_dma.c   the client's memory
+ *   function_feature.c  DEVICE_FEATURE: VF token and what libladon asks for
  *   function_msg.c   DMA by messages, where that memory cannot be mapped
  *   function_vf.c    what differs by kind: a virtual function,
  *   function_pf.c    the physical function, for a PF driver in a guest,
@@ -166,6 +167,10 @@ int function_set_irqs(void *dev, struct vfu_irq_set *set);
 void function_irqs_off(struct function *fn);
 /* COMMAND has changed: does it disable INTx? */
 void function_irqs_gate(struct function *fn);
+
+/* function_feature.c */
+int function_feature(void *dev, uint32_t number, bool set, bool probe, const void *data,
+		     uint32_t len);
 
 /* function_dma.c */
 int function_dma_map(struct function *fn, const struct vfu_dma_map *map);

@@ -167,4 +167,5 @@ const struct vfu_dev_ops function_dev_ops = {
 	.dma_unmap_all = dev_dma_unmap_all,
 	.set_irqs = function_set_irqs,
 	.reset = dev_reset,
+	.feature = function_feature,
 };

@@ -648,3 +648,15 @@ int vfu_client_reset(struct vfu_client *client)
 
 	return call(client, VFU_CMD_DEVICE_RESET, &out, 0);
 }
+
+int vfu_client_feature_set(struct vfu_client *client, uint32_t feature, const void *data,
+			   uint32_t len)
+{
+	struct vfu_msg_feature msg = {
+		.argsz = (uint32_t)sizeof(msg) + len,
+		.flags = VFU_FEATURE_SET | (feature & VFU_FEATURE_INDEX_MASK),
+	};
+	struct outgoing out = {.fixed = {&msg, sizeof(msg)}, .data = {data, len}};
+
+	return call(client, VFU_CMD_DEVICE_FEATURE, &out, 0);
+}

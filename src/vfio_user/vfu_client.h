@@ -60,5 +60,8 @@ int vfu_client_dma_unmap(struct vfu_client *client, uint64_t addr, uint64_t size
 int vfu_client_set_eventfds(struct vfu_client *client, unsigned index, uint32_t start,
 			    uint32_t count, const int *fds);
 int vfu_client_reset(struct vfu_client *client);
+/* DEVICE_FEATURE SET of len bytes. -ENOTTY = this function has no such feature. */
+int vfu_client_feature_set(struct vfu_client *client, uint32_t feature, const void *data,
+			   uint32_t len);
 
 #endif

@@ -128,6 +128,9 @@ static_assert(VFU_IRQ_INDEX_NUM == 5, "what GET_INFO says");
 #define VFU_FEATURE_SET	       0x20000u
 #define VFU_FEATURE_PROBE      0x40000u
 
+/* Features of a device. vfio's own count from 0; ours are far above them. */
+#define VFU_FEATURE_VF_TOKEN 0u /* SET on a PF: 16 bytes, the UUID */
+
 struct vfu_header {
 	uint16_t msg_id; /* the sender's own; echoed in the reply */
 	uint16_t command;
