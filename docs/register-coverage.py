@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Prints, as Markdown, which registers that PF drivers touch the 82576 model has: modelled, stored only, missing.
 
+Stored only: what was written is read back and has no effect, or 0 is read. A row's text says so.
+
 Two sources that know nothing of each other: docs/register-list.csv, what drivers
 touch, and src/nic/i82576/regs_pf.def, what the model has (with its aliases).
 Exit code 1 when a register that a driver was seen to touch is missing.
@@ -15,6 +17,8 @@ import sys
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 MODEL = os.path.join(ROOT, "src/nic/i82576")
 FULL, STORED, MISSING, OTHER = "modelled", "stored only", "missing", "not of this card"
+IDLE = re.compile(r"storage|(?<!\()(reads 0|not used)")
+IDLE_ROWS = {"QDE", "RPLOLR", "TDWBAH"}  # their texts do not say that nothing follows from them
 
 
 def number(text):
@@ -34,10 +38,9 @@ def model(path=os.path.join(MODEL, "regs_pf.def")):
         fields = [f.strip() for f in row[2].rstrip(",").split(",")]
         words = "".join(re.findall(r'"([^"]*)"', row[3]))
         first, count, stride = (number(f) for f in fields[:3])
-        hooked = any(f not in ("NULL", "0") for f in fields[5:9])
-        idle = re.search(r"storage|reads 0", words) is not None
+        state = STORED if row[1] in IDLE_ROWS or IDLE.search(words) else FULL
         for index in range(count):
-            found[first + index * stride] = (row[1], STORED if idle and not hooked else FULL, words)
+            found[first + index * stride] = (row[1], state, words)
     return found
 
 

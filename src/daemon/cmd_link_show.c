@@ -98,7 +98,8 @@ static struct json_object *own_json(const struct function *fn, bool with_stats)
 	json_add(obj, "attached", function_client_json(fn));
 	json_add_bool(obj, "link_up", nic_card_link_up(fn->card->nic, fn->n));
 	json_add_bool(obj, "exists", fn->vf->exists);
-	json_add_bool(obj, "driver_active", fn->card->nic->vf[fn->n].guest.active);
+	if (!card_guest_owns(fn->card)) /* who else has the mailbox knows */
+		json_add_bool(obj, "driver_active", fn->card->nic->vf[fn->n].guest.active);
 	if (with_stats)
 		function_add_counters(obj, &fn->vf->fn.port.stats);
 	return obj;

@@ -77,6 +77,8 @@ static void add_state(struct json_object *obj, const struct function *fn)
 
 /* ---- vf show ---- */
 
+/* What the built-in PF knows of the VF's driver: a PF driver in a guest keeps that to itself.
+ */
 static void add_guest(struct json_object *obj, const struct nic_vf *vf)
 {
 	json_add_mac(obj, "address", vf->guest.mac);
@@ -99,7 +101,8 @@ CMD_RUN(cmd_vf_show)
 	obj = json_object_new_object();
 	add_head(obj, fn);
 	json_add_bool(obj, "exists", fn->vf->exists);
-	add_guest(obj, &fn->card->nic->vf[fn->n]);
+	if (!card_guest_owns(fn->card))
+		add_guest(obj, &fn->card->nic->vf[fn->n]);
 	add_state(obj, fn);
 	json_add_u64(obj, "mailbox_msgs", fn->vf->mailbox_msgs);
 	function_add_counters(obj, &fn->dev->port.stats);

@@ -34,7 +34,7 @@ static void tell_vfs(struct function *fn)
 	if (vfs == fn->vfs_told)
 		return;
 	fn->vfs_told = vfs;
-	if (log_limit_ok(&fn->log_vfs))
+	if (fn->pf->owns && log_limit_ok(&fn->log_vfs))
 		log_info("%s: the guest's PF driver has %u VFs enabled", fn->name, vfs);
 	event_sriov(fn->daemon, fn, vfs);
 }

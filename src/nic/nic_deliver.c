@@ -67,8 +67,9 @@ static void copy_tally(struct tally *t, uint8_t *dst, const uint8_t *src, uint32
 		break;
 	}
 	t->left -= n;
+	/* Both may be the same memory: of a port in loopback, or of two functions of one VM. */
 	if (len > n)
-		memcpy(dst + n, src + n, len - n);
+		memmove(dst + n, src + n, len - n);
 }
 
 static void sink_skip(struct sink_pos *pos, uint32_t len)

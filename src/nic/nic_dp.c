@@ -89,8 +89,10 @@ static bool poll_port(struct nic_dp *dp, struct nic_port *port, uint64_t now)
 		return false;
 	dp->burst.n = 0;
 	dp->burst.num_segs = 0;
-	if (!port->ops->tx_poll(port, &dp->burst, now))
+	if (!port->ops->tx_poll(port, &dp->burst, now)) {
+		nic_pace_idle(&port->pace);
 		return false;
+	}
 	if (dp->burst.n) {
 		nic_count(&dp->bursts, 1);
 		nic_count(&dp->frames, dp->burst.n);

@@ -30,7 +30,7 @@ struct nic_policy {
 	bool unknown_uc;     /* receives unicast that no port of this card owns: the PF while it
 				is promiscuous (unicast hash table all ones) or the default pool */
 	bool loopback;	     /* what it sends comes back to it and goes nowhere else (PHY or MAC
-				loopback) */
+				loopback); nothing comes from the wire */
 	bool rx_on, tx_on;   /* VFRE, VFTE: receives at all; may send at all */
 	uint8_t num_macs;
 	uint16_t pvid; /* port VLAN: 0 = none. Inserted when it sends, stripped when it receives

@@ -117,12 +117,19 @@ uint64_t nic_switch_wire_bytes(const struct nic_frame *f)
 	return bytes_of(f, n) + (uint64_t)n * (FCS_LEN + (f->tagged ? NET_VLAN_HLEN : 0));
 }
 
+/* Does nothing of what src sends arrive? A port whose link ends in itself is not on the wire.
+ */
+static bool is_deaf(const struct nic_port *src, const struct nic_policy *p)
+{
+	return !nic_policy_live(p) || (p->loopback && src->is_uplink);
+}
+
 /* The VLAN is looked at again: the table may still know the port by what its policy was a
  * moment ago. */
-static enum nic_drop egress(const struct nic_port *dst, const struct nic_policy *p,
-			    const struct nic_frame *f)
+static enum nic_drop egress(const struct nic_port *src, const struct nic_port *dst,
+			    const struct nic_policy *p, const struct nic_frame *f)
 {
-	if (!nic_policy_live(p))
+	if (is_deaf(src, p))
 		return dst->is_uplink ? NIC_DROP_UPLINK : NIC_DROP_RXOFF;
 	return in_vlan(dst, p, nic_frame_vid(f)) ? NIC_DROP_NONE : NIC_DROP_VLAN;
 }
@@ -134,11 +141,12 @@ struct fate {
 	bool local;
 };
 
-static void deliver_to(struct nic_switch *sw, struct nic_port *dst, const struct nic_policy *p,
+static void deliver_to(struct nic_switch *sw, const struct nic_port *src, struct nic_port *dst,
 		       const struct nic_frame *f, struct fate *fate)
 {
+	const struct nic_policy *p = policy_of(dst);
 	bool tagged = f->tagged && !(p->pvid && !dst->is_uplink);
-	enum nic_drop refuse = egress(dst, p, f);
+	enum nic_drop refuse = egress(src, dst, p, f);
 
 	fate->offered++;
 	if (refuse != NIC_DROP_NONE) {
@@ -183,9 +191,9 @@ static void flood(struct nic_switch *sw, struct nic_port *src, const struct nic_
 			continue;
 		if (!wants(dst, p, f, unknown))
 			continue;
-		if (!nic_policy_live(p) && !dst->is_uplink)
+		if (is_deaf(src, p) && !dst->is_uplink)
 			continue; /* a port that is down is no member of the group */
-		deliver_to(sw, dst, p, f, fate);
+		deliver_to(sw, src, dst, f, fate);
 	}
 }
 
@@ -215,7 +223,7 @@ static void unicast(struct nic_switch *sw, struct nic_port *src, const struct ni
 	if (unknown && !src->is_uplink)
 		dst = sw->uplink;
 	if (dst && dst != src)
-		deliver_to(sw, dst, policy_of(dst), f, fate);
+		deliver_to(sw, src, dst, f, fate);
 	if (any(&sw->num_promisc) || (unknown && any(&sw->num_unknown_uc)))
 		flood(sw, src, f, dst, unknown, fate);
 }
@@ -228,7 +236,7 @@ static void loop_back(struct nic_switch *sw, struct nic_port *src, const struct 
 
 	if (own || (in_vlan(src, p, nic_frame_vid(f)) && nic_policy_live(p) &&
 		    wants(src, p, f, !owner_of(sw, f))))
-		deliver_to(sw, src, p, f, fate);
+		deliver_to(sw, src, src, f, fate);
 }
 
 /* Why nobody got it: the address is a port's, but not in this VLAN; or it is nobody's. */

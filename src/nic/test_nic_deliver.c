@@ -637,6 +637,39 @@ static void what_is_received_is_counted(void **state)
 	assert_int_equal(nic_counter(&s->rx_local_bytes), 3000);
 }
 
+static enum nic_drop overlapping_buffers(struct nic_port *port, const struct nic_rx_meta *meta,
+					 struct nic_sink *sink)
+{
+	(void)port;
+	sink->n = 1;
+	sink->iov[0].ptr = bytes + 40;
+	sink->iov[0].len = meta->len;
+	return NIC_DROP_NONE;
+}
+
+static enum nic_drop take(struct nic_port *port, const struct nic_rx_meta *meta)
+{
+	(void)port, (void)meta;
+	return NIC_DROP_NONE;
+}
+
+static void a_guest_may_receive_where_it_sends(void **state)
+{
+	static const struct nic_port_ops ops = {.rx_strips_tag = test_rx_strips,
+						.rx_buffers = overlapping_buffers,
+						.rx_commit = take};
+	struct test_tx tx = plain(1000);
+	uint8_t want[1000];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(want); i++)
+		bytes[i] = (uint8_t)(i * 7 / 3);
+	memcpy(want, bytes, sizeof(want));
+	dst.port.ops = &ops;
+	assert_int_equal(deliver(&tx), 1);
+	assert_memory_equal(bytes + 40, want, sizeof(want));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -661,6 +694,7 @@ int main(void)
 		TEST(a_refused_commit_is_a_drop),
 		TEST(the_rest_of_a_tso_frame_is_dropped_and_counted),
 		TEST(what_is_received_is_counted),
+		TEST(a_guest_may_receive_where_it_sends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,6 +71,37 @@ static void lateness_costs_nothing(void **state)
 	assert_rate((struct run){.mbps = 1000, .step = 1900 * NSEC_PER_USEC, .burst = 260000});
 }
 
+/* Even a long absence is made up for, as long as frames were waiting ... */
+static void a_backlog_is_not_held_against_the_port(void **state)
+{
+	struct run r = {.mbps = 100, .now = LINE, .step = 1000, .burst = 10000};
+	uint64_t sent;
+
+	(void)state;
+	while (!nic_pace_waits(&r.pace, r.now))
+		send_for(&r, r.step);
+	sent = send_for(&r, 100 * NSEC_PER_MSEC);
+	r.now += 150 * NSEC_PER_MSEC; /* the data path had no CPU */
+	sent += send_for(&r, 250 * NSEC_PER_MSEC);
+	assert_in_range(sent, 6187500, 6312500); /* 500 ms at 100 Mb/s, within 1 % */
+}
+
+/* ... and not without. */
+static void idleness_ends_the_backlog(void **state)
+{
+	struct run r = {.mbps = 100, .now = LINE, .step = 1000, .burst = 10000};
+	uint64_t sent;
+
+	(void)state;
+	while (!nic_pace_waits(&r.pace, r.now))
+		send_for(&r, r.step);
+	send_for(&r, 10 * NSEC_PER_MSEC);
+	r.now += 150 * NSEC_PER_MSEC;
+	nic_pace_idle(&r.pace);
+	sent = send_for(&r, 10 * NSEC_PER_MSEC);
+	assert_in_range(sent, 125000, 125000 + 64 * KIB + 2 * 10000);
+}
+
 /* But what was not used is kept for 2 ms or 64 KiB only. */
 static void little_is_caught_up(void **state)
 {
@@ -80,10 +111,12 @@ static void little_is_caught_up(void **state)
 	(void)state;
 	send_for(&fast, NSEC_PER_MSEC);
 	fast.now += 3600 * NSEC_PER_SEC;
+	nic_pace_idle(&fast.pace);
 	assert_in_range(send_for(&fast, 200), 2000, 3000); /* a burst at each look */
 	assert_in_range(send_for(&fast, NSEC_PER_MSEC), 125000 + 240000, 125000 + 252000);
 	send_for(&slow, NSEC_PER_MSEC);
 	slow.now += 3600 * NSEC_PER_SEC;
+	nic_pace_idle(&slow.pace);
 	assert_in_range(send_for(&slow, NSEC_PER_MSEC), 64 * KIB, 64 * KIB + 1000);
 }
 
@@ -145,6 +178,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_rate_is_kept_over_time),
 		cmocka_unit_test(lateness_costs_nothing),
+		cmocka_unit_test(a_backlog_is_not_held_against_the_port),
+		cmocka_unit_test(idleness_ends_the_backlog),
 		cmocka_unit_test(little_is_caught_up),
 		cmocka_unit_test(time_may_start_at_nothing),
 		cmocka_unit_test(a_debt_is_waited_for),

@@ -96,6 +96,21 @@ static void a_loop_delivers_to_the_sender_alone(void **state)
 	assert_int_equal(port[0].rx_done, 1);
 }
 
+static void a_loop_is_cut_off_from_the_wire(void **state)
+{
+	(void)state;
+	port[0].policy.loopback = true;
+	take_unknown(0);
+	send_to(UPLINK, broadcast);
+	assert_got(BIT(1) | BIT(2) | BIT(3));
+	send_to(UPLINK, nobody);
+	assert_got(0);
+	assert_int_equal(test_rx_drops(&port[0]), 0);
+	send_to(UPLINK, mac_of(0));
+	assert_got(0);
+	assert_int_equal(test_rx_drop(&port[0], NIC_DROP_RXOFF), 1);
+}
+
 static void a_loop_receives_as_from_the_wire(void **state)
 {
 	(void)state;
@@ -274,6 +289,7 @@ int main(void)
 		TEST(unknown_unicast_stays_in_its_vlan),
 		TEST(a_frame_to_itself_is_not_unknown),
 		TEST(a_loop_delivers_to_the_sender_alone),
+		TEST(a_loop_is_cut_off_from_the_wire),
 		TEST(a_loop_receives_as_from_the_wire),
 		TEST(a_loop_is_judged_at_ingress),
 		TEST(the_address_may_be_foreign_where_the_vlan_may_not),

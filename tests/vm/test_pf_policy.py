@@ -194,10 +194,10 @@ def received_rate(target, seconds):
 
 
 def flow(source, target, seconds):
-    """Let TCP run from one tenant to another and return the rate in its middle."""
+    """Let UDP run from one tenant to another, as fast as it sends, and return the rate in its middle."""
     serving = target.start_job("iperf3 -s -1 --forceflush")
     serving.wait_output("listening", 15)
-    sending = source.start_job(f"iperf3 -c {pfs.address_of(target)} -t {seconds + 3}")
+    sending = source.start_job(f"iperf3 -c {pfs.address_of(target)} -u -b 0 -l 1448 -t {seconds + 3}")
     time.sleep(1.5)
     rate = received_rate(target, seconds)
     sending.wait(seconds + 40)
@@ -206,11 +206,14 @@ def flow(source, target, seconds):
 
 
 def rates(s, rig):
-    """`max_tx_rate`: held within 3 %, for this VF only, and gone with 0."""
+    """`max_tx_rate`: held within 3 %, for this VF only, and gone with 0.
+
+    A guest that cannot send much more than a limit proves nothing about it: the first follows from what it can.
+    """
     a, b = rig.tenants
     seconds = s.options.seconds
     free = flow(a, b, 3)
-    for limit in (200, 50):
+    for limit in (min(200, int(free / 2e6)), 50):
         rig.pf.vf(0, f"max_tx_rate {limit}")
         rate = flow(a, b, seconds)
         s.verdict(abs(rate / (limit * 1e6) - 1) <= RATE_ERROR,

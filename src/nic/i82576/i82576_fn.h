@@ -20,8 +20,9 @@
 #include "nic_port.h"
 #include "pci_config.h"
 
-#define I82576_MAX_QUEUES 16u
-#define I82576_TX_FETCH	  64u /* descriptors looked at in one poll of a queue */
+#define I82576_MAX_QUEUES     16u
+#define I82576_TX_FETCH	      64u   /* descriptors looked at in one poll of a queue */
+#define I82576_DEFAULT_BUFFER 2048u /* bytes: RCTL.BSIZE after a reset */
 
 /* A transmit context descriptor as the driver wrote it (82576 7.2.2.2). */
 struct i82576_context {
@@ -114,7 +115,11 @@ struct i82576_fn {
 	_Atomic bool
 		single; /* one vector for all causes: ops->single_cause instead of rx_vec */
 	unsigned num_queues;
-	_Atomic uint32_t own_queues;  /* bit q: queue q is this function's to use */
+	/* Bytes in the packet buffers of a queue whose SRRCTL does not say: RCTL.BSIZE. */
+	_Atomic uint32_t default_buffer;
+	_Atomic uint32_t own_queues; /* bit q: queue q is this function's to use */
+	_Atomic uint64_t tx_from; /* clock_ns(): its transmit queues are left alone until then;
+				     0 = at work */
 	struct i82576_queue *rx, *tx; /* num_queues each; in the function that embeds this */
 	_Atomic(const struct i82576_rss *) rss; /* NULL: the first queue that is on */
 	struct i82576_queue *rx_now;  /* data path: between rx_buffers and rx_commit */

@@ -122,22 +122,44 @@ void i82576_pf_detach(struct i82576_pf *pf)
 
 /* ---- reset ---- */
 
-/* The data path reads queue registers from bar0 and must not see them half reset. */
+/* Registers [from, to). */
+static void reset_range(struct i82576_pf *pf, uint32_t from, uint32_t to)
+{
+	for (uint32_t offset = from; offset < to; offset += DWORD) {
+		unsigned index;
+		const struct nic_reg_row *row = nic_reg_find(pf->regs, offset, &index);
+
+		pf->bar0[offset / DWORD] = row ? row->reset : 0;
+	}
+}
+
+/* The data path reads the queues' registers and must not see them half reset. Those only: all
+ * of the BAR takes so long that a driver could keep the data path from the other functions. */
 static void reset_on_dp(void *arg)
 {
 	struct i82576_pf *pf = arg;
 
-	nic_reg_reset(pf->regs, pf->bar0);
+	reset_range(pf, I82576_RDBAL, I82576_RDBAL + QUEUES_SPAN);
+	reset_range(pf, I82576_TDBAL, I82576_TDBAL + QUEUES_SPAN);
 	i82576_queues_reset(&pf->fn);
 	nic_intr_reset(&pf->fn.intr);
+}
+
+static void registers_reset(struct i82576_pf *pf)
+{
+	nic_dp_call(pf->fn.card->dp, reset_on_dp, pf);
+	reset_range(pf, 0, I82576_RDBAL);
+	reset_range(pf, I82576_RDBAL + QUEUES_SPAN, I82576_TDBAL);
+	reset_range(pf, I82576_TDBAL + QUEUES_SPAN, I82576_PF_BAR0_SIZE);
 }
 
 static void port_reset(struct i82576_pf *pf, bool power)
 {
 	pf->fn.resets++;
 	pf->reset_told = false;
-	nic_dp_call(pf->fn.card->dp, reset_on_dp, pf);
+	registers_reset(pf);
 	i82576_shadow_kick(&pf->fn);
+	i82576_pf_buffers_changed(pf);
 	i82576_pf_intr_reset(pf);
 	i82576_pf_mbx_reset(pf);
 	i82576_nvm_reset(pf);
@@ -164,14 +186,6 @@ void i82576_pf_reset(struct i82576_pf *pf)
 	pf->ioaddr = 0;
 }
 
-/* Frames that anti-spoofing dropped. */
-static uint64_t spoofs_of(const struct i82576_vf *vf)
-{
-	const _Atomic uint64_t *drops = vf->fn.port.stats.tx_drops;
-
-	return nic_counter(&drops[NIC_DROP_SPOOF]) + nic_counter(&drops[NIC_DROP_VLAN]);
-}
-
 void i82576_pf_set_vfs(struct i82576_pf *pf, unsigned n)
 {
 	n = MIN(n, pf->num_vfs);
@@ -180,7 +194,7 @@ void i82576_pf_set_vfs(struct i82576_pf *pf, unsigned n)
 	pf->vfs_enabled = n;
 	for (unsigned i = 0; i < pf->num_vfs; i++) {
 		i82576_vf_set_exists(pf->vf[i], i < n);
-		pf->spoofs_seen[i] = spoofs_of(pf->vf[i]);
+		pf->spoofs_seen[i] = i82576_spoofs(&pf->vf[i]->fn);
 	}
 	pf->policy_dirty = true;
 	i82576_pf_settle(pf);
@@ -224,6 +238,7 @@ void i82576_pf_settle(struct i82576_pf *pf)
 		return;
 	pf->policy_dirty = false;
 	i82576_pf_publish_rss(pf);
+	i82576_pf_gate_transmit(pf);
 	nic_card_republish(pf->fn.card);
 }
 
@@ -233,7 +248,7 @@ void i82576_pf_dp_event(struct i82576_pf *pf)
 	uint32_t wrong = 0;
 
 	for (unsigned n = 0; n < pf->vfs_enabled; n++) {
-		uint64_t spoofs = spoofs_of(pf->vf[n]);
+		uint64_t spoofs = i82576_spoofs(&pf->vf[n]->fn);
 
 		if (spoofs != pf->spoofs_seen[n])
 			wrong |= BIT(n);
@@ -258,13 +273,18 @@ static bool is_queue_word(uint32_t offset)
 	return offset - I82576_RDBAL < QUEUES_SPAN || offset - I82576_TDBAL < QUEUES_SPAN;
 }
 
+static uint32_t word_now(const struct i82576_pf *pf, uint32_t offset)
+{
+	return __atomic_load_n(&pf->bar0[offset / DWORD], __ATOMIC_ACQUIRE);
+}
+
 static uint32_t reg_load(void *dev, uint32_t offset)
 {
 	struct i82576_pf *pf = dev;
 
 	offset = i82576_pf_alias(offset);
 	if (is_queue_word(offset))
-		return __atomic_load_n(&pf->bar0[offset / DWORD], __ATOMIC_ACQUIRE);
+		return word_now(pf, offset);
 	return nic_reg_read(pf->regs, pf->bar0, pf, offset, &pf->fn.unknown_regs);
 }
 
@@ -292,7 +312,7 @@ static void reg_store(void *dev, uint32_t offset, uint32_t low, const uint8_t *i
 
 	offset = i82576_pf_alias(offset);
 	row = nic_reg_find(pf->regs, offset, &index);
-	value = i82576_bar_merge(row, pf->bar0[offset / DWORD], low, in, n);
+	value = i82576_bar_merge(row, word_now(pf, offset), low, in, n);
 	if (is_queue_word(offset))
 		queue_store(pf, row, offset, value);
 	else

@@ -3,10 +3,11 @@
  * i82576_pf.h - the physical function of an 82576, for a PF driver in a guest.
  *
  *   i82576_pf.c         life, resets, BAR accesses, VF Enable
- *   i82576_pf_regs.c    the register table (regs_pf.def) and hooks that need no more than a
- * line i82576_nvm.c        EEPROM behind EECD and EERD, semaphores i82576_phy.c        PHY
- * behind MDIC: autonegotiation, loopback; link state i82576_pf_intr.c    ICR/IMS and the
- * extended block; MSI-X, MSI, INTx i82576_pf_mbx.c     the PF's side of the VFs' mailboxes
+ *   i82576_pf_regs.c    the register table (regs_pf.def) and short hooks
+ *   i82576_nvm.c        EEPROM behind EECD and EERD, semaphores
+ *   i82576_phy.c        PHY behind MDIC: autonegotiation, loopback; link state
+ *   i82576_pf_intr.c    ICR/IMS and the extended block; MSI-X, MSI, INTx
+ *   i82576_pf_mbx.c     the PF's side of the VFs' mailboxes
  *   i82576_pf_policy.c  registers -> struct nic_policy of PF and VFs, RSS
  *   i82576_pf_stats.c   read-to-clear counters
  *   i82576_ptp.c        SYSTIM and time stamps
@@ -64,7 +65,8 @@ struct i82576_phy {
 /* Interrupt causes outside the extended block (i82576_pf_intr.c); both threads. */
 struct i82576_causes {
 	_Atomic uint32_t icr, ims, iam;
-	bool msix; /* MSI-X enable in configuration space, or MSI-X eventfds */
+	_Atomic uint8_t other_vec; /* IVAR_MISC: vector of what ICR reports; 7 = valid */
+	bool msix;		   /* MSI-X enable in configuration space, or MSI-X eventfds */
 	bool intx; /* the single vector is INTx: level, asserted anew when unmasked */
 };
 
@@ -112,6 +114,7 @@ struct i82576_pf {
 	unsigned num_vfs, vfs_enabled;
 	bool owns;	   /* a client is attached: policy and mailboxes are this PF's */
 	bool policy_dirty; /* a register that the policy is made of was written */
+	bool transmits;	   /* transmitter on, link up: fn.tx_from is set */
 	bool reset_told;   /* PFRSTD: VFs know that no reset is under way */
 	uint32_t bcnrc[I82576_MAX_QUEUES];	 /* RTTBCNRC of each queue: its rate limit */
 	uint64_t spoofs_seen[I82576_PF_MAX_VFS]; /* spoof drops WVBR has told of */
@@ -183,6 +186,9 @@ void i82576_pf_mbx_reset(struct i82576_pf *pf);
 void i82576_ptp_reset(struct i82576_pf *pf);
 void i82576_pf_stats_reset(struct i82576_pf *pf);
 
+/* i82576_pf_regs.c: RCTL.BSIZE, which the data path is told of. */
+void i82576_pf_buffers_changed(struct i82576_pf *pf);
+
 /* i82576_phy.c: STATUS.LU of the PF, which VFs follow; loopback set up in PHY or MAC; the wire
  * may have changed: renegotiates, raises LSC on a change. */
 bool i82576_pf_link_up(const struct i82576_pf *pf);
@@ -208,6 +214,11 @@ void i82576_pf_tell_reset(struct i82576_pf *pf, bool done);
 extern const struct nic_owner_ops i82576_pf_owner_ops;
 /* Publishes the RSS snapshot and own_queues from MRQC, RETA, RSSRK, VT_CTL, RXCSUM. */
 void i82576_pf_publish_rss(struct i82576_pf *pf);
+/* From TCTL and the link: may the PF's transmit queues be fetched, and from when on? */
+void i82576_pf_gate_transmit(struct i82576_pf *pf);
+
+/* i82576_pf_stats.c: frames of the function that anti-spoofing dropped, ever. */
+uint64_t i82576_spoofs(const struct i82576_fn *fn);
 
 /* i82576_pf_stats.c and i82576_ptp.c: data path (struct i82576_fn_ops). */
 uint32_t i82576_pf_received(struct i82576_fn *fn, const struct nic_rx_meta *meta,

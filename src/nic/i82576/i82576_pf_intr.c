@@ -39,8 +39,7 @@ static uint32_t standing(struct i82576_pf *pf)
 /* Relaxed: a driver sets the vector before it enables a cause. */
 static void fire_other(struct i82576_pf *pf, uint64_t now_ns)
 {
-	uint32_t misc = __atomic_load_n(&PF_REG(pf, IVAR_MISC), __ATOMIC_RELAXED);
-	uint32_t ivar = FIELD_GET(IVAR_MISC_OTHER, misc);
+	uint32_t ivar = atomic_load_explicit(&pf->causes.other_vec, memory_order_relaxed);
 
 	if (!(ivar & I82576_IVAR_VALID))
 		return;
@@ -121,6 +120,7 @@ void i82576_pf_intr_reset(struct i82576_pf *pf)
 	atomic_store(&pf->causes.ims, 0); /* first: nothing is told half reset */
 	atomic_store(&pf->causes.icr, 0);
 	atomic_store(&pf->causes.iam, 0);
+	atomic_store(&pf->causes.other_vec, 0);
 	for (unsigned q = 0; q < I82576_MAX_QUEUES; q++) {
 		__atomic_store_n(&pf->fn.rx_vec[q], 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&pf->fn.tx_vec[q], 0, __ATOMIC_RELAXED);
@@ -319,6 +319,7 @@ void i82576_pf_ivar_write(void *dev, const struct nic_reg_row *row, unsigned ind
 	uint32_t ivar = written & row->rw;
 
 	if (row->offset == I82576_IVAR_MISC) {
+		atomic_store(&pf->causes.other_vec, (uint8_t)FIELD_GET(IVAR_MISC_OTHER, ivar));
 		tell_again(pf);
 		return;
 	}

@@ -55,7 +55,7 @@ static void guest_acked(struct i82576_vf *vf)
 }
 
 /* A VF comes out of its reset with its queues off at the PF's side as well, until the PF driver
- * has answered its first message. VFLRE has no mask. */
+ * has answered its first message: at once, whenever that driver looks. VFLRE has no mask. */
 static void guest_vf_reset(struct i82576_vf *vf)
 {
 	struct i82576_pf *pf = vf->pf;
@@ -67,6 +67,7 @@ static void guest_vf_reset(struct i82576_vf *vf)
 	PF_REG(pf, VFRE) &= ~BIT(vf->fn.n);
 	PF_REG(pf, VFTE) &= ~BIT(vf->fn.n);
 	pf->policy_dirty = true;
+	i82576_pf_settle(pf);
 	PF_REG(pf, VFLRE) |= BIT(vf->fn.n);
 	i82576_pf_raise(pf, I82576_ICR_VMMB, clock_ns());
 }

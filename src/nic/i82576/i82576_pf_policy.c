@@ -10,6 +10,7 @@
  */
 #include <stdlib.h>
 
+#include "clock.h"
 #include "i82576_pf.h"
 #include "i82576_pf_regs.h"
 #include "net_eth.h"
@@ -21,6 +22,8 @@
 #define RCTL_BAM  BIT(15)
 #define RCTL_VFE  BIT(18)
 #define TCTL_EN	  BIT(1)
+
+#define TRANSMIT_AFTER_NS (200 * NSEC_PER_MSEC)
 
 #define RAH_ASEL GENMASK(17, 16) /* 0 = a destination */
 #define RAH_POOL GENMASK(25, 18)
@@ -338,6 +341,29 @@ const struct nic_owner_ops i82576_pf_owner_ops = {
 };
 
 /* ---- queues ---- */
+
+/*
+ * The PF's transmit descriptors wait while the transmitter is off or has no link: a driver that
+ * lost the link with frames queued resets the card to be rid of them. And they wait for a
+ * moment after that: igb opens its queues before it has looked at the link, and one that is
+ * full by then is woken only when it is cleaned with the carrier on, which comes a timer tick
+ * and some register reads later. The hardware is saved by negotiation, which takes seconds;
+ * without either the queue would stop for good.
+ */
+void i82576_pf_gate_transmit(struct i82576_pf *pf)
+{
+	bool on = i82576_pf_link_up(pf) && PF_REG(pf, TCTL) & TCTL_EN;
+	uint64_t from = UINT64_MAX;
+
+	if (on && i82576_pf_loops_back(pf))
+		from = 0;
+	else if (on && pf->transmits)
+		return;
+	else if (on)
+		from = clock_ns() + TRANSMIT_AFTER_NS;
+	pf->transmits = on;
+	atomic_store_explicit(&pf->fn.tx_from, from, memory_order_relaxed);
+}
 
 /* Byte i of the redirection table. */
 static uint32_t reta(const struct i82576_pf *pf, unsigned i)

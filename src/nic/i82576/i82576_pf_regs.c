@@ -9,6 +9,7 @@
 
 #include "clock.h"
 
+#define RCTL_BSIZE GENMASK(17, 16)	      /* 2048 bytes, 1024, 512, 256 */
 #define BCNRC_BITS (BIT(31) | GENMASK(27, 0)) /* enable, integer and fraction of the factor */
 
 void i82576_pf_policy_write(void *dev, const struct nic_reg_row *row, unsigned index,
@@ -20,11 +21,19 @@ void i82576_pf_policy_write(void *dev, const struct nic_reg_row *row, unsigned i
 	pf->policy_dirty = true;
 }
 
+void i82576_pf_buffers_changed(struct i82576_pf *pf)
+{
+	uint32_t bsize = FIELD_GET(RCTL_BSIZE, PF_REG(pf, RCTL));
+
+	atomic_store(&pf->fn.default_buffer, I82576_DEFAULT_BUFFER >> bsize);
+}
+
 /* LBM loops back in the MAC, which is a link of its own. */
 static void i82576_rctl_write(void *dev, const struct nic_reg_row *row, unsigned index,
 			      uint32_t written)
 {
 	i82576_pf_policy_write(dev, row, index, written);
+	i82576_pf_buffers_changed(dev);
 	i82576_phy_update(dev);
 }
 

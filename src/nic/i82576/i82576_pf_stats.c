@@ -101,18 +101,19 @@ static uint64_t interrupts(const struct i82576_pf *pf)
 	return total;
 }
 
-static uint64_t spoofs_of(const struct nic_port_stats *s)
+uint64_t i82576_spoofs(const struct i82576_fn *fn)
 {
-	return nic_counter(&s->tx_drops[NIC_DROP_SPOOF]) +
-	       nic_counter(&s->tx_drops[NIC_DROP_VLAN]);
+	const _Atomic uint64_t *drops = fn->port.stats.tx_drops;
+
+	return nic_counter(&drops[NIC_DROP_SPOOF]) + nic_counter(&drops[NIC_DROP_VLAN]);
 }
 
 static uint64_t spoofs(const struct i82576_pf *pf)
 {
-	uint64_t total = spoofs_of(&pf->fn.port.stats);
+	uint64_t total = i82576_spoofs(&pf->fn);
 
 	for (unsigned n = 0; n < pf->num_vfs; n++)
-		total += spoofs_of(&pf->vf[n]->fn.port.stats);
+		total += i82576_spoofs(&pf->vf[n]->fn);
 	return total;
 }
 

@@ -214,7 +214,11 @@ static bool port_strips_tag(const struct nic_port *port)
 
 static uint64_t port_tick(struct nic_port *port, uint64_t now_ns)
 {
-	return nic_intr_tick(&i82576_fn_of(port)->intr, now_ns);
+	struct i82576_fn *fn = i82576_fn_of(port);
+	uint64_t from = atomic_load_explicit(&fn->tx_from, memory_order_relaxed);
+	uint64_t next = nic_intr_tick(&fn->intr, now_ns);
+
+	return now_ns < from ? MIN(next, from - now_ns) : next;
 }
 
 const struct nic_port_ops i82576_port_ops = {

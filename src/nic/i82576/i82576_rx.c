@@ -8,8 +8,7 @@
 #include "i82576_queue.h"
 #include "net_eth.h"
 
-#define DEFAULT_BSIZEPKT 2048u
-#define MAX_BSIZEHDR	 960u /* what the 10 bits of the header length can tell */
+#define MAX_BSIZEHDR 960u /* what the 10 bits of the header length can tell */
 
 /* Adds [addr, addr+len) of guest memory to sink. */
 static enum nic_drop sink_add(struct i82576_fn *fn, struct nic_sink *sink, uint64_t addr,
@@ -132,7 +131,7 @@ static enum nic_drop take_descs(struct i82576_fn *fn, struct i82576_queue *q,
 	uint32_t index = q->head, tail = i82576_queue_tail(q);
 
 	if (!size)
-		size = DEFAULT_BSIZEPKT;
+		size = atomic_load_explicit(&fn->default_buffer, memory_order_relaxed);
 	q->rx.num_slots = 0;
 	do {
 		uint32_t len = MIN(left, size);

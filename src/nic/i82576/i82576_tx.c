@@ -349,9 +349,10 @@ bool i82576_tx_poll(struct nic_port *port, struct nic_burst *burst, uint64_t now
 {
 	struct i82576_fn *fn = i82576_fn_of(port);
 
-	(void)now_ns;
 	if (unlikely(fn->shadowed))
 		i82576_shadow_watch(fn);
+	if (unlikely(now_ns < atomic_load_explicit(&fn->tx_from, memory_order_relaxed)))
+		return false;
 	/* A burst is one queue's; the queues take turns at being first. */
 	fn->tx_turn++;
 	for (unsigned i = 0; i < fn->num_queues; i++) {

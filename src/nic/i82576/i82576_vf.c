@@ -124,6 +124,7 @@ static int vf_init(struct i82576_vf *vf)
 	vf->fn.tx = vf->txq;
 	vf->fn.num_queues = I82576_VF_QUEUES;
 	atomic_store(&vf->fn.own_queues, BIT(I82576_VF_QUEUES) - 1);
+	atomic_store(&vf->fn.default_buffer, I82576_DEFAULT_BUFFER);
 	nic_intr_init(&vf->fn.intr, I82576_VF_VECTORS);
 	regs_reset(vf);
 	vf->fn.port.ops = &i82576_port_ops;

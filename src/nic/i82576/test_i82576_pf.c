@@ -136,6 +136,79 @@ static void vfs_see_the_ports_reset(void **state)
 	assert_int_equal(rd(I82576_VF_RXDCTL) & I82576_DCTL_ENABLE, 0);
 }
 
+/* Nobody may send in the old life's name while the PF driver has not looked yet. */
+static void a_vf_that_was_reset_is_cut_off_at_once(void **state)
+{
+	(void)state;
+	assert_int_equal(i82576_pf_attach(pf), 0);
+	i82576_pf_set_vfs(pf, 2);
+	pf_wr(I82576_MRQC, 3);
+	pf_wr(I82576_VT_CTL, 2 << 7);
+	pf_wr(I82576_RCTL, BIT(1));
+	pf_wr(I82576_TCTL, BIT(1));
+	pf_wr(I82576_VFRE, 3);
+	pf_wr(I82576_VFTE, 3);
+	i82576_pf_settle(pf);
+	assert_true(nic_card_policy(tc.card, 0)->tx_on && nic_card_policy(tc.card, 0)->rx_on);
+	i82576_vf_reset(tc.vf[0]);
+	assert_false(nic_card_policy(tc.card, 0)->tx_on || nic_card_policy(tc.card, 0)->rx_on);
+	assert_true(nic_card_policy(tc.card, 1)->tx_on);
+	assert_int_equal(pf_rd(I82576_VFTE), 2);
+	assert_true(pf_rd(I82576_VFLRE) & 1);
+}
+
+static void rctl_has_the_size_of_buffers(void **state)
+{
+	static const uint32_t want[] = {2048, 1024, 512, 256};
+
+	(void)state;
+	assert_int_equal(atomic_load(&pf->fn.default_buffer), 2048);
+	for (uint32_t i = 0; i < ARRAY_SIZE(want); i++) {
+		pf_wr(I82576_RCTL, i << 16);
+		assert_int_equal(atomic_load(&pf->fn.default_buffer), want[i]);
+	}
+	pf_wr(I82576_CTRL, I82576_CTRL_RST);
+	assert_int_equal(atomic_load(&pf->fn.default_buffer), 2048);
+}
+
+/* Every register, wherever the reset happens. */
+static void a_reset_leaves_nothing(void **state)
+{
+	unsigned num;
+	const struct nic_reg_row *rows = i82576_pf_rows(&num);
+
+	(void)state;
+	memset(pf->bar0, 0x5a, sizeof(pf->bar0));
+	i82576_pf_reset(pf);
+	for (unsigned i = 0; i < num; i++)
+		for (unsigned k = 0; k < rows[i].count; k++) {
+			uint32_t offset = rows[i].offset + k * rows[i].stride;
+
+			if (offset != I82576_RAL && offset != I82576_RAH)
+				assert_int_equal(pf->bar0[offset / 4], rows[i].reset);
+		}
+	assert_int_equal(pf->bar0[I82576_PF_BAR0_SIZE / 4 - 1], 0);
+}
+
+/* The data path writes the head while the guest writes a byte of it: a race, for
+ * ThreadSanitizer to see. */
+static void bytes_of_a_head_may_be_written_at_any_time(void **state)
+{
+	uint8_t byte = 0;
+
+	(void)state;
+	assert_int_equal(i82576_pf_attach(pf), 0);
+	atomic_store(&pf->fn.tx_from, 0);
+	pf_wr(I82576_TDLEN, 4096);
+	for (unsigned i = 0; i < 50; i++) {
+		pf_wr(I82576_TXDCTL, I82576_DCTL_ENABLE);
+		for (unsigned k = 0; k < 100; k++)
+			i82576_pf_bar_write(pf, 0, I82576_TDH + 1, &byte, 1);
+		pf_wr(I82576_TXDCTL, 0);
+		assert_int_equal(pf_rd(I82576_TDH), 0);
+	}
+}
+
 static void spoofed_frames_are_told(void **state)
 {
 	(void)state;
@@ -240,6 +313,10 @@ int main(void)
 		T(vfs_queues_are_not_the_pfs),
 		T(a_port_reset_loads_the_address),
 		T(vfs_see_the_ports_reset),
+		T(a_vf_that_was_reset_is_cut_off_at_once),
+		T(rctl_has_the_size_of_buffers),
+		T(a_reset_leaves_nothing),
+		T(bytes_of_a_head_may_be_written_at_any_time),
 		T(spoofed_frames_are_told),
 		T(spoofs_of_the_built_in_pfs_time_are_not_told),
 		T(accesses_have_any_shape),

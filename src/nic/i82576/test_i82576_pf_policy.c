@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "clock.h"
 #include "i82576_pf_regs.h"
 #include "i82576_queue.h"
 #include "net_eth.h"
@@ -607,6 +608,34 @@ static void queues_that_vfs_take_are_let_go(void **state)
 	assert_true(atomic_load(&pf->txq[2].active));
 }
 
+static uint64_t tx_from(void)
+{
+	i82576_pf_gate_transmit(pf);
+	return atomic_load(&pf->fn.tx_from);
+}
+
+/* Descriptors wait without transmitter or link, and for a fifth of a second after both are
+ * there. */
+static void the_transmitter_takes_its_time(void **state)
+{
+	uint64_t from, before = clock_ns();
+
+	(void)state;
+	assert_int_equal(tx_from(), UINT64_MAX);
+	PF_REG(pf, TCTL) = BIT(1);
+	from = tx_from();
+	assert_in_range(from, before + 200 * NSEC_PER_MSEC, clock_ns() + 200 * NSEC_PER_MSEC);
+	assert_int_equal(tx_from(), from);
+	pf->phy.link = false;
+	assert_int_equal(tx_from(), UINT64_MAX);
+	pf->phy.link = true;
+	assert_true(tx_from() >= from && tx_from() != UINT64_MAX);
+	PF_REG(pf, RCTL) |= 3 << 6; /* MAC loopback: nobody else is on that link */
+	assert_int_equal(tx_from(), 0);
+	PF_REG(pf, TCTL) = 0;
+	assert_int_equal(tx_from(), UINT64_MAX);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -631,6 +660,7 @@ int main(void)
 		TEST(rss_without_vmdq),
 		TEST(queues_of_pools),
 		TEST(queues_that_vfs_take_are_let_go),
+		TEST(the_transmitter_takes_its_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -319,6 +319,23 @@ static void legacy_descriptors_receive(void **state)
 	assert_memory_equal(g[1].mem + RX_BUF + 3 * BUF_SIZE, f, 142);
 }
 
+/* A queue that does not say has the function's size, not a byte more. */
+static void buffers_have_the_size_of_the_function(void **state)
+{
+	(void)state;
+	atomic_store(&g[1].vf->fn.default_buffer, 256);
+	rx_on(&g[1], 16, SRRCTL_ONEBUF & ~SRRCTL_BSIZEPKT);
+	memset(g[1].mem + RX_BUF, 0xee, 4 * BUF_SIZE);
+	tx_on(&g[0], 16);
+	make_frame(0, 600);
+	tx_desc(&g[0], tx_iova(0), CMD_LAST | 600, 0);
+	tx_bell(&g[0]);
+	settle();
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(g[1].mem[RX_BUF + i * BUF_SIZE + 256], 0xee);
+	assert_frame(tx_buf(&g[0], 0), 600);
+}
+
 /* Both forms of a buffer that cannot be reached. */
 static void a_bad_buffer_is_reported(void **state)
 {
@@ -359,6 +376,7 @@ int main(void)
 		TEST(without_rules_the_first_that_is_on),
 		TEST(a_frame_is_told_before_it_is_written_back),
 		TEST(legacy_descriptors_receive),
+		TEST(buffers_have_the_size_of_the_function),
 		TEST(a_bad_buffer_is_reported),
 	};
 
