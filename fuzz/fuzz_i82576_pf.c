@@ -406,7 +406,10 @@ static void let_it_run(void)
 
 static void access_qpage(const struct op *op)
 {
-	vfs[op->flags & 1]->qpage[op->raw % I82576_VF_QPAGE_SIZE / 4] = op->value;
+	volatile uint32_t *word =
+		&vfs[op->flags & 1]->qpage[op->raw % I82576_VF_QPAGE_SIZE / 4];
+
+	__atomic_store_n(word, op->value, __ATOMIC_RELAXED);
 }
 
 static void do_op(const struct op *op)

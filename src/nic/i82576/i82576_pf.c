@@ -122,19 +122,25 @@ void i82576_pf_detach(struct i82576_pf *pf)
 
 /* ---- reset ---- */
 
-/* Registers [from, to). */
+/* Registers [from, to), to which each row belongs as a whole or not at all. */
 static void reset_range(struct i82576_pf *pf, uint32_t from, uint32_t to)
 {
-	for (uint32_t offset = from; offset < to; offset += DWORD) {
-		unsigned index;
-		const struct nic_reg_row *row = nic_reg_find(pf->regs, offset, &index);
+	unsigned num;
+	const struct nic_reg_row *rows = i82576_pf_rows(&num);
 
-		pf->bar0[offset / DWORD] = row ? row->reset : 0;
+	memset(&pf->bar0[from / DWORD], 0, to - from);
+	for (unsigned i = 0; i < num; i++) {
+		const struct nic_reg_row *row = &rows[i];
+
+		if (row->offset < from || row->offset >= to || !row->reset)
+			continue;
+		for (unsigned k = 0; k < row->count; k++)
+			pf->bar0[(row->offset + k * row->stride) / DWORD] = row->reset;
 	}
 }
 
-/* The data path reads the queues' registers and must not see them half reset. Those only: all
- * of the BAR takes so long that a driver could keep the data path from the other functions. */
+/* The data path reads the queues' registers and must not see them half reset. Those only: with
+ * all of the BAR a driver could keep the data path from the other functions. */
 static void reset_on_dp(void *arg)
 {
 	struct i82576_pf *pf = arg;
