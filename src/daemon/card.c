@@ -162,8 +162,8 @@ static int make_dir(struct card *card, struct cmd_error *error)
 	}
 	ret = -errno;
 	if (ret == -EEXIST && lstat(card->dir, &st) == 0 && S_ISDIR(st.st_mode)) {
-		card->dir_made = true; /* of a former daemon */
-		if (st.st_uid == geteuid() && !(st.st_mode & 022))
+		card->dir_made = st.st_uid == geteuid() && !(st.st_mode & 022);
+		if (card->dir_made) /* by a former daemon */
 			return 0;
 		return cmd_fail(error, -EPERM,
 				"directory %s belongs to others or may be written by them: "
