@@ -214,7 +214,7 @@ static bool read_once(struct vfu_sock *sock)
 {
 	int fds[SCM_FDS_MAX + 1]; /* CMSG_SPACE rounds up to one more */
 	unsigned nfds = 0;
-	bool lost = false, first, more;
+	bool lost = false, more;
 	ssize_t len = receive(sock, fds, &nfds, &lost);
 
 	if (len == -EAGAIN)
@@ -233,10 +233,9 @@ static bool read_once(struct vfu_sock *sock)
 			    "file descriptors of the client were lost (descriptor limit)");
 		return false;
 	}
-	first = !vfu_conn_caps(sock->conn);
 	more = take(sock, sock->buf, (size_t)len, fds, nfds);
-	if (first) /* VERSION may hold a token */
-		explicit_bzero(sock->buf, (size_t)len);
+	/* VERSION and DEVICE_FEATURE may hold a token. */
+	explicit_bzero(sock->buf, (size_t)len);
 	if (!more)
 		return false;
 	/* A short read has emptied the socket, unless it stopped behind fds. */
