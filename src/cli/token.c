@@ -18,10 +18,10 @@
 #include "secret.h"
 #include "uuid.h"
 
-#define TEXT_ROOM   64
-#define FIRST_PAIR  3 /* "token set CARD token-file F": before it nothing can be one */
-#define FD_MAX	    65535
-#define FROM_NOBODY "the VF token is read from standard input"
+#define TEXT_ROOM  64
+#define FIRST_PAIR 3 /* "token set CARD token-file F": before it nothing can be one */
+#define FD_MAX	   65535
+#define FROM_STDIN "the VF token is read from standard input"
 
 /* Where the token comes from. */
 struct source {
@@ -119,13 +119,13 @@ static int from_stdin(char *buf, size_t size)
 	const char *why;
 
 	if (isatty(STDIN_FILENO)) {
-		fprintf(stderr, "ladon: " FROM_NOBODY ", which is a terminal: token-file FILE "
+		fprintf(stderr, "ladon: " FROM_STDIN ", which is a terminal: token-file FILE "
 				"or a pipe is right\n");
 		return -1;
 	}
 	if (secret_read_fd(STDIN_FILENO, buf, size, &why) == 0)
 		return 0;
-	fprintf(stderr, "ladon: " FROM_NOBODY ": %s\n", why);
+	fprintf(stderr, "ladon: " FROM_STDIN ": %s\n", why);
 	return -1;
 }
 

@@ -57,7 +57,6 @@ void card_tell_links(struct card *card);
 /* function_token.c: who is attached to VFs; log and event of a changed token (by: the PF, or
  * NULL for the operator); what `show` says of it. */
 unsigned card_token_users(const struct card *card);
-bool card_vfs_in_use(const struct card *card);
 void card_token_told(struct card *card, const struct function *by);
 struct json_object *card_token_json(const struct card *card);
 

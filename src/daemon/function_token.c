@@ -4,20 +4,12 @@
  * the VF token, in VERSION. What was refused is counted by reason at the card, told to who
  * monitors, and logged; the token never.
  */
-#include <errno.h>
-#include <string.h>
-
 #include "card.h"
 #include "clock.h"
 #include "daemon.h"
 #include "event.h"
 #include "function.h"
 #include "json_util.h"
-
-bool card_vfs_in_use(const struct card *card)
-{
-	return card_token_users(card) > 0;
-}
 
 unsigned card_token_users(const struct card *card)
 {
@@ -82,7 +74,7 @@ int function_admit(struct function *fn, const struct vfu_client_caps *caps, cons
 	struct token_ask ask = {
 		.opener = fn->kind->opener,
 		.shown = caps->shows_token ? caps->vf_token : NULL,
-		.vfs_in_use = card_vfs_in_use(card),
+		.vfs_in_use = card_token_users(card) > 0,
 		.uid = fn->client.uid,
 		.pid = fn->client.pid,
 		.now_ns = clock_ns(),

@@ -144,6 +144,23 @@ def the_configuration_example():
     daemon.stop()
 
 
+@CASE
+def commands_of_vf_token_md():
+    """Its shell lines run as they stand, but for QEMU's."""
+    with open(os.path.join(ROOT, "docs", "vf-token.md"), encoding="utf-8") as file:
+        blocks = re.findall(r"^```sh\n(.*?)^```", file.read(), re.M | re.S)
+    lines = "".join(blocks).replace("\\\n", "").splitlines()
+    assert len(lines) > 5
+    daemon = Daemon()
+    script = "\n".join(line for line in lines if not line.startswith("qemu"))
+    env = clean_env(LADON_RUN_DIR=daemon.run_dir, PATH=os.path.dirname(LADON) + ":" + os.environ["PATH"])
+    done = subprocess.run(["sh", "-euc", script], env=env, cwd=daemon.scratch.path, text=True, capture_output=True,
+                          check=False)
+    assert done.returncode == 0 and not done.stderr, done
+    assert daemon.vf(1)["unlock"]["uid"] == 1000 and daemon.vf(1, "nic1")["allow_uid"] == [1000]
+    daemon.stop()
+
+
 def main():
     """Needs both programs and the source tree."""
     need_build()

@@ -4,10 +4,11 @@
 unlocks and their races, a PF that comes back while VFs are in use, lists of uids, files, and that it stays secret.
 """
 import errno
+import json
 import os
 import re
+import socket
 import stat
-import struct
 import subprocess
 import sys
 import threading
@@ -684,6 +685,21 @@ def never_shown():
     daemon.ok("token", "set", "nic0", "token-file", path)
     assert "bytes" in memory_holds(daemon, wanted), "the search finds nothing"
     daemon.ok("vf", "unlock", "nic0", "1", "token-file", path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:  # stays, and says nothing more
+        control.connect(os.path.join(daemon.run_dir, "control.sock"))
+        control.sendall(json.dumps({"words": ["token", "set", "nic0"], "token": token}).encode() + b"\n")
+        assert json.loads(control.recv(4096))["ok"]
+        left = walk_through(daemon, token, wanted)
+    events = [monitor.wait("token", set=False)]
+    assert token not in str(events)
+    monitor.close()
+    daemon.stop()
+    assert token[:8] not in daemon.log(), "the log has it"
+    assert not left, f"it stands in the daemon's memory as {left}"
+
+
+def walk_through(daemon, token, wanted):
+    """Clients with the right token, a wrong one, an unlock, a PF that sets it; what memory holds when it is cleared."""
     for n in (0, 1):
         client = vu.Client(daemon.socket(n), caps=caps_of(token if n == 0 else None))
         client.get_info()
@@ -702,13 +718,7 @@ def never_shown():
     pf.close()
     daemon.settle_pf()
     daemon.ok("token", "clear", "nic0")
-    events = [monitor.wait("token", set=False)]
-    assert token not in str(events)
-    left = memory_holds(daemon, wanted)
-    monitor.close()
-    daemon.stop()
-    assert token[:8] not in daemon.log(), "the log has it"
-    assert not left, f"it stands in the daemon's memory as {left}"
+    return memory_holds(daemon, wanted)
 
 
 @CASE
