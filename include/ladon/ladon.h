@@ -33,7 +33,8 @@ struct ladon_function;
 
 /**
  * struct ladon_options - how to attach; NULL or all zero means the defaults.
- * @vf_token: UUID text proven in the version exchange, or NULL. Borrowed for the call.
+ * @vf_token: the card's VF token, a UUID as text, shown in the version exchange; NULL = none.
+ *   Borrowed for the call. Read it from a file, not from argv.
  * @timeout_ms: longest wait for any reply; 0 = 5000. After a timeout the connection is lost.
  */
 struct ladon_options {
@@ -47,8 +48,9 @@ struct ladon_options {
  * @options: NULL = defaults
  * @ret_function: owned by the caller, ended by ladon_function_detach()
  *
- * Return: 0; -ECONNREFUSED, -ENOENT (nobody listens); -ECONNRESET (refused: another client is
- * attached, or the token is wrong); -EACCES, -EINVAL (token); -EPROTO; -ETIMEDOUT; -ENOMEM.
+ * Return: 0; -ECONNREFUSED, -ENOENT (nobody listens); -ECONNRESET, -EPIPE (turned away: another
+ * client is attached, or our uid is not listed); -EACCES (the token is missing or wrong),
+ * -EINVAL (it is no UUID, or the card has none); -EPROTO; -ETIMEDOUT; -ENOMEM.
  */
 LADON_API int ladon_function_attach(const char *path, const struct ladon_options *options,
 				    struct ladon_function **ret_function);

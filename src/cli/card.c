@@ -41,8 +41,10 @@ static int print_cards(const struct cli *cli, json_object *data)
 const struct cli_command cli_card_commands[] = {
 	{"card add",
 	 "NAME model 82576 vfs N [uplink none|tap:IF|fd:N] [mac MAC] [mtu N] [cpu N] "
-	 "[vf-offset N] [vf-stride N]",
-	 "make a card with N virtual functions (1 ... 7) and serve their sockets", NULL, NULL},
+	 "[vf-offset N] [vf-stride N] [allow-uid LIST] [token-file F | token-fd N | token-env "
+	 "NAME]",
+	 "make a card with N virtual functions (1 ... 7) and serve their sockets", NULL,
+	 cli_run_maybe_token},
 	{"card del", "NAME", "remove a card; its clients are disconnected", NULL, NULL},
 	{"card show", "[NAME]", "list the cards", print_cards, NULL},
 	{NULL, NULL, NULL, NULL, NULL},

@@ -13,6 +13,7 @@
 struct cli {
 	const char *run_dir;
 	bool json, pretty, stats;
+	const char *token; /* goes beside the words; NULL = none. Borrowed */
 };
 
 /* Prints data as text. Returns the exit code. */
@@ -30,11 +31,15 @@ struct cli_command {
 	cli_run_fn *run;
 };
 
-/* One table a noun (card.c, link.c, vf.c, daemon.c), each ended by words == NULL. */
+/* One table a noun (card.c, link.c, vf.c, token.c, daemon.c), each ended by words == NULL. */
 extern const struct cli_command cli_card_commands[];
 extern const struct cli_command cli_link_commands[];
 extern const struct cli_command cli_vf_commands[];
+extern const struct cli_command cli_token_commands[];
 extern const struct cli_command cli_daemon_commands[];
+
+/* token.c: for commands that take a VF token, and for those that may; nothing is printed. */
+cli_run_fn cli_run_with_token, cli_run_maybe_token;
 
 /* Connects to the control socket. Prints what to do when nobody answers. Returns the fd or -1.
  */

@@ -54,6 +54,8 @@ int cli_send(const struct cli *cli, int fd, int argc, char **argv)
 	json_object_object_add(req, "words", words);
 	if (cli->stats)
 		json_object_object_add(req, "stats", json_object_new_boolean(true));
+	if (cli->token)
+		json_object_object_add(req, "token", json_object_new_string(cli->token));
 	text = json_object_to_json_string_ext(req, JSON_C_TO_STRING_PLAIN);
 	r = write_all(fd, text, strlen(text)) || write_all(fd, "\n", 1);
 	json_object_put(req);

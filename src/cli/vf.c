@@ -29,12 +29,28 @@ static int print_qemu(const struct cli *cli, json_object *data)
 }
 
 const struct cli_command cli_vf_commands[] = {
-	{"vf show", "CARD N", "one VF: its client, memory, queues, interrupts", print_fields,
-	 NULL},
-	{"vf reset", "CARD N",
+	{"vf show", "CARD [vf] N", "one VF: its client, memory, queues, interrupts",
+	 print_fields, NULL},
+	{"vf reset", "CARD [vf] N",
 	 "reset a VF's registers, queues and mailbox; its driver starts again", NULL, NULL},
+	{"vf set", "CARD [vf] N allow-uid LIST|any|card",
+	 "which users may attach to the VF: a list of its own, whoever may open the socket, or "
+	 "the "
+	 "card's list",
+	 NULL, NULL},
+	{"vf unlock",
+	 "CARD [vf] N [for SECONDS] [uid UID] [pid PID] [token-file F | token-fd N | token-env "
+	 "NAME]",
+	 "let one client attach that cannot show the VF token (QEMU), within 60 seconds if no "
+	 "time "
+	 "is said",
+	 NULL, cli_run_with_token},
 	{"pf show", "CARD", "the PF: who drives it, VFs enabled, interrupts, counters",
 	 print_fields, NULL},
+	{"pf unlock",
+	 "CARD [for SECONDS] [uid UID] [pid PID] [token-file F | token-fd N | token-env NAME]",
+	 "the same for the PF, and for each of its views, while VFs are in use", NULL,
+	 cli_run_with_token},
 	{"qemu", "CARD {vf N | pf}",
 	 "print the QEMU arguments that attach the VF, or the PF and all that a PF driver "
 	 "needs "

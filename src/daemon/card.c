@@ -162,8 +162,13 @@ static int make_dir(struct card *card, struct cmd_error *error)
 	}
 	ret = -errno;
 	if (ret == -EEXIST && lstat(card->dir, &st) == 0 && S_ISDIR(st.st_mode)) {
-		card->dir_made = true; /* of a former daemon */
-		return 0;
+		card->dir_made = st.st_uid == geteuid() && !(st.st_mode & 022);
+		if (card->dir_made) /* by a former daemon */
+			return 0;
+		return cmd_fail(error, -EPERM,
+				"directory %s belongs to others or may be written by them: "
+				"one of our own with mode 0700 is right",
+				card->dir);
 	}
 	return cmd_fail(error, ret, "directory %s cannot be made: %s", card->dir,
 			strerror(-ret));
@@ -353,6 +358,7 @@ int card_new(struct daemon *daemon, const struct card_params *params, struct car
 		return cmd_fail(error, -ENOMEM, "there is not enough memory");
 	card->daemon = daemon;
 	card->params = *params;
+	card->params.token_file = NULL; /* borrowed no longer */
 	if (!card->params.mtu)
 		card->params.mtu = CARD_MTU;
 	if (!card->params.place.first_offset)
@@ -387,6 +393,7 @@ void card_free(struct card *card)
 		nic_card_set_uplink(card->nic, NULL, -1);
 	uplink_close(card->uplink);
 	nic_card_free(card->nic);
+	token_clear(&card->token);
 	if (card->dir_made)
 		rmdir(card->dir);
 	free(card);

@@ -11,6 +11,7 @@
 #include "function.h"
 #include "loop.h"
 #include "nic_card.h"
+#include "token.h"
 
 #define CARD_VFS_MAX	  7 /* the 82576's own 8 pools less the PF's (data sheet 1.4.9) */
 #define CARD_FIRST_OFFSET 0x80
@@ -34,9 +35,11 @@ struct card {
 	struct function *functions[CARD_VFS_MAX]; /* owned: the VFs */
 	struct function *pf;			  /* owned */
 	struct function *views[CARD_VFS_MAX];	  /* owned: the VFs in the PF's guest */
-	bool link_told[CARD_VFS_MAX];		  /* what the last link event said */
-	struct loop_timer *uplink_timer;	  /* owned; NULL = no uplink to look after */
-	struct loop_fd *events;			  /* owned: the data path wants attention */
+	struct token token;
+	uint64_t refused[TOKEN_VERDICT_NUM]; /* clients, by why */
+	bool link_told[CARD_VFS_MAX];	     /* what the last link event said */
+	struct loop_timer *uplink_timer;     /* owned; NULL = no uplink to look after */
+	struct loop_fd *events;		     /* owned: the data path wants attention */
 };
 
 /* Returns 0, or -errno with a sentence and nothing left behind. */
@@ -50,6 +53,12 @@ bool card_guest_owns(const struct card *card);
 
 /* Emits events for links that changed since they were last told of. */
 void card_tell_links(struct card *card);
+
+/* function_token.c: who is attached to VFs; log and event of a changed token (by: the PF, or
+ * NULL for the operator); what `show` says of it. */
+unsigned card_token_users(const struct card *card);
+void card_token_told(struct card *card, const struct function *by);
+struct json_object *card_token_json(const struct card *card);
 
 /* By name; a sentence and -ENODEV when there is none. */
 int card_find(struct daemon *daemon, const char *name, struct card **ret_card,

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "i82576_pf.h"
 #include "nic_card.h"
@@ -20,6 +21,13 @@ struct json_object;
 struct cmd;
 
 #define CARD_UPLINK_MAX 64
+#define UIDS_MAX	16
+
+/* Who may attach; num 0 = whoever may open the socket's file. */
+struct uid_list {
+	unsigned num;
+	uid_t uid[UIDS_MAX];
+};
 
 /* What `card add` says. */
 struct card_params {
@@ -31,6 +39,8 @@ struct card_params {
 	unsigned mtu;			 /* 0 = default */
 	int cpu;			 /* -1 = the daemon's own choice */
 	struct i82576_sriov_place place; /* 0 = default, for each */
+	struct uid_list uids;
+	const char *token_file; /* NULL = none; borrowed until the command has run */
 };
 
 /* Which fields of struct link_change were given. */
@@ -52,6 +62,20 @@ struct link_change {
 	bool spoofchk, trust;
 	enum nic_link state;
 	unsigned rate; /* Mbit/s, 0 = none */
+};
+
+/* What `vf unlock` and `pf unlock` say. */
+struct unlock_params {
+	unsigned seconds;
+	bool by_uid, by_pid;
+	uid_t uid;
+	pid_t pid;
+};
+
+/* What `vf set` says: a list of its own, or the card's. */
+struct access_change {
+	bool of_card;
+	struct uid_list uids;
 };
 
 enum cmd_flags {
@@ -78,7 +102,12 @@ struct cmd {
 	unsigned vf;		 /* or NIC_PF, where both may be said */
 	struct card_params add;
 	struct link_change link;
-	bool stats; /* the request's, not the words' */
+	struct unlock_params unlock;
+	struct access_change access;
+	const char *token_file; /* NULL = none; borrowed until the command has run */
+	/* The request's, not the words': */
+	bool stats;
+	const char *token; /* NULL = none; borrowed likewise; never shown to anybody */
 };
 
 /* Words to *ret_cmd (untouched on failure). num may be 0. Returns 0 or -errno with a sentence.
@@ -100,10 +129,18 @@ int cmd_parse_card_n(struct words *w, struct cmd *ret_cmd, struct cmd_error *err
 int cmd_parse_card_function(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_link_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_token_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_pf_unlock(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_vf_unlock(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_vf_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_registers(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
-/* "CARD vf N" and "CARD" without looking at what follows. */
+/* "CARD", "vf N" and "[vf] N" without looking at what follows. */
 int cmd_take_card(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_take_vf(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_take_vf_or_n(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+/* The values of allow-uid and token-file, as card add takes them. */
+int cmd_take_uids(const char *value, struct uid_list *ret, struct cmd_error *error);
+int cmd_take_token_file(const char *value, const char **ret, struct cmd_error *error);
 
 #define CMD_RUN(name)                                                                         \
 	int name(struct daemon *daemon, const struct cmd *cmd, struct json_object **ret_data, \
@@ -116,6 +153,17 @@ CMD_RUN(cmd_link_set);
 CMD_RUN(cmd_pf_show);
 CMD_RUN(cmd_vf_show);
 CMD_RUN(cmd_vf_reset);
+CMD_RUN(cmd_vf_set);
+CMD_RUN(cmd_vf_unlock);
+CMD_RUN(cmd_pf_unlock);
+CMD_RUN(cmd_token_set);
+CMD_RUN(cmd_token_clear);
+CMD_RUN(cmd_token_show);
+
+/* cmd_token.c: the token that came with the command, as bytes. 1; 0 when none came; -errno with
+ * a sentence. */
+int cmd_token_read(const struct cmd *cmd, const char *file, uint8_t *ret_uuid,
+		   struct cmd_error *error);
 CMD_RUN(cmd_faults);
 CMD_RUN(cmd_qemu);
 CMD_RUN(cmd_show);

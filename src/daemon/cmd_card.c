@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* cmd_card.c - card add, card del, card show. */
+#include <string.h>
+
 #include "card.h"
 #include "cmd.h"
 #include "daemon.h"
@@ -10,14 +12,19 @@
 
 CMD_RUN(cmd_card_add)
 {
+	uint8_t uuid[UUID_SIZE];
 	struct card *card;
-	int ret = card_new(daemon, &cmd->add, &card, error);
+	int token = cmd_token_read(cmd, cmd->add.token_file, uuid, error);
+	int ret = token < 0 ? token : card_new(daemon, &cmd->add, &card, error);
 
 	(void)ret_data;
+	if (ret == 0 && token)
+		token_set(&card->token, uuid);
+	explicit_bzero(uuid, sizeof(uuid));
 	if (ret < 0)
 		return ret;
-	log_info("%s: card made, %u VFs at %s, uplink %s", card->name, card->params.num_vfs,
-		 card->dir, card->params.uplink);
+	log_info("%s: card made, %u VFs at %s, uplink %s%s", card->name, card->params.num_vfs,
+		 card->dir, card->params.uplink, token ? ", with a VF token" : "");
 	event_card(daemon, "card-add", card);
 	return 0;
 }
@@ -69,6 +76,7 @@ static struct json_object *card_json(const struct card *card, bool unused)
 	json_add_str(obj, "dir", card->dir);
 	json_add_str(obj, "policy_owner", card_guest_owns(card) ? "guest" : "builtin");
 	json_add(obj, "pf", pf_json(card->pf));
+	json_add(obj, "token", card_token_json(card));
 	return obj;
 }
 

@@ -63,6 +63,13 @@ int cmd_take_vf(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
 	return take_vf_number(w, ret_cmd, error);
 }
 
+int cmd_take_vf_or_n(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
+{
+	if (w->at < w->num && !strcmp(w->word[w->at], "vf"))
+		w->at++;
+	return take_vf_number(w, ret_cmd, error);
+}
+
 int cmd_parse_nothing(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
 {
 	(void)ret_cmd;
@@ -86,7 +93,7 @@ int cmd_parse_card_n(struct words *w, struct cmd *ret_cmd, struct cmd_error *err
 	int ret = cmd_take_card(w, ret_cmd, error);
 
 	if (ret == 0)
-		ret = take_vf_number(w, ret_cmd, error);
+		ret = cmd_take_vf_or_n(w, ret_cmd, error);
 	return ret < 0 ? ret : words_end(w, error);
 }
 
@@ -238,6 +245,16 @@ static int take_vf_stride(const char *value, void *dst, struct cmd_error *error)
 	return take_rid_distance("vf-stride", value, &add->place.stride, error);
 }
 
+static int take_card_uids(const char *value, void *dst, struct cmd_error *error)
+{
+	return cmd_take_uids(value, &((struct card_params *)dst)->uids, error);
+}
+
+static int take_card_token(const char *value, void *dst, struct cmd_error *error)
+{
+	return cmd_take_token_file(value, &((struct card_params *)dst)->token_file, error);
+}
+
 int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
 {
 	static const struct words_option options[] = {
@@ -249,6 +266,8 @@ int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *e
 		{"cpu", take_cpu},
 		{"vf-offset", take_vf_offset},
 		{"vf-stride", take_vf_stride},
+		{"allow-uid", take_card_uids},
+		{"token-file", take_card_token},
 	};
 	struct card_params *add = &ret_cmd->add;
 	int ret = cmd_take_card(w, ret_cmd, error);

@@ -57,6 +57,7 @@ static void add_head(struct json_object *obj, const struct function *fn)
 	json_add_str(obj, "host", fn->host->name);
 	json_add_str(obj, "socket", fn->path);
 	json_add(obj, "attached", function_client_json(fn));
+	function_add_access(obj, fn);
 }
 
 static void add_state(struct json_object *obj, const struct function *fn)

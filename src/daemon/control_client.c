@@ -140,6 +140,7 @@ static int run(struct control_client *client, const struct request *req,
 		return 0;
 	}
 	cmd.stats = req->stats;
+	cmd.token = req->token;
 	ret = cmd_run(client->daemon, &cmd, ret_data, error);
 	if (ret == 0 && cmd.row->flags & CMD_CHANGE)
 		log_change(client, req);
@@ -208,6 +209,8 @@ static bool serve_lines(struct control_client *client)
 		return false;
 	memmove(client->in, client->in + at, client->in_len - at);
 	client->in_len -= at;
+	/* A token may have been in one of them. */
+	explicit_bzero(client->in + client->in_len, at);
 	return left;
 }
 

@@ -86,6 +86,40 @@ void event_reason(struct daemon *daemon, const char *event, const struct functio
 	event_emit(daemon, obj);
 }
 
+void event_refused(struct daemon *daemon, const struct function *fn, pid_t pid, uid_t uid,
+		   const char *reason)
+{
+	struct json_object *obj = of_function(daemon, "refused", fn);
+
+	if (!obj)
+		return;
+	json_object_object_add(obj, "pid", json_object_new_int(pid));
+	json_object_object_add(obj, "uid", json_object_new_int64(uid));
+	json_object_object_add(obj, "reason", json_object_new_string(reason));
+	event_emit(daemon, obj);
+}
+
+void event_unlock(struct daemon *daemon, const struct function *fn, unsigned seconds)
+{
+	struct json_object *obj = of_function(daemon, "unlock", fn);
+
+	if (!obj)
+		return;
+	json_object_object_add(obj, "seconds", json_object_new_int((int)seconds));
+	event_emit(daemon, obj);
+}
+
+void event_token(struct daemon *daemon, const struct card *card, bool set, const char *by)
+{
+	struct json_object *obj = event_new(daemon, "token", card->name, -1);
+
+	if (!obj)
+		return;
+	json_object_object_add(obj, "set", json_object_new_boolean(set));
+	json_object_object_add(obj, "by", json_object_new_string(by));
+	event_emit(daemon, obj);
+}
+
 void event_sriov(struct daemon *daemon, const struct function *pf, unsigned vfs)
 {
 	struct json_object *obj = of_function(daemon, "sriov", pf);

@@ -2,7 +2,8 @@
 /*
  * event.h - what `ladon monitor` shows, one JSON object a line:
  *   {"event":"attached","time":1763683200.123,"card":"nic0","vf":1,"pid":4711,"uid":1000}
- * Events: attached, detached (reason), reset (reason), link (up), fault (function, rid,
+ * Events: attached, detached (reason), refused (pid, uid, reason), token (set, by), unlock
+ * (seconds), reset (reason), link (up), fault (function, rid,
  * address, access, reason), policy (set), owner (policy_owner), sriov (vfs), card-add,
  * card-del. Those of the PF have "pf": true, those of a view "view": N in place of "vf": N.
  * Nothing is built while nobody listens.
@@ -11,6 +12,7 @@
 #define LADON_DAEMON_EVENT_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 #include <time.h>
 
 struct card;
@@ -28,6 +30,13 @@ void event_attached(struct daemon *daemon, const struct function *fn);
 /* "detached", "reset": with a reason. */
 void event_reason(struct daemon *daemon, const char *event, const struct function *fn,
 		  const char *reason);
+/* Somebody may not attach. */
+void event_refused(struct daemon *daemon, const struct function *fn, pid_t pid, uid_t uid,
+		   const char *reason);
+/* A client may attach without showing the token, within so many seconds. */
+void event_unlock(struct daemon *daemon, const struct function *fn, unsigned seconds);
+/* The card's VF token was set, replaced or taken away; by "pf" or "operator". */
+void event_token(struct daemon *daemon, const struct card *card, bool set, const char *by);
 /* The PF driver in the guest changed how many VFs exist. */
 void event_sriov(struct daemon *daemon, const struct function *pf, unsigned vfs);
 /* The policy has another owner: "guest" or "builtin". */

@@ -62,7 +62,10 @@ static int on_connected(void *dev, pid_t pid, uid_t uid, const char **why)
 {
 	struct function *fn = dev;
 	struct timespec now;
+	int ret = function_admit_uid(fn, uid, why);
 
+	if (ret < 0)
+		return ret;
 	if (clock_ns() < fn->quarantine_until) {
 		*why = "the function is in quarantine: its last client tried to block the card";
 		return -EBUSY;
@@ -112,13 +115,9 @@ static void on_disconnected(void *dev, const char *reason)
 	event_reason(fn->daemon, "detached", fn, reason);
 }
 
-static void on_refused(void *dev, pid_t pid, const char *reason)
+static void on_refused(void *dev, pid_t pid, uid_t uid, const char *reason)
 {
-	struct function *fn = dev;
-
-	fn->refusals++;
-	if (log_limit_ok(&fn->log_client))
-		log_warn("%s: client refused (pid %d): %s", fn->name, (int)pid, reason);
+	function_refused(dev, pid, uid, reason);
 }
 
 static const struct vfu_sock_events sock_events = {

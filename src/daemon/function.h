@@ -8,6 +8,7 @@
  *   function_irq.c   interrupts: eventfds, INTx masks
  *   function_dma.c   the client's memory
  *   function_feature.c  DEVICE_FEATURE: VF token and what libladon asks for
+ *   function_token.c who may attach
  *   function_msg.c   DMA by messages, where that memory cannot be mapped
  *   function_vf.c    what differs by kind: a virtual function,
  *   function_pf.c    the physical function, for a PF driver in a guest,
@@ -27,16 +28,19 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
+#include "cmd.h"
 #include "i82576_pf.h"
 #include "log.h"
 #include "loop.h"
 #include "pci_config.h"
+#include "token.h"
 #include "vfu_msg.h"
 #include "vfu_sock.h"
 
 struct daemon;
 struct card;
 struct host;
+struct json_object;
 
 #define FUNCTION_NAME_MAX 32
 #define FUNCTION_PATH_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
@@ -46,6 +50,7 @@ struct host;
 /* Who is attached. */
 struct function_client {
 	bool attached;
+	bool accepted; /* its VERSION was right */
 	pid_t pid;
 	uid_t uid;
 	time_t since;	   /* CLOCK_REALTIME, seconds */
@@ -76,8 +81,9 @@ struct function_kind {
 	const char *word; /* "vf": sockets are vf0.sock, ..., functions nic0/vf0, ... */
 	uint32_t bar_size[PCI_NUM_BARS];
 	struct vfu_irq irqs[VFU_IRQ_INDEX_NUM];
-	bool hides_ext;	 /* configuration space from 0x100 up is hidden until the first
-			    DEVICE_RESET of a connection, so that QEMU leaves it alone */
+	bool hides_ext;		  /* configuration space from 0x100 up is hidden until the first
+				     DEVICE_RESET of a connection, so that QEMU leaves it alone */
+	enum token_opener opener; /* which rules of the VF token are for its clients */
 	bool has_memory; /* it does DMA: else the client's mappings are recorded, no more */
 	/* Makes the model: fn->dev, fn->cfg and what belongs to the kind. Returns 0 or -errno.
 	 */
@@ -128,9 +134,12 @@ struct function {
 	struct function_irqs irqs;
 	struct function_client client;
 	unsigned lost_seen; /* iommu_mem_lost_count() when our memory was last looked at */
+	struct token_unlock unlock;
+	bool own_uids; /* uids is for this function, else the card's list is */
+	struct uid_list uids;
 	uint64_t quarantine_until; /* clock_ns(); nobody may attach before */
 	uint64_t attaches, resets, refusals, bad_config;
-	struct log_limit log_client, log_reset, log_dma, log_vfs, log_bad;
+	struct log_limit log_client, log_refused, log_reset, log_dma, log_vfs, log_bad;
 };
 
 /* The socket's path of function n of a kind in dir; returns snprintf's length. */
@@ -171,6 +180,19 @@ void function_irqs_gate(struct function *fn);
 /* function_feature.c */
 int function_feature(void *dev, uint32_t number, bool set, bool probe, const void *data,
 		     uint32_t len);
+
+/* function_token.c: may a peer of this uid attach? May the client that shows caps? 0, or
+ * -errno with *why (static), counted by reason. */
+int function_admit_uid(struct function *fn, uid_t uid, const char **why);
+int function_admit(struct function *fn, const struct vfu_client_caps *caps, const char **why);
+/* Counts and tells of a client that was turned away. */
+void function_refused(struct function *fn, pid_t pid, uid_t uid, const char *reason);
+/* DEVICE_FEATURE 0 of the PF: uuid has UUID_SIZE bytes. */
+int function_set_token(struct function *fn, const void *uuid);
+/* The list that is in force. */
+const struct uid_list *function_uids(const struct function *fn);
+/* Members of what `show` says: "allow_uid", "unlock". */
+void function_add_access(struct json_object *obj, const struct function *fn);
 
 /* function_dma.c */
 int function_dma_map(struct function *fn, const struct vfu_dma_map *map);

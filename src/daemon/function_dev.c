@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* function_dev.c - the function as its client sees it: version, regions, resets. */
-#include <errno.h>
 #include <string.h>
 
 #include "bits.h"
@@ -14,16 +13,18 @@
 static int dev_version(void *dev, const struct vfu_client_caps *caps, const char **why)
 {
 	struct function *fn = dev;
+	int ret = function_admit(fn, caps, why);
 
-	if (caps->vf_token[0]) {
-		*why = "it showed a VF token, but the card has none";
-		return -EINVAL;
-	}
+	if (ret < 0)
+		return ret;
 	fn->client.answers_dma = caps->write_multiple;
 	fn->client.kind = caps->write_multiple ? "qemu" : "vfio-user";
 	log_debug("%s: client is %s, version %u.%u", fn->name, fn->client.kind, caps->major,
 		  caps->minor);
-	return fn->kind->accepted ? fn->kind->accepted(fn, why) : 0;
+	if (fn->kind->accepted)
+		ret = fn->kind->accepted(fn, why);
+	fn->client.accepted = ret == 0;
+	return ret;
 }
 
 /* ---- regions ---- */

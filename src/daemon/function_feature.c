@@ -17,9 +17,8 @@ struct feature {
 	int (*set)(struct function *fn, const void *data);
 };
 
-/* Empty for now: -ENOTTY to everything. */
 static const struct feature features[] = {
-	{.number = UINT32_MAX},
+	{VFU_FEATURE_VF_TOKEN, {&function_pf}, UUID_SIZE, function_set_token},
 };
 
 static bool has(const struct function *fn, const struct feature *feature)

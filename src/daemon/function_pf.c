@@ -183,6 +183,7 @@ const struct function_kind function_pf = {
 		 [VFU_IRQ_INDEX_MSI] = {1, VFU_IRQ_EVENTFD},
 		 [VFU_IRQ_INDEX_MSIX] = {I82576_PF_VECTORS, VFU_IRQ_EVENTFD}},
 	.hides_ext = true,
+	.opener = TOKEN_OF_PF,
 	.has_memory = true,
 	.make = make,
 	.unmake = unmake,

@@ -73,6 +73,7 @@ const struct function_kind function_vf = {
 	.word = "vf",
 	.bar_size = {[0] = I82576_VF_BAR0_SIZE, [3] = I82576_VF_BAR3_SIZE},
 	.irqs = {[VFU_IRQ_INDEX_MSIX] = {I82576_VF_VECTORS, VFU_IRQ_EVENTFD}},
+	.opener = TOKEN_OF_VF,
 	.has_memory = true,
 	.make = make,
 	.unmake = unmake,

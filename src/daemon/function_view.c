@@ -69,6 +69,7 @@ const struct function_kind function_view = {
 	.bar_size = {[0] = I82576_VF_BAR0_SIZE, [3] = I82576_VF_BAR3_SIZE},
 	.irqs = {[VFU_IRQ_INDEX_MSIX] = {I82576_VF_VECTORS, VFU_IRQ_EVENTFD}},
 	.hides_ext = true,
+	.opener = TOKEN_OF_VIEW,
 	.make = make,
 	.unmake = unmake,
 	.bar_read = bar_read,

@@ -3,12 +3,23 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define JSON_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
 /* ---- in ---- */
+
+/* The tokener keeps the last string that it saw, which may have been a token. */
+static void forget_last_string(struct json_tokener *tok)
+{
+	static const char other[] =
+		"\"................................................................\"";
+
+	json_tokener_reset(tok);
+	json_object_put(json_tokener_parse_ex(tok, other, sizeof(other)));
+}
 
 static int parse_json(const char *line, size_t len, struct json_object **ret_root,
 		      struct cmd_error *error)
@@ -27,6 +38,7 @@ static int parse_json(const char *line, size_t len, struct json_object **ret_roo
 		err = json_tokener_error_parse_eof;
 	if (err == json_tokener_success && json_tokener_get_parse_end(tok) != len)
 		err = json_tokener_error_parse_unexpected;
+	forget_last_string(tok);
 	json_tokener_free(tok);
 	if (err != json_tokener_success) {
 		json_object_put(root);
@@ -84,6 +96,18 @@ static int take_stats(struct json_object *stats, struct request *req, struct cmd
 	return 0;
 }
 
+static int take_token(struct json_object *token, struct request *req, struct cmd_error *error)
+{
+	if (!token)
+		return 0;
+	/* Before anything else, for request_done wipes it whatever it is. */
+	if (json_object_is_type(token, json_type_string))
+		req->token = json_object_get_string(token);
+	if (!req->token || strlen(req->token) != (size_t)json_object_get_string_len(token))
+		return cmd_fail(error, -EINVAL, "\"token\" is no text: a UUID is right");
+	return 0;
+}
+
 int request_parse(const char *line, size_t len, struct request *ret, struct cmd_error *error)
 {
 	int err;
@@ -100,7 +124,9 @@ int request_parse(const char *line, size_t len, struct request *ret, struct cmd_
 		return cmd_fail(error, -EINVAL,
 				"the line is no object: {\"words\":[\"ping\"]} is right");
 	ret->id = json_object_object_get(ret->root, "id");
-	err = take_words(json_object_object_get(ret->root, "words"), ret, error);
+	err = take_token(json_object_object_get(ret->root, "token"), ret, error);
+	if (err == 0)
+		err = take_words(json_object_object_get(ret->root, "words"), ret, error);
 	if (err < 0)
 		return err;
 	return take_stats(json_object_object_get(ret->root, "stats"), ret, error);
@@ -108,6 +134,8 @@ int request_parse(const char *line, size_t len, struct request *ret, struct cmd_
 
 void request_done(struct request *request)
 {
+	if (request->token)
+		explicit_bzero((char *)(uintptr_t)request->token, strlen(request->token));
 	json_object_put(request->root);
 	*request = (struct request){0};
 }

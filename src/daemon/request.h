@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * request.h - one line of the control socket: {"id":any,"words":["link","show"],"stats":true}
- * in,
+ * in ("token":"UUID" beside the words of verbs that take one: words are logged, it is not),
  * {"id":..,"ok":true,"data":..} or {"id":..,"ok":false,"error":"..","errno":"EINVAL"} out.
  * Pure.
  */
@@ -24,6 +24,7 @@ struct request {
 	const char *words[WORDS_MAX]; /* borrowed from root */
 	unsigned num;
 	bool stats;
+	const char *token; /* borrowed from root, wiped by request_done; NULL = none */
 };
 
 /*

@@ -214,12 +214,101 @@ static void link_set_says_what_is_wrong(void **state)
 	bad("link set nic0 vf 1 rate 5 max_tx_rate 5", "are the same");
 }
 
+static void lists_of_uids_are_read(void **state)
+{
+	static const char *const wrong[] = {"",
+					    ",",
+					    "0,",
+					    ",0",
+					    "0,,1",
+					    "-1",
+					    "root",
+					    "4294967295",
+					    "99999999999",
+					    "0 ",
+					    "0;1",
+					    "0x10",
+					    "0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16"};
+	struct cmd cmd = good("card add a model 82576 vfs 1 allow-uid 0,1000,4294967294");
+
+	(void)state;
+	assert_int_equal(cmd.add.uids.num, 3);
+	assert_int_equal(cmd.add.uids.uid[0], 0);
+	assert_int_equal(cmd.add.uids.uid[1], 1000);
+	assert_int_equal(cmd.add.uids.uid[2], 4294967294u);
+	cmd = good("vf set a 1 allow-uid 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15");
+	assert_int_equal(cmd.access.uids.num, UIDS_MAX);
+	assert_int_equal(cmd.access.uids.uid[15], 15);
+	assert_int_equal(cmd.vf, 1);
+	assert_false(cmd.access.of_card);
+	assert_true(good("vf set a vf 1 allow-uid card").access.of_card);
+	cmd = good("vf set a 1 allow-uid any");
+	assert_true(!cmd.access.of_card && !cmd.access.uids.num);
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+		const char *words[] = {"vf", "set", "a", "1", "allow-uid", wrong[i]};
+		struct cmd_error error = {0};
+
+		assert_int_equal(cmd_parse(words, 6, &cmd, &error), -EINVAL);
+		assert_non_null(strstr(error.text, "user IDs such as 0,1000 are right"));
+	}
+	bad("vf set a 1", "there is nothing to set");
+	bad("vf set a 1 allow-uid", "the value after allow-uid is missing");
+	bad("vf set a 1 trust on", "\"trust\" is not known here");
+}
+
+static void unlocks_are_read(void **state)
+{
+	struct cmd cmd = good("vf unlock nic0 vf 1 for 30s pid 4711 uid 0 token-file /x/y");
+
+	(void)state;
+	assert_string_equal(cmd.card, "nic0");
+	assert_int_equal(cmd.vf, 1);
+	assert_int_equal(cmd.unlock.seconds, 30);
+	assert_true(cmd.unlock.by_uid && cmd.unlock.by_pid);
+	assert_int_equal(cmd.unlock.uid, 0);
+	assert_int_equal(cmd.unlock.pid, 4711);
+	assert_string_equal(cmd.token_file, "/x/y");
+	assert_null(cmd.token);
+	cmd = good("vf unlock nic0 0");
+	assert_int_equal(cmd.unlock.seconds, 60);
+	assert_false(cmd.unlock.by_uid || cmd.unlock.by_pid);
+	assert_null(cmd.token_file);
+	assert_int_equal(good("pf unlock nic0 for 86400").unlock.seconds, 86400);
+	bad("vf unlock nic0", "the VF's number is missing");
+	bad("vf unlock nic0 0 for 0", "1 to 86400 seconds");
+	bad("vf unlock nic0 0 for 86401", "1 to 86400 seconds");
+	bad("vf unlock nic0 0 for s", "1 to 86400 seconds");
+	bad("vf unlock nic0 0 for 5m", "1 to 86400 seconds");
+	bad("vf unlock nic0 0 for 00000000060", "1 to 86400 seconds");
+	bad("vf unlock nic0 0 uid 4294967295", "a user's number is right");
+	bad("vf unlock nic0 0 pid 0", "a process's number is right");
+	bad("vf unlock nic0 0 pid 2147483648", "a process's number is right");
+	bad("vf unlock nic0 0 pid 1 pid 2", "pid is given twice");
+	bad("pf unlock nic0 0", "\"0\" is not known here: one of for, uid, pid");
+}
+
+static void tokens_are_never_words(void **state)
+{
+	(void)state;
+	assert_string_equal(good("token set nic0 token-file t").token_file, "t");
+	assert_null(good("token set nic0").token_file);
+	assert_string_equal(good("card add a model 82576 vfs 1 token-file /t").add.token_file,
+			    "/t");
+	assert_string_equal(good("token clear nic0").card, "nic0");
+	assert_string_equal(good("token show").card, "");
+	bad("token set", "the card's name is missing");
+	bad("token set nic0 11111111-1111-4111-8111-111111111111", "is not known here");
+	bad("token generate nic0", "\"generate\" is not known after token");
+	bad("token clear nic0 now", "one word too many");
+}
+
 static void other_verbs_take_what_their_usage_says(void **state)
 {
 	(void)state;
 	assert_string_equal(good("link show").card, "");
 	assert_string_equal(good("link show nic1").card, "nic1");
 	assert_int_equal(good("vf show nic0 6").vf, 6);
+	assert_int_equal(good("vf show nic0 vf 5").vf, 5);
 	assert_int_equal(good("vf reset nic0 0").vf, 0);
 	assert_int_equal(good("qemu nic0 vf 1").vf, 1);
 	assert_int_equal(good("qemu nic0 pf").vf, NIC_PF);
@@ -237,7 +326,7 @@ static void other_verbs_say_what_is_wrong(void **state)
 {
 	(void)state;
 	bad("", "there is no word");
-	bad("lnik show", "\"lnik\" is not known: one of card, link, pf, vf, faults");
+	bad("lnik show", "\"lnik\" is not known: one of card, link, pf, vf, token, faults");
 	bad("link", "a word is missing after \"link\": one of show, set is right");
 	bad("link shwo", "\"shwo\" is not known after link: one of show, set is right");
 	bad("link show a b", "\"b\" is one word too many: say \"link show [CARD]\"");
@@ -335,6 +424,9 @@ int main(void)
 		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(link_set_takes_several_at_once),
 		cmocka_unit_test(link_set_says_what_is_wrong),
+		cmocka_unit_test(lists_of_uids_are_read),
+		cmocka_unit_test(unlocks_are_read),
+		cmocka_unit_test(tokens_are_never_words),
 		cmocka_unit_test(other_verbs_take_what_their_usage_says),
 		cmocka_unit_test(other_verbs_say_what_is_wrong),
 		cmocka_unit_test(words_have_limits),

@@ -44,6 +44,28 @@ static void words_id_and_stats_are_taken(void **state)
 	assert_null(req.root);
 }
 
+/* Beside the words, and gone with the request. */
+static void a_token_is_taken_and_wiped(void **state)
+{
+	static const char line[] = "{\"token\":\"secret\",\"words\":[\"token\",\"set\"]}";
+	struct cmd_error error = {0};
+	struct json_object *token;
+	struct request req;
+
+	(void)state;
+	assert_int_equal(request_parse(line, strlen(line), &req, &error), 0);
+	assert_string_equal(req.token, "secret");
+	assert_int_equal(req.num, 2);
+	token = json_object_get(json_object_object_get(req.root, "token"));
+	request_done(&req);
+	assert_null(req.token);
+	assert_memory_equal(json_object_get_string(token), "\0\0\0\0\0\0", 6);
+	json_object_put(token);
+	bad("{\"words\":[\"ping\"],\"token\":1}", -EINVAL, "\"token\" is no text");
+	bad("{\"words\":[\"ping\"],\"token\":[\"a\"]}", -EINVAL, "\"token\" is no text");
+	bad("{\"words\":[\"ping\"],\"token\":\"a\\u0000b\"}", -EINVAL, "\"token\" is no text");
+}
+
 static void what_is_missing_has_a_default(void **state)
 {
 	static const char line[] = "{\"words\":[],\"more\":1}";
@@ -54,6 +76,7 @@ static void what_is_missing_has_a_default(void **state)
 	assert_int_equal(request_parse(line, strlen(line), &req, &error), 0);
 	assert_int_equal(req.num, 0);
 	assert_false(req.stats);
+	assert_null(req.token);
 	assert_null(req.id);
 	request_done(&req);
 }
@@ -155,6 +178,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_id_and_stats_are_taken),
+		cmocka_unit_test(a_token_is_taken_and_wiped),
 		cmocka_unit_test(what_is_missing_has_a_default),
 		cmocka_unit_test(bad_json_is_refused),
 		cmocka_unit_test(wrong_types_are_refused),

@@ -56,10 +56,11 @@ static void on_disconnected(void *dev, const char *reason)
 	(void)reason;
 }
 
-static void on_refused(void *dev, pid_t pid, const char *reason)
+static void on_refused(void *dev, pid_t pid, uid_t uid, const char *reason)
 {
 	(void)dev;
 	(void)pid;
+	(void)uid;
 	(void)reason;
 }
 

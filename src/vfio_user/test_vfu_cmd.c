@@ -469,10 +469,22 @@ static void feature_set_and_probe(void **state)
 	expect_ok(rig, VFU_CMD_DEVICE_FEATURE, &msg, 8, 0, &got);
 	msg.feature.flags = VFU_FEATURE_PROBE | 5;
 	expect_error(rig, VFU_CMD_DEVICE_FEATURE, &msg, 8, 0, ENOTTY);
+	msg.feature.argsz = 16; /* what it says is there, is what counts */
+	msg.feature.flags = VFU_FEATURE_SET | 5;
+	expect_error(rig, VFU_CMD_DEVICE_FEATURE, &msg, sizeof(msg), 0, ENOTTY);
+	/* What can be set cannot be read. */
 	msg.feature.flags = VFU_FEATURE_GET | 0;
+	expect_error(rig, VFU_CMD_DEVICE_FEATURE, &msg, 16, 0, EINVAL);
+	msg.feature.flags = VFU_FEATURE_GET | VFU_FEATURE_PROBE | 0;
+	expect_error(rig, VFU_CMD_DEVICE_FEATURE, &msg, 8, 0, EINVAL);
+	msg.feature.flags = VFU_FEATURE_GET | 5;
 	expect_error(rig, VFU_CMD_DEVICE_FEATURE, &msg, 8, 0, ENOTTY);
 	assert_string_equal(rig->mock.log, "feature 0 set 1 probe 0 len 16 ab\n"
 					   "feature 0 set 1 probe 1 len 0 00\n"
+					   "feature 5 set 0 probe 1 len 0 00\n"
+					   "feature 5 set 1 probe 0 len 8 ab\n"
+					   "feature 0 set 0 probe 1 len 8 ab\n"
+					   "feature 0 set 0 probe 1 len 0 00\n"
 					   "feature 5 set 0 probe 1 len 0 00\n");
 	rig_free(rig);
 }

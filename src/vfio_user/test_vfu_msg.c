@@ -364,6 +364,7 @@ static void version_defaults(void **state)
 		assert_int_equal(caps.max_data_xfer, VFU_MAX_DATA);
 		assert_int_equal(caps.has_json, i >= 2);
 		assert_false(caps.write_multiple);
+		assert_false(caps.shows_token);
 		assert_string_equal(caps.vf_token, "");
 	}
 }
@@ -381,6 +382,7 @@ static void version_values(void **state)
 	assert_int_equal(caps.max_msg_fds, 8);
 	assert_int_equal(caps.max_data_xfer, 4096);
 	assert_true(caps.write_multiple);
+	assert_true(caps.shows_token);
 	assert_string_equal(caps.vf_token, "6c8e51f4-6c0e-4f6a-9a55-3d1c8a3b0001");
 	/* Ours is the smaller one. */
 	assert_int_equal(
@@ -485,6 +487,7 @@ static void version_request_carries_token(void **state)
 
 		assert_true(len > 0);
 		assert_int_equal(vfu_version_decode(buf, (size_t)len, &caps, NULL), 0);
+		assert_true(caps.shows_token);
 		assert_string_equal(caps.vf_token, tokens[i]);
 		assert_int_equal(caps.max_data_xfer, VFU_MAX_DATA);
 	}

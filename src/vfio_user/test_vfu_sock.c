@@ -65,12 +65,13 @@ static void on_disconnected(void *dev, const char *reason)
 	vfu_sock_drop(w->sock, "too late");
 }
 
-static void on_refused(void *dev, pid_t pid, const char *reason)
+static void on_refused(void *dev, pid_t pid, uid_t uid, const char *reason)
 {
 	struct world *w = world_of(dev);
 
 	w->refused++;
 	w->pid = pid;
+	w->uid = uid;
 	snprintf(w->reason, sizeof(w->reason), "%s", reason);
 }
 

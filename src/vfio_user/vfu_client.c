@@ -361,10 +361,12 @@ static int negotiate(struct vfu_client *client, const char *vf_token)
 		return ret;
 	out.fixed = (struct buf){client->payload, (size_t)ret};
 	ret = call(client, VFU_CMD_VERSION, &out, sizeof(struct vfu_msg_version));
-	if (ret < 0)
-		return ret;
-	ret = vfu_version_decode(client->payload, payload_len(client), &client->server, NULL);
-	return ret == -EINVAL ? -EPROTO : ret;
+	if (ret == 0 &&
+	    vfu_version_decode(client->payload, payload_len(client), &client->server, NULL) < 0)
+		ret = -EPROTO;
+	/* The token was there; a shorter reply left its end. */
+	explicit_bzero(client->payload, VFU_VERSION_JSON_MAX);
+	return ret;
 }
 
 static struct vfu_client *client_new(int fd)

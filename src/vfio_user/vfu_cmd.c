@@ -25,9 +25,15 @@ static int reply_bytes(struct vfu_conn *conn, struct vfu_request *req, const voi
 	return 0;
 }
 
+/* A token was in it. */
+static void wipe_payload(struct vfu_request *req)
+{
+	explicit_bzero((void *)(uintptr_t)req->payload, req->len);
+}
+
 static int cmd_version(struct vfu_conn *conn, struct vfu_request *req)
 {
-	struct vfu_client_caps caps;
+	struct vfu_client_caps caps = {0};
 	const char *why = NULL;
 	void *room;
 	int ret = vfu_version_decode(req->payload, req->len, &caps, &why);
@@ -36,6 +42,8 @@ static int cmd_version(struct vfu_conn *conn, struct vfu_request *req)
 		ret = conn->ops->version(conn->dev, &caps, &why);
 		assert(ret <= 0);
 	}
+	wipe_payload(req);
+	explicit_bzero(caps.vf_token, sizeof(caps.vf_token));
 	if (ret < 0) {
 		vfu_conn_over(conn, "VERSION is refused: %s", why ? why : strerror(-ret));
 		return ret;
@@ -286,19 +294,25 @@ static int cmd_reset(struct vfu_conn *conn, struct vfu_request *req)
 static int cmd_feature(struct vfu_conn *conn, struct vfu_request *req)
 {
 	struct vfu_msg_feature msg;
-	bool set, probe;
+	bool get, set, probe;
+	size_t len;
 	int ret = vfu_decode_feature(req->payload, req->len, &msg);
 
 	if (ret < 0)
 		return ret;
+	get = msg.flags & VFU_FEATURE_GET;
 	set = msg.flags & VFU_FEATURE_SET;
-	probe = msg.flags & VFU_FEATURE_PROBE;
-	/* No feature can be read. */
-	if (!conn->ops->feature || !(set || probe))
+	probe = get || msg.flags & VFU_FEATURE_PROBE;
+	if (!conn->ops->feature)
 		return -ENOTTY;
+	len = MIN(req->len, (size_t)msg.argsz) - sizeof(msg);
 	ret = conn->ops->feature(conn->dev, msg.flags & VFU_FEATURE_INDEX_MASK, set, probe,
-				 req->payload + sizeof(msg),
-				 (uint32_t)(req->len - sizeof(msg)));
+				 req->payload + sizeof(msg), (uint32_t)len);
+	if (set)
+		wipe_payload(req);
+	/* Features can be set, and none can be read. */
+	if (ret == 0 && get)
+		ret = -EINVAL;
 	if (ret < 0)
 		return ret;
 	msg.argsz = sizeof(msg);

@@ -107,8 +107,6 @@ void vfu_conn_free(struct vfu_conn *conn)
 		fd_close(&conn->out_fds[i].fd);
 	bytes_done(&conn->in);
 	bytes_done(&conn->out);
-	/* It held a client's token. */
-	explicit_bzero(conn->caps.vf_token, sizeof(conn->caps.vf_token));
 	free(conn->reply);
 	free(conn);
 }

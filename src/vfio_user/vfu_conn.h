@@ -61,7 +61,8 @@ struct vfu_client_caps {
 	uint64_t max_data_xfer; /* bytes a DMA_READ/DMA_WRITE may carry towards the client */
 	bool has_json;
 	bool write_multiple; /* QEMU's key: tells QEMU from others */
-	char vf_token[37];   /* "" = none shown (libladon's key "vf_token") */
+	bool shows_token;    /* libladon's key "vf_token" was there, */
+	char vf_token[37];   /* with this text */
 };
 
 /*
@@ -90,7 +91,8 @@ struct vfu_dev_ops {
 	int (*set_irqs)(void *dev, struct vfu_irq_set *set);
 	void (*reset)(void *dev); /* DEVICE_RESET: keeps DMA maps and eventfds */
 	/* DEVICE_FEATURE SET with its data; NULL = -ENOTTY always. PROBE of known features is
-	 * answered by ret 0. GET is answered -ENOTTY without asking. */
+	 * answered by ret 0. GET of what a PROBE finds is answered -EINVAL: none can be read.
+	 */
 	int (*feature)(void *dev, uint32_t feature, bool set, bool probe, const void *data,
 		       uint32_t len);
 };

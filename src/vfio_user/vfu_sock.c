@@ -214,7 +214,7 @@ static bool read_once(struct vfu_sock *sock)
 {
 	int fds[SCM_FDS_MAX + 1]; /* CMSG_SPACE rounds up to one more */
 	unsigned nfds = 0;
-	bool lost = false;
+	bool lost = false, more;
 	ssize_t len = receive(sock, fds, &nfds, &lost);
 
 	if (len == -EAGAIN)
@@ -233,7 +233,10 @@ static bool read_once(struct vfu_sock *sock)
 			    "file descriptors of the client were lost (descriptor limit)");
 		return false;
 	}
-	if (!take(sock, sock->buf, (size_t)len, fds, nfds))
+	more = take(sock, sock->buf, (size_t)len, fds, nfds);
+	/* VERSION and DEVICE_FEATURE may hold a token. */
+	explicit_bzero(sock->buf, (size_t)len);
+	if (!more)
 		return false;
 	/* A short read has emptied the socket, unless it stopped behind fds. */
 	return (size_t)len == READ_SIZE || nfds;
@@ -335,7 +338,7 @@ static void on_connection(struct vfu_sock *sock, int fd)
 	} else {
 		fd_close(&fd);
 	}
-	sock->events->refused(sock->dev, cred.pid, why ? why : strerror(abs(ret)));
+	sock->events->refused(sock->dev, cred.pid, cred.uid, why ? why : strerror(abs(ret)));
 }
 
 static bool out_of_resources(int err)

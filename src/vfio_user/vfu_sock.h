@@ -21,8 +21,8 @@ struct vfu_sock_events {
 	/* The client is gone or was dropped; reason is never NULL ("client closed the
 	 * connection"). The connection is still readable in this call, gone after it. */
 	void (*disconnected)(void *dev, const char *reason);
-	/* A second client knocked while one is attached, and was turned away. */
-	void (*refused)(void *dev, pid_t pid, const char *reason);
+	/* A client was turned away at the door: connected said no, or another is attached. */
+	void (*refused)(void *dev, pid_t pid, uid_t uid, const char *reason);
 };
 
 /* Listens on path (mode 0600). ops, events, dev borrowed until vfu_sock_free. Returns 0 or

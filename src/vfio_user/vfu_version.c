@@ -54,22 +54,26 @@ static bool migration_ok(json_object *caps)
 	return get_int(migration, "pgsize", 1, INT64_MAX, &pgsize) && !(pgsize & (pgsize - 1));
 }
 
-static bool get_token(json_object *obj, char *token, size_t room)
+/* Takes the text and leaves none behind in the object. */
+static bool get_token(json_object *obj, struct vfu_client_caps *caps)
 {
+	const size_t room = sizeof(caps->vf_token);
 	json_object *item;
-	const char *text;
+	char *text;
 	size_t len;
 
 	if (!json_object_object_get_ex(obj, "vf_token", &item))
 		return true;
 	if (!json_object_is_type(item, json_type_string))
 		return false;
-	text = json_object_get_string(item);
+	text = (char *)json_object_get_string(item);
 	len = (size_t)json_object_get_string_len(item);
 	if (len >= room || memchr(text, '\0', len))
 		return false;
-	memcpy(token, text, len);
-	token[len] = '\0';
+	memcpy(caps->vf_token, text, len);
+	caps->vf_token[len] = '\0';
+	caps->shows_token = true;
+	explicit_bzero(text, len);
 	return true;
 }
 
@@ -102,7 +106,7 @@ static const char *read_caps(json_object *obj, struct vfu_client_caps *caps)
 		return "migration is not an object with a power of two as pgsize";
 	if (!get_bool(obj, "write_multiple", &caps->write_multiple))
 		return "write_multiple is not true or false";
-	if (!get_token(obj, caps->vf_token, sizeof(caps->vf_token)))
+	if (!get_token(obj, caps))
 		return "vf_token is not a string of at most 36 characters";
 	caps->max_msg_fds = (uint32_t)fds;
 	/* Our own limit holds too: the data comes back through a buffer of that size. */
@@ -123,6 +127,15 @@ static const char *read_root(json_object *root, struct vfu_client_caps *caps)
 	return read_caps(obj, caps);
 }
 
+/* The tokener keeps the last string that it saw, which may have been a token. */
+static void forget_last_string(json_tokener *tokener)
+{
+	static const char other[] = "\"........................................\"";
+
+	json_tokener_reset(tokener);
+	json_object_put(json_tokener_parse_ex(tokener, other, sizeof(other)));
+}
+
 /* text has a NUL at text[len - 1] or before. */
 static int read_json(const char *text, struct vfu_client_caps *caps, const char **ret_why)
 {
@@ -135,6 +148,7 @@ static int read_json(const char *text, struct vfu_client_caps *caps, const char 
 	root = json_tokener_parse_ex(tokener, text, (int)strlen(text) + 1);
 	*ret_why = root ? read_root(root, caps) : "the JSON text does not parse";
 	json_object_put(root);
+	forget_last_string(tokener);
 	json_tokener_free(tokener);
 	return *ret_why ? -EINVAL : 0;
 }
@@ -176,6 +190,7 @@ int vfu_version_decode(const void *payload, size_t len, struct vfu_client_caps *
 		*ret_caps = caps;
 	else if (ret_why)
 		*ret_why = ret == -ENOMEM ? "out of memory" : why;
+	explicit_bzero(caps.vf_token, sizeof(caps.vf_token));
 	return ret;
 }
 

@@ -81,13 +81,14 @@ def commands_of_ladon():
     lines = lines[lines.index("Commands:") + 1:lines.index("Options:")]
     from_help = [usage_words(line) for line in lines if re.match(r"  \S", line)]
     from_page = [usage_words(line) for line in heads("ladon.1", "COMMANDS")]
-    assert len(from_help) == 14 and sorted(from_help) == sorted(from_page), \
+    assert len(from_help) == 21 and sorted(from_help) == sorted(from_page), \
         f"help {sorted(from_help)}\npage {sorted(from_page)}"
 
 
 @CASE
 def commands_of_the_daemon():
-    """What the daemon serves is what ladon offers, but for ping and help, which are for programs."""
+    """What the daemon serves is what ladon offers, but for ping and help, which are for programs; ladon does demo and
+    token generate itself."""
     daemon = Daemon()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.connect(os.path.join(daemon.run_dir, "control.sock"))
@@ -95,11 +96,11 @@ def commands_of_the_daemon():
         with sock.makefile("r", encoding="utf-8") as lines:
             usages = re.findall(r'"usage":"([^"]+)"', lines.readline())
     daemon.stop()
-    nouns = {" ".join(re.findall(r"^[a-z]+(?: (?:add|del|show|set|reset))?", u)) for u in usages}
+    nouns = {" ".join(re.findall(r"^[a-z]+(?: (?:add|del|show|set|reset|unlock|clear|generate))?", u)) for u in usages}
     lines = help_of(LADON)
-    own = {" ".join(re.findall(r"^[a-z]+(?: (?:add|del|show|set|reset))?", line[2:])) for line in lines
+    own = {" ".join(re.findall(r"^[a-z]+(?: (?:add|del|show|set|reset|unlock|clear|generate))?", line[2:])) for line in lines
            if re.match(r"  [a-z]", line)}
-    assert nouns - {"ping", "help"} == own - {"demo"}, f"{nouns} {own}"
+    assert nouns - {"ping", "help"} == own - {"demo", "token generate"}, f"{nouns} {own}"
 
 
 @CASE
@@ -140,6 +141,23 @@ def the_configuration_example():
     config = "\n".join(lines).replace("uplink tap:ladon0", "uplink none")
     daemon = Daemon(config=config)
     assert daemon.json("link", "show", "nic0")[0]["vfinfo_list"][1]["address"] == "52:54:00:00:00:11"
+    daemon.stop()
+
+
+@CASE
+def commands_of_vf_token_md():
+    """Its shell lines run as they stand, but for QEMU's."""
+    with open(os.path.join(ROOT, "docs", "vf-token.md"), encoding="utf-8") as file:
+        blocks = re.findall(r"^```sh\n(.*?)^```", file.read(), re.M | re.S)
+    lines = "".join(blocks).replace("\\\n", "").splitlines()
+    assert len(lines) > 5
+    daemon = Daemon()
+    script = "\n".join(line for line in lines if not line.startswith("qemu"))
+    env = clean_env(LADON_RUN_DIR=daemon.run_dir, PATH=os.path.dirname(LADON) + ":" + os.environ["PATH"])
+    done = subprocess.run(["sh", "-euc", script], env=env, cwd=daemon.scratch.path, text=True, capture_output=True,
+                          check=False)
+    assert done.returncode == 0 and not done.stderr, done
+    assert daemon.vf(1)["unlock"]["uid"] == 1000 and daemon.vf(1, "nic1")["allow_uid"] == [1000]
     daemon.stop()
 
 
