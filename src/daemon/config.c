@@ -117,17 +117,30 @@ static int do_run(void *arg, const struct cmd *cmd, struct cmd_error *error)
 	return ret;
 }
 
-int config_load(struct daemon *daemon, const char *path, struct cmd_error *error)
+int config_read(const char *path, struct config *ret_config, struct cmd_error *error)
 {
-	char *text;
-	size_t len;
-	int ret = read_file(path, &text, &len, error);
+	struct config config = {.path = path};
+	int ret = read_file(path, &config.text, &config.len, error);
 
-	if (ret < 0)
-		return ret;
-	ret = config_walk(path, text, len, only_parse, NULL, error);
 	if (ret == 0)
-		ret = config_walk(path, text, len, do_run, daemon, error);
-	free(text);
-	return ret;
+		ret = config_walk(path, config.text, config.len, only_parse, NULL, error);
+	if (ret < 0) {
+		config_done(&config);
+		return ret;
+	}
+	*ret_config = config;
+	return 0;
+}
+
+int config_run(struct daemon *daemon, const struct config *config, struct cmd_error *error)
+{
+	if (!config->text)
+		return 0;
+	return config_walk(config->path, config->text, config->len, do_run, daemon, error);
+}
+
+void config_done(struct config *config)
+{
+	free(config->text);
+	config->text = NULL;
 }
