@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -60,52 +61,63 @@ static int no_privileges(uint64_t keep)
 	return sandbox_caps(keep);
 }
 
+/* What is lacking for the helper is lacking for ladond, which says so. */
+static void say(enum log_level level, enum sandbox_process process, const char *sentence)
+{
+	if (process == SANDBOX_LADOND)
+		log_line(level, "sandbox: %s", sentence);
+}
+
 /* Done without where the kernel has none, or the container forbids it. */
-static void no_files(const char *who, const struct sandbox_path *path)
+static void no_files(enum sandbox_process process, const struct sandbox_path *path)
 {
 	struct sandbox_landlock rights;
-	int abi = sandbox_landlock_abi(), ret = 0;
+	int abi = sandbox_landlock_abi(), ret = abi > 0 ? 0 : -EOPNOTSUPP;
+	char sentence[256];
 
 	sandbox_landlock_rights(abi, &rights);
-	if (abi > 0)
+	if (ret == 0)
 		ret = sandbox_landlock(&rights, path);
-	if (abi == 0 || ret < 0)
-		log_warn("sandbox: %s: there is no Landlock%s%s: file permissions and the "
-			 "filter of system calls stand alone",
-			 who, ret ? ": " : "", ret ? strerror(-ret) : "");
-	else if (rights.lacks)
-		log_info("sandbox: %s: Landlock ABI %d does not cover %s", who, abi,
+	if (ret < 0) {
+		snprintf(sentence, sizeof(sentence),
+			 "there is no Landlock (%s): file permissions and the filter of system "
+			 "calls stand alone",
+			 strerror(-ret));
+		say(LOG_LVL_WARN, process, sentence);
+	} else if (rights.lacks) {
+		snprintf(sentence, sizeof(sentence), "Landlock ABI %d does not cover %s", abi,
 			 rights.lacks);
+		say(LOG_LVL_INFO, process, sentence);
+	}
 }
 
-static void no_system_calls(const char *who, enum sandbox_process process)
+static void no_system_calls(enum sandbox_process process)
 {
 	int ret = sandbox_seccomp(process);
+	char sentence[256];
 
-	if (ret == -ENOTSUP)
-		log_warn("sandbox: %s: built without libseccomp: no filter of system calls",
-			 who);
-	else if (ret < 0)
-		log_warn("sandbox: %s: there is no filter of system calls: %s", who,
-			 strerror(-ret));
+	if (ret == 0)
+		return;
+	snprintf(sentence, sizeof(sentence), "there is no filter of system calls: %s",
+		 ret == -ENOTSUP ? "built without libseccomp" : strerror(-ret));
+	say(LOG_LVL_WARN, process, sentence);
 }
 
-static int enter(const char *who, enum sandbox_process process, uint64_t caps,
-		 const struct sandbox_path *path)
+static int enter(enum sandbox_process process, uint64_t caps, const struct sandbox_path *path)
 {
 	int ret = no_privileges(caps);
 
 	if (ret < 0) {
-		log_err("sandbox: %s: privileges cannot be given up: %s", who, strerror(-ret));
+		log_err("sandbox: privileges cannot be given up: %s", strerror(-ret));
 		return ret;
 	}
 	if (SANDBOX_SANITIZER) {
-		log_info("sandbox: %s: a build with a sanitizer keeps files and system calls",
-			 who);
+		say(LOG_LVL_INFO, process,
+		    "a build with a sanitizer keeps files and system calls");
 		return 0;
 	}
-	no_files(who, path);
-	no_system_calls(who, process);
+	no_files(process, path);
+	no_system_calls(process);
 	return 0;
 }
 
@@ -113,7 +125,7 @@ int sandbox_enter(int run_dir_fd)
 {
 	const struct sandbox_path path = {run_dir_fd, SANDBOX_RUN_DIR};
 
-	return enter("ladond", SANDBOX_LADOND, 0, &path);
+	return enter(SANDBOX_LADOND, 0, &path);
 }
 
 int sandbox_enter_helper(void)
@@ -121,5 +133,5 @@ int sandbox_enter_helper(void)
 	FD_AUTO int fd = open("/dev/net/tun", O_PATH | O_CLOEXEC);
 	const struct sandbox_path path = {fd, SANDBOX_DEVICE};
 
-	return enter("helper", SANDBOX_HELPER, CAP_BIT(CAP_NET_ADMIN), &path);
+	return enter(SANDBOX_HELPER, CAP_BIT(CAP_NET_ADMIN), &path);
 }
