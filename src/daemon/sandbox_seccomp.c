@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * sandbox_seccomp.c - the filter of system calls, made of the table by libseccomp. The default
- * kills the process at once; the kernel writes an audit line with the call's number. Calls
- * without a look at an argument are answered from the kernel's bitmap, so the data path's
- * read, write and epoll_pwait2 cost what they did.
+ * kills the process at once; the kernel writes an audit line with the call's number. Rows
+ * without an argument are answered from the kernel's bitmap: the data path's read, write and
+ * epoll_pwait2 do not run the filter's program.
  */
 #include <errno.h>
 #include <seccomp.h>
