@@ -28,8 +28,8 @@ void sandbox_landlock_rights(int abi, struct sandbox_landlock *ret)
 {
 	static const char *const lacks[] = {
 		"Landlock",
-		"files moved between directories, truncate, TCP, device ioctls, abstract "
-		"sockets, signals",
+		("files moved between directories, truncate, TCP, device ioctls, abstract "
+		 "sockets, signals"),
 		"truncate, TCP, device ioctls, abstract sockets, signals",
 		"TCP, device ioctls, abstract sockets, signals",
 		"device ioctls, abstract sockets, signals",
