@@ -48,6 +48,11 @@ static void log_init(void)
 	to_journal = fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
 }
 
+void log_open(void)
+{
+	pthread_once(&once, log_init);
+}
+
 void log_set_level(enum log_level level)
 {
 	max_level = (int)level;
@@ -97,7 +102,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 
 	if ((int)level > max_level)
 		return;
-	pthread_once(&once, log_init);
+	log_open();
 	at = (size_t)prefix(line, sizeof(line), level);
 	errno = saved; /* for %m */
 	va_start(args, fmt);

@@ -13,6 +13,8 @@
 
 enum log_level { LOG_LVL_ERR, LOG_LVL_WARN, LOG_LVL_INFO, LOG_LVL_DEBUG, LOG_LVL_NUM };
 
+/* Looks at the environment and the time zone now, not at the first line: before a sandbox. */
+void log_open(void);
 void log_set_level(enum log_level level);
 /* "err" | "warn" | "info" | "debug". Returns 0 or -EINVAL. */
 int log_level_parse(const char *word, enum log_level *ret_level);

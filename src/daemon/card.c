@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "daemon.h"
 #include "event.h"
+#include "helper.h"
 #include "uplink.h"
 
 #define UPLINK_CHECK_NS (500 * NSEC_PER_MSEC)
@@ -208,6 +209,7 @@ static bool uplink_is_ours_to_take(const char *uplink)
 
 static int make_uplink(struct card *card, struct cmd_error *error)
 {
+	struct helper *helper = card->daemon->helper;
 	const char *why = "no reason is known";
 	int ret;
 
@@ -216,7 +218,8 @@ static int make_uplink(struct card *card, struct cmd_error *error)
 				"uplink %s of %s cannot be used: the daemon was not started "
 				"with this descriptor, or it is in use",
 				card->params.uplink, card->name);
-	ret = uplink_open(card->params.uplink, card->params.mtu, &card->uplink, &why);
+	ret = uplink_open(card->params.uplink, card->params.mtu, helper ? helper_tap : NULL,
+			  helper, &card->uplink, &why);
 	if (ret < 0)
 		return cmd_fail(error, ret, "uplink %s of %s cannot be used: %s (%s)",
 				card->params.uplink, card->name, why, strerror(-ret));

@@ -160,6 +160,13 @@ CMD_RUN(cmd_token_set);
 CMD_RUN(cmd_token_clear);
 CMD_RUN(cmd_token_show);
 
+#define CMD_TOKEN_ROOM                                                        \
+	64 /* a UUID, blanks around it, and a byte to see that it is too long \
+	    */
+/* cmd_token.c: the text of a token file (secret: the caller wipes it). -errno with a
+ * sentence.
+ */
+int cmd_token_text(const char *path, char ret_text[CMD_TOKEN_ROOM], struct cmd_error *error);
 /* cmd_token.c: the token that came with the command, as bytes. 1; 0 when none came; -errno with
  * a sentence. */
 int cmd_token_read(const struct cmd *cmd, const char *file, uint8_t *ret_uuid,

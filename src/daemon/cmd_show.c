@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "bits.h"
 #include "card.h"
 #include "clock.h"
 #include "cmd.h"
@@ -13,17 +14,16 @@
 
 /* Bytes of resident memory, 0 when /proc does not say (clients' memory that was touched
  * counts). */
-static uint64_t resident_bytes(void)
+static uint64_t resident_bytes(const struct daemon *daemon)
 {
 	unsigned long long total, resident;
-	FILE *file = fopen("/proc/self/statm", "re");
-	int n;
+	char text[128];
+	ssize_t n = pread(daemon->statm_fd, text, sizeof(text) - 1, 0);
 
-	if (!file)
+	text[MAX(n, 0)] = '\0';
+	if (sscanf(text, "%llu %llu", &total, &resident) != 2)
 		return 0;
-	n = fscanf(file, "%llu %llu", &total, &resident);
-	fclose(file);
-	return n == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static double seconds(struct timeval t)
@@ -83,7 +83,7 @@ CMD_RUN(cmd_show)
 	add_seconds(obj, "uptime_s", (double)(clock_ns() - daemon->start_ns) / 1e9);
 	add_seconds(obj, "cpu_user_s", seconds(usage.ru_utime));
 	add_seconds(obj, "cpu_system_s", seconds(usage.ru_stime));
-	json_add_u64(obj, "memory_bytes", resident_bytes());
+	json_add_u64(obj, "memory_bytes", resident_bytes(daemon));
 	json_add_u64(obj, "cards", daemon->num_cards);
 	json_add_u64(obj, "functions", num_functions(daemon));
 	json_add_u64(obj, "faults", daemon->faults.total);

@@ -13,8 +13,6 @@
 #include "log.h"
 #include "secret.h"
 
-#define TEXT_ROOM 64 /* a UUID, blanks around it, and one byte to see that it is too long */
-
 /* ---- the token that comes with a command ---- */
 
 static int text_to_uuid(const char *text, uint8_t *ret_uuid, struct cmd_error *error)
@@ -27,15 +25,23 @@ static int text_to_uuid(const char *text, uint8_t *ret_uuid, struct cmd_error *e
 			"right");
 }
 
-static int file_to_uuid(const char *path, uint8_t *ret_uuid, struct cmd_error *error)
+int cmd_token_text(const char *path, char ret_text[CMD_TOKEN_ROOM], struct cmd_error *error)
 {
 	const char *why = "";
-	char text[TEXT_ROOM];
-	int ret = secret_read_file(path, text, sizeof(text), &why);
+	int ret = secret_read_file(path, ret_text, CMD_TOKEN_ROOM, &why);
 
 	if (ret < 0)
 		return cmd_fail(error, ret, "token-file %.256s cannot be used: %s", path, why);
-	ret = text_to_uuid(text, ret_uuid, error);
+	return 0;
+}
+
+static int file_to_uuid(const char *path, uint8_t *ret_uuid, struct cmd_error *error)
+{
+	char text[CMD_TOKEN_ROOM];
+	int ret = cmd_token_text(path, text, error);
+
+	if (ret == 0)
+		ret = text_to_uuid(text, ret_uuid, error);
 	explicit_bzero(text, sizeof(text));
 	return ret;
 }

@@ -99,35 +99,93 @@ static int read_file(const char *path, char **ret_text, size_t *ret_len,
 	return 0;
 }
 
-static int only_parse(void *arg, const struct cmd *cmd, struct cmd_error *error)
+static const char *token_file_of(const struct cmd *cmd)
 {
-	(void)arg;
-	(void)cmd;
-	(void)error;
+	return cmd->token_file ? cmd->token_file : cmd->add.token_file;
+}
+
+/* The array is wiped when it moves. */
+static int add_token(struct config *config)
+{
+	char(*token)[CMD_TOKEN_ROOM] = calloc(config->num_tokens + 1, sizeof(*token));
+
+	if (!token)
+		return -ENOMEM;
+	if (config->token) {
+		memcpy(token, config->token, config->num_tokens * sizeof(*token));
+		explicit_bzero(config->token, config->num_tokens * sizeof(*token));
+	}
+	free(config->token);
+	config->token = token;
+	config->num_tokens++;
 	return 0;
 }
+
+static int keep_token(void *arg, const struct cmd *cmd, struct cmd_error *error)
+{
+	struct config *config = arg;
+
+	if (!token_file_of(cmd))
+		return 0;
+	if (add_token(config) < 0)
+		return cmd_fail(error, -ENOMEM, "there is no memory for a VF token");
+	return cmd_token_text(token_file_of(cmd), config->token[config->num_tokens - 1], error);
+}
+
+struct run {
+	struct daemon *daemon;
+	const struct config *config;
+	unsigned next_token;
+};
 
 /* What a line shows is nobody's here. */
 static int do_run(void *arg, const struct cmd *cmd, struct cmd_error *error)
 {
 	struct json_object *data = NULL;
-	int ret = cmd_run(arg, cmd, &data, error);
+	struct run *run = arg;
+	struct cmd own = *cmd;
+	int ret;
 
+	if (token_file_of(cmd)) {
+		own.token = run->config->token[run->next_token++];
+		own.token_file = own.add.token_file = NULL;
+	}
+	ret = cmd_run(run->daemon, &own, &data, error);
 	json_object_put(data);
 	return ret;
 }
 
-int config_load(struct daemon *daemon, const char *path, struct cmd_error *error)
+int config_read(const char *path, struct config *ret_config, struct cmd_error *error)
 {
-	char *text;
-	size_t len;
-	int ret = read_file(path, &text, &len, error);
+	struct config config = {.path = path};
+	int ret = read_file(path, &config.text, &config.len, error);
 
-	if (ret < 0)
-		return ret;
-	ret = config_walk(path, text, len, only_parse, NULL, error);
 	if (ret == 0)
-		ret = config_walk(path, text, len, do_run, daemon, error);
-	free(text);
-	return ret;
+		ret = config_walk(path, config.text, config.len, keep_token, &config, error);
+	if (ret < 0) {
+		config_done(&config);
+		return ret;
+	}
+	*ret_config = config;
+	return 0;
+}
+
+int config_run(struct daemon *daemon, const struct config *config, struct cmd_error *error)
+{
+	struct run run = {.daemon = daemon, .config = config};
+
+	if (!config->text)
+		return 0;
+	return config_walk(config->path, config->text, config->len, do_run, &run, error);
+}
+
+void config_done(struct config *config)
+{
+	free(config->text);
+	config->text = NULL;
+	if (config->token)
+		explicit_bzero(config->token, config->num_tokens * sizeof(*config->token));
+	free(config->token);
+	config->token = NULL;
+	config->num_tokens = 0;
 }

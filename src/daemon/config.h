@@ -20,10 +20,21 @@ int config_walk(const char *name, const char *text, size_t len, config_fn *fn, v
 		struct cmd_error *error);
 
 /*
- * Runs the file at path on daemon, after all its lines have been parsed. A line that fails when
- * run leaves those before it done: the caller frees the daemon. Returns 0, or -errno with a
+ * A file in two steps, for the sandbox comes in between: it is read, all its lines are parsed,
+ * and the token files that they name are read; then they are run. A line that fails when run
+ * leaves those before it done: the caller frees the daemon. Return 0, or -errno with a
  * sentence.
  */
-int config_load(struct daemon *daemon, const char *path, struct cmd_error *error);
+struct config {
+	const char *path; /* borrowed */
+	char *text;	  /* owned; NULL = no file */
+	size_t len;
+	char (*token)[CMD_TOKEN_ROOM]; /* owned: of the lines that have one, in their order */
+	unsigned num_tokens;
+};
+int config_read(const char *path, struct config *ret_config, struct cmd_error *error);
+int config_run(struct daemon *daemon, const struct config *config, struct cmd_error *error);
+/* Takes one that was never read, if it is zeroed. */
+void config_done(struct config *config);
 
 #endif

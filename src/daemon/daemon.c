@@ -2,6 +2,7 @@
 #include "daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ int daemon_new(const struct opts *opts, struct daemon **ret_daemon, struct cmd_e
 		return cmd_fail(error, -ENOMEM, "there is not enough memory");
 	daemon->opts = *opts;
 	daemon->run_dir_fd = -1;
+	daemon->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	daemon->start_ns = clock_ns();
 	host_init(&daemon->local, "local");
 	ret = loop_new(&daemon->loop);
@@ -45,5 +47,6 @@ void daemon_free(struct daemon *daemon)
 	control_free(daemon->control);
 	loop_free(daemon->loop);
 	fd_close(&daemon->run_dir_fd);
+	fd_close(&daemon->statm_fd);
 	free(daemon);
 }

@@ -19,6 +19,7 @@
 
 struct card;
 struct control;
+struct helper;
 
 struct daemon {
 	struct opts opts;
@@ -31,6 +32,8 @@ struct daemon {
 	unsigned num_cards;
 	struct control *control; /* owned; NULL before and after it is served */
 	struct faults faults;
+	struct helper *helper; /* borrowed; NULL = taps are opened here */
+	int statm_fd;	       /* owned: /proc/self/statm, -1 = there is none */
 };
 
 /*

@@ -10,13 +10,14 @@
 
 #include "fd.h"
 
-int notify_send(const char *state)
+int notify_open(int *ret_fd)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	FD_AUTO int fd = -1;
 	socklen_t len;
 
+	*ret_fd = -1;
 	if (!path || !*path)
 		return 0;
 	if ((path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(addr.sun_path))
@@ -26,9 +27,16 @@ int notify_send(const char *state)
 	if (path[0] == '@')
 		addr.sun_path[0] = '\0'; /* an abstract name */
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
+	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, len) < 0)
 		return -errno;
-	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&addr, len) < 0)
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+int notify_send(int fd, const char *state)
+{
+	if (fd >= 0 && send(fd, state, strlen(state), MSG_NOSIGNAL) < 0)
 		return -errno;
 	return 0;
 }

@@ -4,9 +4,12 @@
 #define LADON_DAEMON_NOTIFY_H
 
 /*
- * Sends state ("READY=1") to $NOTIFY_SOCKET. Returns 0, also when nobody asked, or -errno;
- * never blocks.
+ * Connects to $NOTIFY_SOCKET, before a sandbox hides it. *ret_fd: the socket, -1 when nobody
+ * asked. Returns 0 or -errno.
  */
-int notify_send(const char *state);
+int notify_open(int *ret_fd);
+
+/* Sends state ("READY=1"), to nobody when fd is -1. Returns 0 or -errno; never blocks. */
+int notify_send(int fd, const char *state);
 
 #endif

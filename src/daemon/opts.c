@@ -21,6 +21,7 @@ enum {
 	OPT_IDLE_SLEEP,
 	OPT_CPU,
 	OPT_LOG_LEVEL,
+	OPT_NO_SANDBOX,
 	OPT_VERSION,
 	OPT_HELP,
 };
@@ -33,6 +34,7 @@ static const struct option long_options[] = {
 	{"idle-sleep-us", required_argument, NULL, OPT_IDLE_SLEEP},
 	{"cpu", required_argument, NULL, OPT_CPU},
 	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
+	{"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
@@ -53,6 +55,7 @@ static const char help[] =
 	"4000)\n"
 	"  --cpu N                pin data paths to CPU N unless the card says another\n"
 	"  --log-level LEVEL      err, warn, info or debug (default info)\n"
+	"  --no-sandbox           keep all privileges, files and system calls: for debugging\n"
 	"  --version              print the version\n"
 	"  --help                 print this text\n"
 	"\n"
@@ -111,6 +114,9 @@ static int take_option(int option, struct opts *opts, char *error)
 	case OPT_BUSY_POLL:
 		opts->busy_poll = true;
 		return 0;
+	case OPT_NO_SANDBOX:
+		opts->sandbox = false;
+		return 0;
 	case OPT_VERSION:
 		opts->action = OPTS_VERSION;
 		return 0;
@@ -124,7 +130,10 @@ static int take_option(int option, struct opts *opts, char *error)
 
 int opts_parse(int argc, char **argv, struct opts *ret_opts, char *error)
 {
-	struct opts opts = {.mapped_doorbells = true, .cpu = -1, .log_level = LOG_LVL_INFO};
+	struct opts opts = {.mapped_doorbells = true,
+			    .sandbox = true,
+			    .cpu = -1,
+			    .log_level = LOG_LVL_INFO};
 	int option, ret;
 
 	optind = 0; /* glibc: start over, for a second call */

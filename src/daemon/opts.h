@@ -16,6 +16,7 @@ struct opts {
 	const char *config;  /* borrowed from argv; NULL = none */
 	bool mapped_doorbells;
 	bool busy_poll;
+	bool sandbox;
 	uint32_t idle_sleep_us; /* 0 = the data path's default */
 	int cpu;		/* -1 = not pinned */
 	enum log_level log_level;

@@ -120,28 +120,30 @@ static void a_command_that_fails_ends_the_walk(void **state)
 static void missing_and_odd_files_are_named(void **state)
 {
 	struct cmd_error error = {0};
+	struct config config;
 
 	(void)state;
-	assert_int_equal(config_load(NULL, "/nonexistent/x.conf", &error), -ENOENT);
+	assert_int_equal(config_read("/nonexistent/x.conf", &config, &error), -ENOENT);
 	assert_string_equal(
 		error.text,
 		"config file /nonexistent/x.conf cannot be read: No such file or directory");
-	assert_int_equal(config_load(NULL, "/", &error), -EISDIR);
+	assert_int_equal(config_read("/", &config, &error), -EISDIR);
 }
 
-/* A wrong last line is found before the first line is run: daemon NULL would crash. */
+/* A wrong last line is found while the file is read. */
 static void nothing_runs_before_all_is_parsed(void **state)
 {
 	char path[] = "/tmp/ladon-config-XXXXXX";
 	static const char text[] = "card add nic0 model 82576 vfs 1\ncard show\nnonsense\n";
 	struct cmd_error error = {0};
+	struct config config;
 	int fd = mkstemp(path);
 
 	(void)state;
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
 	close(fd);
-	assert_int_equal(config_load(NULL, path, &error), -EINVAL);
+	assert_int_equal(config_read(path, &config, &error), -EINVAL);
 	assert_non_null(strstr(error.text, ":3: \"nonsense\" is not known"));
 	unlink(path);
 }

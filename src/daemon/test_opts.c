@@ -41,6 +41,7 @@ static void defaults(void **state)
 	assert_int_equal(opts.action, OPTS_RUN);
 	assert_true(opts.mapped_doorbells);
 	assert_false(opts.busy_poll);
+	assert_true(opts.sandbox);
 	assert_int_equal(opts.cpu, -1);
 	assert_int_equal(opts.idle_sleep_us, 0);
 	assert_int_equal(opts.log_level, LOG_LVL_INFO);
@@ -55,11 +56,12 @@ static void all_options(void **state)
 	(void)state;
 	assert_int_equal(PARSE(&opts, error, "--run-dir", "/r", "--config=f", "--busy-poll",
 			       "--no-mapped-doorbells", "--idle-sleep-us", "20", "--cpu", "1",
-			       "--log-level", "debug"),
+			       "--log-level", "debug", "--no-sandbox"),
 			 0);
 	assert_string_equal(opts.run_dir, "/r");
 	assert_string_equal(opts.config, "f");
 	assert_true(opts.busy_poll);
+	assert_false(opts.sandbox);
 	assert_false(opts.mapped_doorbells);
 	assert_int_equal(opts.idle_sleep_us, 20);
 	assert_int_equal(opts.cpu, 1);

@@ -36,18 +36,20 @@ static int open_fd(const char *text, const char **ret_why)
 	return (int)n;
 }
 
-static int open_kind(const char *spec, unsigned mtu, const char **ret_why)
+static int open_kind(const char *spec, unsigned mtu, uplink_tap_fn *tap, void *arg,
+		     const char **ret_why)
 {
 	if (!strncmp(spec, "tap:", 4))
-		return uplink_tap_open(spec + 4, mtu, ret_why);
+		return tap ? tap(arg, spec + 4, mtu, ret_why)
+			   : uplink_tap_open(spec + 4, mtu, ret_why);
 	if (!strncmp(spec, "fd:", 3))
 		return open_fd(spec + 3, ret_why);
 	*ret_why = "an uplink is one of: none, tap:NAME, fd:N";
 	return -EINVAL;
 }
 
-int uplink_open(const char *spec, unsigned mtu, struct uplink **ret_uplink,
-		const char **ret_why)
+int uplink_open(const char *spec, unsigned mtu, uplink_tap_fn *tap, void *arg,
+		struct uplink **ret_uplink, const char **ret_why)
 {
 	struct uplink *up;
 	int fd;
@@ -60,7 +62,7 @@ int uplink_open(const char *spec, unsigned mtu, struct uplink **ret_uplink,
 		*ret_why = "the uplink's name is too long";
 		return -EINVAL;
 	}
-	fd = open_kind(spec, mtu, ret_why);
+	fd = open_kind(spec, mtu, tap, arg, ret_why);
 	if (fd < 0)
 		return fd;
 	up = aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof(*up), CACHE_LINE));

@@ -15,12 +15,19 @@
 struct uplink;
 
 /*
- * Opens what spec names; mtu goes to a tap interface. "none" gives *ret_uplink = NULL and 0. On
+ * How a tap comes about. Returns its descriptor or -errno with a sentence (valid until the next
+ * call) in *ret_why.
+ */
+typedef int uplink_tap_fn(void *arg, const char *name, unsigned mtu, const char **ret_why);
+
+/*
+ * Opens what spec names; mtu goes to a tap interface, which tap(arg, ...) opens: NULL =
+ * uplink_tap_open, for who has the right to. "none" gives *ret_uplink = NULL and 0. On
  * failure *ret_why is one sentence that says what to do (static, valid until the next call).
  * Errors: -EINVAL (spec), -EPERM, -EBUSY, -errno.
  */
-int uplink_open(const char *spec, unsigned mtu, struct uplink **ret_uplink,
-		const char **ret_why);
+int uplink_open(const char *spec, unsigned mtu, uplink_tap_fn *tap, void *arg,
+		struct uplink **ret_uplink, const char **ret_why);
 /* The port has been taken off the data path. A tap that was created goes away. Takes NULL. */
 void uplink_close(struct uplink *uplink);
 
@@ -30,5 +37,13 @@ int uplink_fd(const struct uplink *uplink);
 const char *uplink_spec(const struct uplink *uplink);
 /* The other end is gone for good (interface deleted, socket closed): set by the data path. */
 bool uplink_failed(const struct uplink *uplink);
+
+/* Creates or attaches tap interface name, brings it up with mtu. Returns the fd, or -errno with
+ * *ret_why. */
+int uplink_tap_open(const char *name, unsigned mtu, const char **ret_why);
+/* Could an interface be called so? Else UPLINK_TAP_NAME_WRONG says so (printf, with the name).
+ */
+bool uplink_tap_name_ok(const char *name);
+#define UPLINK_TAP_NAME_WRONG "\"%.32s\" is no interface name (1 to 15 characters)"
 
 #endif

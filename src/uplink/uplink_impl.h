@@ -20,8 +20,4 @@ struct uplink {
 
 extern const struct nic_port_ops uplink_port_ops;
 
-/* Creates or attaches tap interface name, brings it up with mtu. Returns the fd, or -errno with
- * *ret_why. */
-int uplink_tap_open(const char *name, unsigned mtu, const char **ret_why);
-
 #endif

@@ -7,7 +7,9 @@
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "fd.h"
 #include "uplink_impl.h"
@@ -54,17 +56,11 @@ static int link_up(const char *name, uint32_t mtu)
 /* An owner without CAP_NET_ADMIN may use a tap that somebody has brought up already. */
 static bool is_up(const char *name)
 {
-	char path[64], text[16] = "";
-	unsigned long flags;
-	FILE *f;
+	struct ifreq ifr = {0};
+	FD_AUTO int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
-	snprintf(path, sizeof(path), "/sys/class/net/%s/flags", name);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	flags = fgets(text, sizeof(text), f) ? strtoul(text, NULL, 16) : 0;
-	fclose(f);
-	return flags & IFF_UP;
+	memcpy(ifr.ifr_name, name, strlen(name));
+	return fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &ifr) == 0 && ifr.ifr_flags & IFF_UP;
 }
 
 static int explain(int err, const char *name, const char **ret_why)
@@ -88,14 +84,27 @@ static int explain(int err, const char *name, const char **ret_why)
 	return err;
 }
 
+/* The kernel's rules (no blanks, '/', ':'), no "%d" that it would fill in, printable. */
+bool uplink_tap_name_ok(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len >= IFNAMSIZ || !strcmp(name, ".") || !strcmp(name, ".."))
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (name[i] <= ' ' || name[i] >= 0x7f || strchr("/:%", name[i]))
+			return false;
+	}
+	return true;
+}
+
 int uplink_tap_open(const char *name, unsigned mtu, const char **ret_why)
 {
 	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI};
 	int fd, r;
 
-	if (!*name || strlen(name) >= IFNAMSIZ || strchr(name, '/') || strchr(name, '%')) {
-		snprintf(why, sizeof(why),
-			 "\"%.32s\" is no interface name (1 to 15 characters)", name);
+	if (!uplink_tap_name_ok(name)) {
+		snprintf(why, sizeof(why), UPLINK_TAP_NAME_WRONG, name);
 		*ret_why = why;
 		return -EINVAL;
 	}

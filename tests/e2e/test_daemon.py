@@ -29,7 +29,8 @@ def refused(args, *wanted, user=None, env=None, run_dir=None):
                           env=clean_env(**(env or {})))
     assert done.returncode in (1, 2) and not done.stdout, f"exit code {done.returncode}, {done.stdout!r}"
     last = done.stderr.splitlines()[-1]
-    problems = [line for line in done.stderr.splitlines() if " info: " not in line]
+    # What a kernel lacks for the sandbox is no reason not to start.
+    problems = [line for line in done.stderr.splitlines() if " info: " not in line and " sandbox: " not in line]
     assert len(problems) == 1 and problems[0] == last, f"stderr has {done.stderr!r}"
     for word in wanted:
         assert word in last, f"{word!r} is missing: {last}"
@@ -235,7 +236,7 @@ def nobody_reads_its_log():
     """A stderr whose other end is closed does not end it."""
     run_dir = Scratch() / "run"
     process = subprocess.Popen([LADOND, "--run-dir", run_dir], stderr=subprocess.PIPE, text=True, env=clean_env())
-    assert "serves" in process.stderr.readline()
+    assert any("serves" in line for line in process.stderr), "it did not start"
     process.stderr.close()
     for words in (CARD, "link set nic0 vf 0 trust on", "card del nic0"):
         done = subprocess.run([LADON, "--run-dir", run_dir, *words.split()], check=False, env=clean_env())
