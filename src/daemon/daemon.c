@@ -20,8 +20,9 @@ int daemon_new(const struct opts *opts, struct daemon **ret_daemon, struct cmd_e
 	daemon->opts = *opts;
 	daemon->run_dir_fd = -1;
 	daemon->start_ns = clock_ns();
-	host_init(&daemon->local, "local");
-	ret = loop_new(&daemon->loop);
+	ret = host_init(&daemon->local, "local");
+	if (ret == 0)
+		ret = loop_new(&daemon->loop);
 	if (ret < 0)
 		cmd_fail(error, ret, "there is no event loop: %s", strerror(-ret));
 	if (ret == 0)
@@ -44,6 +45,7 @@ void daemon_free(struct daemon *daemon)
 		card_free(daemon->cards);
 	control_free(daemon->control);
 	loop_free(daemon->loop);
+	host_fini(&daemon->local);
 	fd_close(&daemon->run_dir_fd);
 	free(daemon);
 }

@@ -17,9 +17,11 @@ struct feature {
 	int (*set)(struct function *fn, const void *data);
 };
 
-/* Empty for now: -ENOTTY to everything. */
 static const struct feature features[] = {
-	{.number = UINT32_MAX},
+	{VFU_FEATURE_LADON_POSTED,
+	 {&function_vf, &function_pf},
+	 sizeof(struct vfu_feature_posted),
+	 function_posted_set},
 };
 
 static bool has(const struct function *fn, const struct feature *feature)
