@@ -223,8 +223,16 @@ static bool reserved_set(uint64_t lo, uint64_t hi)
 	       mode == 3 || mode == 6;
 }
 
-static uint8_t judge_entry(uint64_t lo, uint64_t hi, pci_rid_t rid)
+/* Nearly all entries: remapped form, nothing but vector and destination, one function alone. */
+static bool is_plain(uint64_t lo, uint64_t hi, pci_rid_t rid)
 {
+	return (lo & ~(IRTE_VECTOR | IRTE_DEST)) == IRTE_P && hi == irte_source(rid);
+}
+
+static uint8_t judge(uint64_t lo, uint64_t hi, pci_rid_t rid)
+{
+	if (likely(is_plain(lo, hi, rid)))
+		return 0;
 	if (!(lo & IRTE_P))
 		return IR_FAULT_NOT_PRESENT;
 	if (reserved_set(lo, hi))
@@ -232,43 +240,25 @@ static uint8_t judge_entry(uint64_t lo, uint64_t hi, pci_rid_t rid)
 	return source_ok(hi, rid) ? 0 : IR_FAULT_SOURCE;
 }
 
-uint8_t ir_judge(const struct ir *ir, pci_rid_t rid, uint32_t addr, uint32_t data,
-		 uint64_t ret_words[2], struct ir_fault *ret_fault)
+/* Its eventfd is not used again. */
+static enum ir_result jammed(struct ir *ir, uint64_t slot, int fd)
 {
-	uint32_t index = 0;
-	uint8_t reason = decode(ir, addr, data, &index);
-
-	ret_words[0] = 0;
-	if (!reason) {
-		/* Acquire, with ir_write: P shows the rest. */
-		ret_words[0] =
-			atomic_load_explicit(&ir->table[index].word[0], memory_order_acquire);
-		ret_words[1] =
-			atomic_load_explicit(&ir->table[index].word[1], memory_order_relaxed);
-		reason = judge_entry(ret_words[0], ret_words[1], rid);
-	}
-	if (unlikely(reason))
-		*ret_fault = (struct ir_fault){
-			.info = (uint64_t)index << 48 | addr,
-			.reason = reason,
-			.silent = ret_words[0] & IRTE_FPD,
-		};
-	return reason;
+	atomic_compare_exchange_strong(&ir->slot[slot], &fd, -1);
+	return IR_JAMMED;
 }
 
 /* EAGAIN means that the counter is full: the client is being woken anyway. EINTR: the client
- * has arranged for the write to block; its eventfd is not used again. */
+ * has arranged for the write to block. */
 static enum ir_result notify(struct ir *ir, uint64_t slot)
 {
-	uint64_t one = 1;
+	static const uint64_t one = 1;
 	int fd = slot < ir->entries ? atomic_load(&ir->slot[slot]) : -1;
 
-	if (fd < 0)
+	if (unlikely(fd < 0))
 		return IR_NOBODY;
-	if (jam_write(fd, &one, sizeof(one)) != -EINTR)
-		return IR_NOTIFIED;
-	atomic_compare_exchange_strong(&ir->slot[slot], &fd, -1);
-	return IR_JAMMED;
+	if (unlikely(jam_write(fd, &one, sizeof(one)) == -EINTR))
+		return jammed(ir, slot, fd);
+	return IR_NOTIFIED;
 }
 
 static enum ir_result post(struct ir *ir, uint64_t lo, uint64_t hi)
@@ -290,10 +280,24 @@ static enum ir_result post(struct ir *ir, uint64_t lo, uint64_t hi)
 enum ir_result ir_raise(struct ir *ir, pci_rid_t rid, uint32_t addr, uint32_t data,
 			struct ir_fault *ret_fault)
 {
-	uint64_t words[2];
+	uint64_t lo = 0, hi = 0;
+	uint32_t index = 0;
+	uint8_t reason = decode(ir, addr, data, &index);
 
-	if (unlikely(ir_judge(ir, rid, addr, data, words, ret_fault)))
-		return IR_REFUSED;
-	return words[0] & IRTE_IM ? post(ir, words[0], words[1])
-				  : notify(ir, IRTE_GET(DEST, words[0]));
+	if (likely(!reason)) {
+		const struct irte *e = &ir->table[index];
+
+		/* Acquire, with ir_write: P shows the rest. */
+		lo = atomic_load_explicit(&e->word[0], memory_order_acquire);
+		hi = atomic_load_explicit(&e->word[1], memory_order_relaxed);
+		reason = judge(lo, hi, rid);
+	}
+	if (likely(!reason))
+		return lo & IRTE_IM ? post(ir, lo, hi) : notify(ir, IRTE_GET(DEST, lo));
+	*ret_fault = (struct ir_fault){
+		.info = (uint64_t)index << 48 | addr,
+		.reason = reason,
+		.silent = lo & IRTE_FPD,
+	};
+	return IR_REFUSED;
 }

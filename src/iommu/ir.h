@@ -156,12 +156,8 @@ void ir_set_desc(struct ir *ir, unsigned n, struct pi_desc *desc, unsigned slot)
 /* The message, address << 32 | data, that raises entry index. Never 0. */
 uint64_t ir_message(unsigned index);
 
-/* The judgement alone: IR_FAULT_..., or 0 and the entry's words. *ret_fault is complete when a
- * reason is returned. */
-uint8_t ir_judge(const struct ir *ir, pci_rid_t rid, uint32_t addr, uint32_t data,
-		 uint64_t ret_words[2], struct ir_fault *ret_fault);
-/* A request: judged and, if good, delivered. *ret_fault is filled when IR_REFUSED. One write(2)
- * at most, no lock. */
+/* A request is judged and, if good, delivered. *ret_fault is filled when IR_REFUSED. One
+ * write(2) at most, no lock. */
 enum ir_result ir_raise(struct ir *ir, pci_rid_t rid, uint32_t addr, uint32_t data,
 			struct ir_fault *ret_fault);
 
