@@ -22,8 +22,8 @@ struct ir {
 	unsigned entries;	/* of own, slot, desc, used */
 	_Atomic int *slot;	/* eventfds, borrowed; -1 = none */
 	struct ir_desc *desc;
-	uint8_t *used; /* control thread: entries that were allocated */
-	unsigned next; /* control thread: where to look for a free one */
+	uint8_t *used;	 /* control thread: entries that were allocated */
+	unsigned lowest; /* control thread: none below is free */
 	void (*drain)(void *arg);
 	void *arg;
 };
@@ -74,22 +74,19 @@ void ir_delete(struct ir *ir)
 
 int ir_alloc(struct ir *ir)
 {
-	for (unsigned i = 0; i < ir->entries; i++) {
-		unsigned index = (ir->next + i) & (ir->entries - 1);
-
-		if (ir->used[index])
-			continue;
-		ir->used[index] = true;
-		ir->next = index + 1;
-		return (int)index;
-	}
-	return -ENOSPC;
+	while (ir->lowest < ir->entries && ir->used[ir->lowest])
+		ir->lowest++;
+	if (ir->lowest == ir->entries)
+		return -ENOSPC;
+	ir->used[ir->lowest] = true;
+	return (int)ir->lowest++;
 }
 
 void ir_free(struct ir *ir, unsigned index)
 {
 	assert(ir->used[index]);
 	ir->used[index] = false;
+	ir->lowest = MIN(ir->lowest, index);
 }
 
 uint64_t irte_remapped(unsigned slot, uint8_t vector)
