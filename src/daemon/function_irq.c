@@ -128,15 +128,18 @@ static int route_all(struct function *fn, uint32_t start, uint32_t count)
 	return ret;
 }
 
-/* Gives [start, start + count) these fds, or none; the former ones are closed, drained. That
- * ends posting. Returns 0, or -ENOSPC with nothing changed. */
+/*
+ * Gives [start, start + count) these fds, or none; the former ones are closed, drained. Posting
+ * ends in any case. Returns 0, or -ENOSPC with the former eventfds in place.
+ */
 static int give_eventfds(struct function *fn, uint32_t start, uint32_t count, int *fds)
 {
-	int old[FUNCTION_VECTORS], ret = fds ? route_all(fn, start, count) : 0;
+	int old[FUNCTION_VECTORS], ret;
 
+	function_posted_off(fn);
+	ret = fds ? route_all(fn, start, count) : 0;
 	if (ret < 0)
 		return ret;
-	function_posted_off(fn);
 	for (uint32_t i = 0; i < count; i++) {
 		unsigned v = start + i;
 
