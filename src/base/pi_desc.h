@@ -1,36 +1,44 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pi_desc.h - the posted-interrupt descriptor of VT-d (specification 9.10), and both sides of
- *its protocol: 64 bytes that a card and a program share, by which interrupts arrive as plain
- *memory.
+ * pi_desc.h - the posted-interrupt descriptor of VT-d, and both sides of its protocol: 64 bytes
+ * that a card and a program share, by which interrupts arrive as plain memory.
  *
- * PIR has one bit an interrupt. ON (outstanding notification): the eventfd was written and the
- * receiver has not come to look since. SN (suppress notification): the receiver polls, do not
- *write the eventfd. NV and NDST are the receiver's to fill in and mean nothing to us: whose
- *eventfd is written does not depend on memory that a client can change.
+ * PIR has one bit an interrupt. ON (outstanding notification): the eventfd was written, or is
+ * about to be, and the receiver has not come to look since. SN (suppress notification): the
+ * receiver is awake and looks by itself. NV and NDST are the receiver's to fill in and mean
+ * nothing to us: whose eventfd is written must not depend on memory that a client can change.
  *
- *	post:	1. set the bit in PIR; was it set? whoever set it announces it: done
- *		2. read SN; set (and not urgent)? the receiver looks before it sleeps: done
- *		3. set ON; was it set? a notification is on its way: done
+ *	post:	1. set the bit in PIR. It was set? Whoever set it announces it: done
+ *		2. read SN. It is set (and this is not urgent)? The receiver will look: done
+ *		3. set ON. It was set? A notification is on its way: done
  *		4. write the eventfd
- *	take:	1. clear ON
- *		2. exchange each word of PIR that is not 0 with 0
- *	arm:	1. clear ON and SN at once
- *		2. read PIR; not 0? take it, and set SN again; else sleep until the eventfd is
- *readable, read it, and take
  *
- * Orderings. All of these are sequentially consistent, so each pair below sees at least one
- *way:
- *   - post 1 before post 2, arm 1 before arm 2: a poster that still sees SN has set its bit
- *before arm reads PIR.
- *   - post 1 before post 3, ON cleared (take 1, arm 1) before PIR is read: a poster that finds
- *ON set has set its bit before the receiver, which is about to clear ON, reads PIR. The other
- *     way round (PIR read, then ON cleared) loses the wake-up of a bit that was set in between;
- *     test_pi_desc.c finds that.
- *   - what the card wrote before post 1 is visible to whoever has taken the bit.
- * Hardware does post 2 and 3 as one; here the receiver may set SN between them, and gets a
- * notification that it does not need. In return no step of the poster can be made to loop by a
- * client that keeps changing the descriptor: it may lose its own interrupts, no more.
+ *	take:	1. PIR is 0? Nothing there: done
+ *		2. clear ON, if it is set
+ *		3. exchange PIR with 0
+ *
+ *	sleep:	1. take, until nothing is there
+ *		2. arm: clear ON and SN, in one access
+ *		3. read PIR. It is not 0? Go to 5
+ *		4. sleep until the eventfd is readable, and read it
+ *		5. set SN, and go to 1
+ *
+ * Orderings. Where it matters all accesses are sequentially consistent (on x86: locked
+ * instructions, and loads behind them), so of two sides at least one sees the other:
+ *
+ *   - post 1 before 2, sleep 2 before 3: a poster that still reads SN has set its bit before
+ *     the receiver reads PIR.
+ *   - post 1 before 3, and ON is cleared before PIR is read (take 2 before 3, sleep 2 before
+ *     3): a poster that finds ON set has set its bit before the receiver, which will clear ON,
+ *     reads PIR. The other way round a bit that is set between the two is slept through.
+ *   - take 1 is a hint, and so take may leave ON set while PIR is empty, by a poster that was
+ *     slow. Sleep 2 clears it: without that, later posts would find ON and notify nobody.
+ *   - what the card wrote before post 1 is seen by whoever has taken the bit.
+ *
+ * test_pi_desc.c visits every interleaving of this, and sees what goes wrong when one of these
+ * orderings is taken away. Hardware does post 2 and 3 as one; here SN may be set between them,
+ * which costs the receiver a notification that it does not need. In return no step of a poster
+ * repeats, whatever a client does to the descriptor: it can lose its own interrupts, no more.
  */
 #ifndef LADON_BASE_PI_DESC_H
 #define LADON_BASE_PI_DESC_H
@@ -66,8 +74,11 @@ static inline bool pi_post(struct pi_desc *d, uint8_t bit, bool urgent)
 	return !(atomic_fetch_or(&d->control, PI_ON) & PI_ON);
 }
 
-/* The receiver's side: the bits of one word of PIR, which are cleared. Loads alone when there
- * are none. For descriptors of one word: with more, ON is cleared once before all of them. */
+/*
+ * The receiver's side: the bits of one word of PIR, which are cleared. Loads alone when there
+ * are none, so that polling disturbs nobody; ON may then be left set, by a poster that was slow
+ * to set it, and so nobody sleeps without pi_arm.
+ */
 static inline uint64_t pi_take(struct pi_desc *d, unsigned word)
 {
 	if (!atomic_load_explicit(&d->pir[word], memory_order_relaxed))
