@@ -136,6 +136,31 @@ static void asleep_it_is_woken(void **state)
 	pthread_join(thread, NULL);
 }
 
+static unsigned calls_left; /* of clock_gettime, until the card posts */
+
+int __real_clock_gettime(clockid_t id, struct timespec *ret);
+int __wrap_clock_gettime(clockid_t id, struct timespec *ret);
+
+int __wrap_clock_gettime(clockid_t id, struct timespec *ret)
+{
+	if (calls_left && --calls_left == 0)
+		assert_false(post(1)); /* suppressed */
+	return __real_clock_gettime(id, ret);
+}
+
+/* The wait reads the clock once at its beginning, and once after it has found nothing. */
+static void a_bit_set_on_the_way_to_sleep_is_seen(void **state)
+{
+	uint64_t vectors = 0, start = clock_ns();
+
+	(void)state;
+	calls_left = 2;
+	assert_int_equal(ladon_posted_wait(posted, 10000, &vectors), 1);
+	assert_int_equal(calls_left, 0);
+	assert_int_equal(vectors, 2);
+	assert_true(clock_ns() - start < 8 * NSEC_PER_SEC);
+}
+
 static void a_lost_connection_wakes_it(void **state)
 {
 	uint64_t vectors;
@@ -175,6 +200,7 @@ int main(void)
 		T(a_wait_without_interrupts_ends_with_its_time),
 		T(an_old_notification_is_no_interrupt),
 		T(asleep_it_is_woken),
+		T(a_bit_set_on_the_way_to_sleep_is_seen),
 		T(a_lost_connection_wakes_it),
 		cmocka_unit_test(a_card_without_is_told_from_an_error),
 	};

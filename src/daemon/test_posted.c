@@ -171,6 +171,23 @@ static void unmapping_the_descriptor_ends_it(void **state)
 	assert_int_equal(ask(0, 3, AT, 0), -EFAULT);
 }
 
+static void do_unmap_all(void *arg)
+{
+	(void)arg;
+	function_dma_unmap_all(served());
+}
+
+static void unmapping_everything_ends_it(void **state)
+{
+	(void)state;
+	give_eventfds(1);
+	assert_int_equal(ask(0, 1, AT, 0), 0);
+	test_daemon_call(&td, do_unmap_all, NULL);
+	force(0);
+	assert_int_equal(got(0), 1);
+	assert_true(atomic_load(&desc->pir[0]) == 0);
+}
+
 static void a_client_that_leaves_takes_its_entries_along(void **state)
 {
 	(void)state;
@@ -261,6 +278,7 @@ int main(void)
 		T(vectors_become_bits),
 		T(posting_ends_as_it_began),
 		T(unmapping_the_descriptor_ends_it),
+		T(unmapping_everything_ends_it),
 		T(a_client_that_leaves_takes_its_entries_along),
 		T(what_makes_no_sense_is_refused),
 		T(read_only_memory_takes_no_descriptor),

@@ -213,6 +213,23 @@ static void a_table_that_cannot_be_read_is_a_fault(void **state)
 	assert_int_equal(ir_fault_index(fault.info), INDEX);
 }
 
+static void a_whole_table_has_65536_entries(void **state)
+{
+	struct ir_fault fault;
+	struct ir *big;
+
+	(void)state;
+	assert_int_equal(ir_new(IR_ENTRIES_MAX, NULL, NULL, &big), 0);
+	ir_set_slot(big, SLOT, fd);
+	ir_write(big, 0x8000 + INDEX, LO, HI);
+	assert_int_equal(ir_raise(big, RID, ADDR | 4, 0, &fault), IR_NOTIFIED);
+	assert_int_equal(ir_raise(big, RID, ADDR, 0, &fault), IR_REFUSED);
+	assert_int_equal(fault.reason, IR_FAULT_NOT_PRESENT);
+	assert_int_equal(ir_raise(big, RID, IR_WINDOW | 0xffffc, 1, &fault), IR_REFUSED);
+	assert_int_equal(fault.reason, IR_FAULT_INDEX);
+	ir_delete(big);
+}
+
 static void the_words_we_write_are_those_of_the_specification(void **state)
 {
 	(void)state;
@@ -348,6 +365,7 @@ int main(void)
 		T(a_request_is_judged_by_its_entry),
 		T(every_code_is_in_the_table),
 		T(a_table_that_cannot_be_read_is_a_fault),
+		T(a_whole_table_has_65536_entries),
 		T(the_words_we_write_are_those_of_the_specification),
 		T(a_large_descriptor_address_is_whole),
 		T(an_empty_slot_is_nobody),
