@@ -31,6 +31,12 @@ void bench_stop(struct bench_pair *b)
 
 int bench_start(struct bench_pair *b, const char *ladond, const char *const *extra)
 {
+	return bench_start_rx(b, ladond, extra, NULL);
+}
+
+int bench_start_rx(struct bench_pair *b, const char *ladond, const char *const *extra,
+		   const struct ladon_igbvf_config *rx)
+{
 	char text[2000], path[DEMO_PATH_MAX];
 	int err;
 
@@ -41,7 +47,7 @@ int bench_start(struct bench_pair *b, const char *ladond, const char *const *ext
 
 		err = ladon_function_attach(demo_daemon_vf(&b->daemon, i, path), NULL, &s->fn);
 		if (!err)
-			err = ladon_igbvf_open(s->fn, NULL, &s->vf);
+			err = ladon_igbvf_open(s->fn, i ? rx : NULL, &s->vf);
 		if (!err)
 			ladon_igbvf_mac(s->vf, s->mac);
 	}

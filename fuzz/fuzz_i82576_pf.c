@@ -14,6 +14,7 @@
 #include "i82576_desc.h"
 #include "i82576_pf.h"
 #include "i82576_pf_regs.h"
+#include "test_intr.h"
 
 #define OP_BYTES 8u
 #define MEM_SIZE (2u << 20)
@@ -71,12 +72,12 @@ static void functions_new(void)
 		MUST(i82576_vf_new(card, n, PCI_RID(1, 16, n), dom, &vfs[n]) == 0);
 		i82576_fn_set_dma(&vfs[n]->fn, true);
 		for (unsigned v = 0; v < I82576_VF_VECTORS; v++)
-			nic_intr_set_fd(&vfs[n]->fn.intr, v, fd);
+			test_intr_set_fd(&vfs[n]->fn.intr, vfs[n]->fn.rid, v, fd);
 	}
 	MUST(i82576_pf_new(card, PCI_RID(1, 0, 0), dom, vfs, VFS, &pf) == 0);
 	i82576_pf_config(pf, place, &cfg);
 	for (unsigned v = 0; v < I82576_PF_VECTORS; v++)
-		nic_intr_set_fd(&pf->fn.intr, v, fd);
+		test_intr_set_fd(&pf->fn.intr, pf->fn.rid, v, fd);
 	MUST(i82576_pf_attach(pf) == 0);
 }
 
@@ -366,8 +367,8 @@ static void life_goes_on(const struct op *op)
 		i82576_fn_set_dma(op->flags & 2 ? &pf->fn : &vf->fn, op->value & 1);
 		break;
 	case 6:
-		nic_intr_set_fd(&pf->fn.intr, op->value % I82576_PF_VECTORS,
-				op->raw & 1 ? -1 : fd);
+		test_intr_set_fd(&pf->fn.intr, pf->fn.rid, op->value % I82576_PF_VECTORS,
+				 op->raw & 1 ? -1 : fd);
 		break;
 	case 7:
 		i82576_pf_intr_mode(pf, op->value & 1, op->value & 2);

@@ -12,6 +12,7 @@
 
 #include "i82576_regs.h"
 #include "i82576_vf.h"
+#include "test_intr.h"
 
 #define OP_BYTES  8u
 #define MEM_SIZE  (2u << 20)
@@ -56,7 +57,7 @@ static void vfs_new(void)
 		MUST(i82576_vf_new(card, n, PCI_RID(1, 16, n), dom, &vfs[n]) == 0);
 		i82576_fn_set_dma(&vfs[n]->fn, true);
 		for (unsigned v = 0; v < I82576_VF_VECTORS; v++)
-			nic_intr_set_fd(&vfs[n]->fn.intr, v, fds[n]);
+			test_intr_set_fd(&vfs[n]->fn.intr, vfs[n]->fn.rid, v, fds[n]);
 	}
 }
 
@@ -149,8 +150,8 @@ static void operator_acts(struct i82576_vf *vf, uint32_t value)
 		i82576_fn_set_dma(&vf->fn, value & 1);
 		break;
 	case 5:
-		nic_intr_set_fd(&vf->fn.intr, value % I82576_VF_VECTORS,
-				value & 4 ? -1 : fds[vf->fn.n]);
+		test_intr_set_fd(&vf->fn.intr, vf->fn.rid, value % I82576_VF_VECTORS,
+				 value & 4 ? -1 : fds[vf->fn.n]);
 		break;
 	case 6:
 		MUST(i82576_vf_renew(vf) == 0);

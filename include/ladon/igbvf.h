@@ -82,6 +82,8 @@ struct ladon_buf {
  * @max_frame: longest frame received, bytes without FCS and tag, 60 ... 9710 (1514)
  * @use_irq: connect the vectors, so that ladon_igbvf_wait() can sleep
  * @itr_us: with use_irq: least time between two interrupts, 0 ... 8191 microseconds (0 = none)
+ * @posted: with use_irq: interrupts arrive in memory (ladon_posted_open()), and going to sleep
+ * costs no trapped register; -ENOTTY from open where the card cannot
  */
 struct ladon_igbvf_config {
 	unsigned rx_desc, tx_desc;
@@ -89,6 +91,7 @@ struct ladon_igbvf_config {
 	unsigned max_frame;
 	bool use_irq;
 	unsigned itr_us;
+	bool posted;
 };
 
 /**

@@ -176,6 +176,41 @@ LADON_API int ladon_irq_enable(struct ladon_function *function, unsigned start, 
 LADON_API int ladon_irq_disable(struct ladon_function *function, unsigned start,
 				unsigned count);
 
+/**
+ * struct ladon_posted - interrupts that arrive in memory instead of by eventfds: receiving them
+ * takes no system call while there are some. Opaque.
+ */
+struct ladon_posted;
+
+/**
+ * ladon_posted_open - post the vectors [first, first + count) of the function
+ * @count: 1 ... 64
+ * @ret_posted: ended by ladon_posted_close(), before the function is detached
+ *
+ * Takes the place of ladon_irq_enable(); one at a time for each function.
+ * Return: 0; -EINVAL (no such vectors); -ENOTTY (the card has no posted interrupts: use
+ * ladon_irq_enable()); -ENOMEM; -ENOSPC; the connection's errors.
+ */
+LADON_API int ladon_posted_open(struct ladon_function *function, unsigned first, unsigned count,
+				struct ladon_posted **ret_posted);
+
+/* What was posted since it was last asked: bit n = vector first + n. No system call. */
+LADON_API uint64_t ladon_posted_poll(struct ladon_posted *posted);
+
+/**
+ * ladon_posted_wait - the same; sleeps when there is nothing
+ * @timeout_ms: -1 = no limit
+ * @ret_vectors: what was posted, when 1 is returned
+ *
+ * No interrupt that is posted before or during the call is slept through.
+ * Return: 1; 0 (the time is over); -ENOTCONN (the connection ended); -EINTR (a signal came).
+ */
+LADON_API int ladon_posted_wait(struct ladon_posted *posted, int timeout_ms,
+				uint64_t *ret_vectors);
+
+/* Disconnects the vectors, and frees. Takes NULL. */
+LADON_API void ladon_posted_close(struct ladon_posted *posted);
+
 #ifdef __cplusplus
 }
 #endif

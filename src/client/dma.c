@@ -16,6 +16,9 @@
 #define DMA_HUGE       0x200000ull
 #define DMA_IOVA_FIRST 0x10000000ull
 #define DMA_IOVA_END   (1ull << 39) /* within the width every IOMMU has */
+/* The interrupt window: what a device writes there is no DMA. */
+#define WINDOW	   0xfee00000ull
+#define WINDOW_END 0xfef00000ull
 
 void *dma_behind(void *arg, uint64_t addr, uint64_t len, bool write)
 {
@@ -47,15 +50,24 @@ int ladon_dma_lookup(const struct ladon_function *fn, const void *ptr, size_t le
 	return -ENOENT;
 }
 
+/* The first address from iova on where size bytes may lie, as far as the window goes. */
+static uint64_t past_window(uint64_t iova, size_t size)
+{
+	bool clear = iova >= WINDOW_END || (iova < WINDOW && size <= WINDOW - iova);
+
+	return clear ? iova : ALIGN_UP(WINDOW_END, DMA_HUGE);
+}
+
 /* Where the first gap of size bytes is, and the link to put a mapping there into; NULL = full.
  */
 static struct ladon_dma **dma_gap(struct ladon_function *fn, size_t size, uint64_t *ret_iova)
 {
 	struct ladon_dma **link = &fn->dma;
-	uint64_t iova = DMA_IOVA_FIRST;
+	uint64_t iova = past_window(DMA_IOVA_FIRST, size);
 
-	for (; *link && (*link)->iova - iova < size; link = &(*link)->next)
-		iova = ALIGN_UP((*link)->iova + (*link)->size, DMA_HUGE);
+	for (; *link && ((*link)->iova < iova || (*link)->iova - iova < size);
+	     link = &(*link)->next)
+		iova = past_window(ALIGN_UP((*link)->iova + (*link)->size, DMA_HUGE), size);
 	if (iova > DMA_IOVA_END || size > DMA_IOVA_END - iova)
 		return NULL;
 	*ret_iova = iova;

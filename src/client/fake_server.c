@@ -210,8 +210,13 @@ static void fake_reset(void *dev)
 static int fake_feature(void *dev, uint32_t feature, bool set, bool probe, const void *data,
 			uint32_t len)
 {
-	(void)dev, (void)feature, (void)set, (void)probe, (void)data, (void)len;
-	return -ENOTTY;
+	struct fake *f = dev;
+
+	if (!f->can_post || feature != VFU_FEATURE_LADON_POSTED || !set || probe ||
+	    len < sizeof(f->posted))
+		return -ENOTTY;
+	memcpy(&f->posted, data, sizeof(f->posted));
+	return 0;
 }
 
 static const struct vfu_dev_ops fake_ops = {

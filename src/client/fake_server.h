@@ -34,6 +34,7 @@ struct fake {
 	unsigned lock_after; /* VFU reads back set only after so many tries */
 	int refuse;	     /* version() gives this */
 	bool dma_refused;    /* dma_map() gives -ENOSPC */
+	bool can_post;	     /* knows posted interrupts */
 
 	/* Seen. */
 	unsigned resets, irq_calls, ctrl_resets;
@@ -41,6 +42,7 @@ struct fake {
 	uint32_t msg[16]; /* last mailbox message */
 	unsigned msgs;
 	int irq_fd[3]; /* -1 = none */
+	struct vfu_feature_posted posted;
 	struct fake_map map[FAKE_MAPS];
 	uint8_t config[4096];
 	uint32_t *bar0;

@@ -153,25 +153,36 @@ static int lpe_set(struct ladon_igbvf *vf)
 	return igbvf_mbx_call(vf, msg, 2, msg, 1);
 }
 
-static int irq_start(struct ladon_igbvf *vf)
+static int eventfds_start(struct ladon_igbvf *vf)
 {
-	const struct reg_value rows[] = {
-		{VF_IVAR0, (VEC_TX | IVAR_VALID) << 8 | VEC_RX | IVAR_VALID},
-		{VF_IVAR_MISC, VEC_MISC | IVAR_VALID},
-		{VF_EITR(VEC_RX), FIELD_PREP(EITR_US, vf->config.itr_us)},
-		{VF_EIAC, BIT(VEC_RX)},
-		{VF_EIAM, BIT(VEC_RX)},
-	};
-
 	for (unsigned i = 0; i < VEC_NUM; i++) {
 		vf->irq_fd[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (vf->irq_fd[i] < 0)
 			return -errno;
 	}
+	return ladon_irq_enable(vf->fn, 0, VEC_NUM, vf->irq_fd);
+}
+
+/*
+ * With an eventfd the vector masks itself when it fires, and who goes to sleep unmasks it.
+ * Posted ones need no mask: while we are awake they cost nobody anything.
+ */
+static int irq_start(struct ladon_igbvf *vf)
+{
+	bool posted = vf->config.posted;
+	const struct reg_value rows[] = {
+		{VF_IVAR0, (VEC_TX | IVAR_VALID) << 8 | VEC_RX | IVAR_VALID},
+		{VF_IVAR_MISC, VEC_MISC | IVAR_VALID},
+		{VF_EITR(VEC_RX), FIELD_PREP(EITR_US, vf->config.itr_us)},
+		{VF_EIAC, BIT(VEC_RX)},
+		{VF_EIAM, posted ? 0 : BIT(VEC_RX)},
+		{VF_EIMS, posted ? BIT(VEC_RX) : 0},
+	};
+	int err;
+
 	if (ladon_irq_count(vf->fn) < VEC_NUM)
 		return -ENODEV;
-	int err = ladon_irq_enable(vf->fn, 0, VEC_NUM, vf->irq_fd);
-
+	err = posted ? ladon_posted_open(vf->fn, 0, VEC_NUM, &vf->posted) : eventfds_start(vf);
 	return err ? err : write_all(vf, rows, ARRAY_SIZE(rows));
 }
 
@@ -249,6 +260,7 @@ void ladon_igbvf_close(struct ladon_igbvf *vf)
 	if (vf->irq_fd[0] >= 0)
 		ladon_irq_disable(vf->fn, 0, VEC_NUM);
 	fd_close_all(vf->irq_fd, VEC_NUM);
+	ladon_posted_close(vf->posted);
 	ladon_dma_free(vf->dma);
 	free(vf->rx.r.sw);
 	free(vf->tx.r.sw);

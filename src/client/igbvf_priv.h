@@ -64,7 +64,8 @@ struct ladon_igbvf {
 	struct ladon_buf *bufs;	 /* num_bufs; owned */
 	struct ladon_buf **free; /* stack; owned */
 	unsigned num_free;
-	int irq_fd[VEC_NUM]; /* owned eventfds; -1 = none */
+	int irq_fd[VEC_NUM];	     /* owned eventfds; -1 = none */
+	struct ladon_posted *posted; /* owned: in place of them */
 	struct igbvf_counter counter[IGBVF_CNT_NUM];
 	uint64_t rx_errors; /* frames the card marked as bad */
 };

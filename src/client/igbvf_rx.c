@@ -105,15 +105,26 @@ int ladon_igbvf_rx_burst(struct ladon_igbvf *vf, struct ladon_buf **bufs, unsign
 	return err && got == 0 ? err : (int)got;
 }
 
+static int rx_sleep_posted(struct ladon_igbvf *vf, int timeout_ms)
+{
+	uint64_t vectors;
+	int ret = ladon_posted_wait(vf->posted, timeout_ms, &vectors);
+
+	return MIN(ret, 0);
+}
+
 /* Sleeps until the vector fires, or until the clock says end. Returns 0 or -errno. */
 static int rx_sleep(struct ladon_igbvf *vf, uint64_t end)
 {
 	struct pollfd pfd = {.fd = vf->irq_fd[VEC_RX], .events = POLLIN};
 	uint64_t count, now = clock_ns(), left = end > now ? end - now : 0;
-	/* Auto-masked when it fired last; what has come since then fires at once. */
-	int err = igbvf_wr(vf, VF_EIMS, BIT(VEC_RX));
 	int ms = end == UINT64_MAX ? -1 : (int)((left + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
+	int err;
 
+	if (vf->posted)
+		return rx_sleep_posted(vf, ms);
+	/* Auto-masked when it fired last; what has come since then fires at once. */
+	err = igbvf_wr(vf, VF_EIMS, BIT(VEC_RX));
 	if (err)
 		return err;
 	if (poll(&pfd, 1, ms) < 0)
@@ -127,7 +138,7 @@ int ladon_igbvf_wait(struct ladon_igbvf *vf, int timeout_ms)
 {
 	uint64_t end =
 		timeout_ms < 0 ? UINT64_MAX : clock_ns() + (uint64_t)timeout_ms * NSEC_PER_MSEC;
-	int err = vf->irq_fd[VEC_RX] < 0 ? -EINVAL : igbvf_rx_refill(vf, true);
+	int err = vf->config.use_irq ? igbvf_rx_refill(vf, true) : -EINVAL;
 
 	/* An interrupt may be that of a frame which polling has found before: it is no reason
 	 * to wake. */

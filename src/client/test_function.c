@@ -205,6 +205,20 @@ static void iovas_are_2mib_apart_and_used_again(void **state)
 	detach();
 }
 
+static void no_memory_lies_in_the_interrupt_window(void **state)
+{
+	struct ladon_dma *below, *large, *small;
+
+	(void)state;
+	attach(NULL);
+	assert_int_equal(ladon_dma_alloc(fn, 0xfe000000 - 0x10000000, 0, &below), 0);
+	assert_int_equal(ladon_dma_alloc(fn, 0x2000000, 0, &large), 0);
+	assert_true(ladon_dma_iova(large) == 0xff000000);
+	assert_int_equal(ladon_dma_alloc(fn, 0xe00000, 0, &small), 0);
+	assert_true(ladon_dma_iova(small) == 0xfe000000);
+	detach();
+}
+
 static void callers_memfd_is_mapped_at_an_offset(void **state)
 {
 	struct ladon_dma *d;
@@ -289,6 +303,7 @@ int main(void)
 		cmocka_unit_test(registers_outside_a_bar_are_refused),
 		cmocka_unit_test(dma_memory_is_shared_with_the_server),
 		cmocka_unit_test(iovas_are_2mib_apart_and_used_again),
+		cmocka_unit_test(no_memory_lies_in_the_interrupt_window),
 		cmocka_unit_test(callers_memfd_is_mapped_at_an_offset),
 		cmocka_unit_test(refused_dma_leaves_nothing_behind),
 		cmocka_unit_test(memory_is_freed_after_the_server_is_gone),

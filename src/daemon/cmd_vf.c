@@ -28,8 +28,9 @@ static struct json_object *vectors_json(struct nic_intr *intr)
 	for (unsigned i = 0; i < intr->num; i++) {
 		struct json_object *obj = json_object_new_object();
 
-		json_add_bool(obj, "eventfd", atomic_load(&intr->vec[i].fd) >= 0);
+		json_add_bool(obj, "eventfd", atomic_load(&intr->vec[i].msg) != 0);
 		json_add_u64(obj, "fired", atomic_load(&intr->vec[i].fired));
+		json_add_u64(obj, "posted", atomic_load(&intr->vec[i].posted));
 		json_add_u64(obj, "coalesced", atomic_load(&intr->vec[i].coalesced));
 		json_add_u64(obj, "interval_us", atomic_load(&intr->vec[i].interval_us));
 		json_object_array_add(list, obj);
@@ -67,6 +68,9 @@ static void add_state(struct json_object *obj, const struct function *fn)
 	json_add_bool(obj, "bus_master", pci_config_bme(&fn->cfg));
 	json_add(obj, "memory", memory_json(fn));
 	json_add(obj, "interrupts", vectors_json(&fn->dev->intr));
+	json_add_u64(obj, "interrupts_refused", nic_counter(&fn->dev->intr.refused));
+	json_add_u64(obj, "interrupt_window_dma", nic_counter(&fn->dev->intr.window_faults));
+	json_add_u64(obj, "posted_vectors", fn->posted.count);
 	json_add(obj, "rx_queues", queues_json(dev->rx, dev->num_queues));
 	json_add(obj, "tx_queues", queues_json(dev->tx, dev->num_queues));
 	json_add_u64(obj, "attaches", fn->attaches);

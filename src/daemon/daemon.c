@@ -22,8 +22,9 @@ int daemon_new(const struct opts *opts, struct daemon **ret_daemon, struct cmd_e
 	daemon->run_dir_fd = -1;
 	daemon->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	daemon->start_ns = clock_ns();
-	host_init(&daemon->local, "local");
-	ret = loop_new(&daemon->loop);
+	ret = host_init(&daemon->local, "local");
+	if (ret == 0)
+		ret = loop_new(&daemon->loop);
 	if (ret < 0)
 		cmd_fail(error, ret, "there is no event loop: %s", strerror(-ret));
 	if (ret == 0)
@@ -46,6 +47,7 @@ void daemon_free(struct daemon *daemon)
 		card_free(daemon->cards);
 	control_free(daemon->control);
 	loop_free(daemon->loop);
+	host_fini(&daemon->local);
 	fd_close(&daemon->run_dir_fd);
 	fd_close(&daemon->statm_fd);
 	free(daemon);

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "daemon.h"
 #include "event.h"
+#include "ir.h"
 
 static const struct function *function_of(const struct card *card, pci_rid_t rid)
 {
@@ -32,18 +33,34 @@ static struct timespec real_time(uint64_t stamp_ns)
 	return (struct timespec){(time_t)(ns / NSEC_PER_SEC), (long)(ns % NSEC_PER_SEC)};
 }
 
+static uint64_t fault_addr(const struct iommu_fault *fault)
+{
+	return iommu_reason_is_ir(fault->reason) ? ir_fault_addr(fault->addr) : fault->addr;
+}
+
+static const char *access_word(const struct iommu_fault *fault)
+{
+	if (iommu_reason_is_ir(fault->reason))
+		return "interrupt";
+	return fault->write ? "write" : "read";
+}
+
 static struct json_object *record_json(const struct fault_record *rec, struct json_object *obj)
 {
+	bool is_ir = iommu_reason_is_ir(rec->fault.reason);
 	char text[40], rid[16];
 
 	json_object_object_add(obj, "time", event_time(&rec->time));
 	json_object_object_add(obj, "function", json_object_new_string(rec->name));
 	json_object_object_add(obj, "rid",
 			       json_object_new_string(pci_rid_str(rec->fault.rid, rid)));
-	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)rec->fault.addr);
+	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)fault_addr(&rec->fault));
 	json_object_object_add(obj, "address", json_object_new_string(text));
-	json_object_object_add(obj, "access",
-			       json_object_new_string(rec->fault.write ? "write" : "read"));
+	json_object_object_add(obj, "access", json_object_new_string(access_word(&rec->fault)));
+	if (is_ir)
+		json_object_object_add(
+			obj, "index",
+			json_object_new_int((int)ir_fault_index(rec->fault.addr)));
 	json_object_object_add(obj, "code", json_object_new_int(rec->fault.reason));
 	json_object_object_add(
 		obj, "reason",
@@ -58,8 +75,8 @@ static void tell(struct daemon *daemon, const struct fault_record *rec)
 
 	if (!log_limit_ok(&faults->log))
 		return;
-	log_warn("%s: DMA fault: %s of 0x%llx: %s", rec->name,
-		 rec->fault.write ? "write" : "read", (unsigned long long)rec->fault.addr,
+	log_warn("%s: DMA fault: %s of 0x%llx: %s", rec->name, access_word(&rec->fault),
+		 (unsigned long long)fault_addr(&rec->fault),
 		 iommu_reason_str((enum iommu_reason)rec->fault.reason));
 	event = event_new(daemon, "fault", rec->card, -1);
 	if (event)

@@ -188,6 +188,7 @@ static int function_build(struct function *fn)
 	ret = fn->kind->make(fn);
 	if (ret < 0)
 		return ret;
+	nic_intr_connect(&fn->dev->intr, fn->host->ir, fn->rid);
 	ret = loop_add_timer(daemon->loop, on_lost_timer, fn, &fn->lost_timer);
 	if (ret < 0)
 		return ret;

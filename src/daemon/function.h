@@ -6,6 +6,7 @@
  *   function.c       its life, clients coming and going, resets
  *   function_dev.c   regions as the client asks for them (struct vfu_dev_ops)
  *   function_irq.c   interrupts: eventfds, INTx masks
+ *   function_posted.c  interrupts posted into the client's memory
  *   function_dma.c   the client's memory
  *   function_feature.c  DEVICE_FEATURE: VF token and what libladon asks for
  *   function_token.c who may attach
@@ -66,12 +67,19 @@ struct function_client {
 
 /* The eventfds of one index: the client uses INTx or MSI or MSI-X, never two of them. */
 struct function_irqs {
-	unsigned index;		  /* VFU_IRQ_INDEX_..., or FUNCTION_NO_IRQS */
-	int fd[FUNCTION_VECTORS]; /* owned, -1 = none; nic_intr borrows them */
-	bool masked;		  /* INTx: the client said MASK */
-	bool open;		  /* INTx: neither masked nor disabled in COMMAND */
+	unsigned index;		    /* VFU_IRQ_INDEX_..., or FUNCTION_NO_IRQS */
+	int fd[FUNCTION_VECTORS];   /* owned, -1 = none; the host's slots borrow them */
+	int irte[FUNCTION_VECTORS]; /* the host's entry and slot of the vector, -1 = none */
+	bool masked;		    /* INTx: the client said MASK */
+	bool open;		    /* INTx: neither masked nor disabled in COMMAND */
 	int unmask_fd;		/* owned, -1 = none: the client unmasks INTx by writing to it */
 	struct loop_fd *unmask; /* owned */
+};
+
+/* Vectors whose interrupts are posted into memory of the client's; count 0 = none. */
+struct function_posted {
+	unsigned first, count;
+	uint64_t iova; /* of the descriptor */
 };
 
 struct function;
@@ -132,6 +140,7 @@ struct function {
 	bool settling;			 /* settle_timer is armed */
 	unsigned vfs_told;		 /* the PF's: VFs that exist, as the last event said */
 	struct function_irqs irqs;
+	struct function_posted posted;
 	struct function_client client;
 	unsigned lost_seen; /* iommu_mem_lost_count() when our memory was last looked at */
 	struct token_unlock unlock;
@@ -170,12 +179,27 @@ extern const struct vfu_dev_ops function_dev_ops;
 
 /* function_irq.c */
 void function_irqs_init(struct function *fn);
+/* Vector v gets an entry of the host's table, if it has none. Returns 0 or -ENOSPC. */
+int function_irq_route(struct function *fn, unsigned v);
+/* Writes the entry of vector v: posted as bit of the descriptor registered as desc, or (desc <
+ * 0) its own eventfd. */
+void function_irq_write(struct function *fn, unsigned v, int desc, unsigned bit);
+/* Entries of vectors that have neither an eventfd nor are posted go back to the host, drained.
+ */
+void function_irqs_prune(struct function *fn);
 void function_irq_info(void *dev, unsigned index, struct vfu_irq *ret);
 int function_set_irqs(void *dev, struct vfu_irq_set *set);
 /* Takes all eventfds away from the model and closes them, drained. */
 void function_irqs_off(struct function *fn);
 /* COMMAND has changed: does it disable INTx? */
 void function_irqs_gate(struct function *fn);
+
+/* function_posted.c */
+int function_posted_set(struct function *fn, const void *data);
+/* Back to eventfds, drained: nobody touches the descriptor when it returns. */
+void function_posted_off(struct function *fn);
+/* The same if the descriptor lies in this range, which is about to go away. */
+void function_posted_unmap(struct function *fn, uint64_t addr, uint64_t size);
 
 /* function_feature.c */
 int function_feature(void *dev, uint32_t number, bool set, bool probe, const void *data,

@@ -15,6 +15,7 @@
 #include "daemon.h"
 #include "fd.h"
 #include "function.h"
+#include "ir.h"
 
 #define MSG_MODE_MIN (1ull << 20) /* bytes; smaller ranges are BARs and firmware */
 
@@ -111,6 +112,8 @@ int function_dma_map(struct function *fn, const struct vfu_dma_map *map)
 
 	if (!range_ok(map))
 		return map_failed(fn, map, -EINVAL, "it is not made of whole 4 KiB pages");
+	if (ir_in_window(map->addr, map->size))
+		return map_failed(fn, map, -EINVAL, "it overlaps the interrupt window");
 	if (map->fd < 0)
 		return map_without_file(fn, map);
 	if (!fn->kind->has_memory)
@@ -139,10 +142,12 @@ int function_dma_map(struct function *fn, const struct vfu_dma_map *map)
 
 int function_dma_unmap(struct function *fn, uint64_t addr, uint64_t size)
 {
+	function_posted_unmap(fn, addr, size);
 	return iommu_unmap(fn->dom, addr, size);
 }
 
 void function_dma_unmap_all(struct function *fn)
 {
+	function_posted_off(fn);
 	iommu_unmap_all(fn->dom);
 }

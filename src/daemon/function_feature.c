@@ -19,6 +19,10 @@ struct feature {
 
 static const struct feature features[] = {
 	{VFU_FEATURE_VF_TOKEN, {&function_pf}, UUID_SIZE, function_set_token},
+	{VFU_FEATURE_LADON_POSTED,
+	 {&function_vf, &function_pf},
+	 sizeof(struct vfu_feature_posted),
+	 function_posted_set},
 };
 
 static bool has(const struct function *fn, const struct feature *feature)

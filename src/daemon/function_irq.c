@@ -3,6 +3,10 @@
  * function_irq.c - interrupts as the client sets them up (SET_IRQS): it gives eventfds to the
  * vectors of one index, and masks and unmasks INTx. MSI's and INTx's one vector is vector 0 of
  * the model. Masks of MSI-X are the client's, which keeps the table.
+ *
+ * For a vector with an eventfd we do what a host's kernel does for it: an entry of the host's
+ * interrupt-remapping table that only this function may raise and that leads to the eventfd,
+ * and a message with the index of that entry in the model's vector.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,13 +19,14 @@
 #include "daemon.h"
 #include "fd.h"
 #include "function.h"
+#include "host.h"
 #include "pci_regs.h"
 
 void function_irqs_init(struct function *fn)
 {
 	fn->irqs = (struct function_irqs){.index = FUNCTION_NO_IRQS, .unmask_fd = -1};
 	for (unsigned i = 0; i < FUNCTION_VECTORS; i++)
-		fn->irqs.fd[i] = -1;
+		fn->irqs.fd[i] = fn->irqs.irte[i] = -1;
 }
 
 /* NORESIZE stays clear: vectors are given one by one. */
@@ -59,26 +64,98 @@ static int check_eventfds(const struct vfu_irq_set *set)
 	return 0;
 }
 
+/* ---- entries and messages of vectors ---- */
+
+int function_irq_route(struct function *fn, unsigned v)
+{
+	if (fn->irqs.irte[v] < 0)
+		fn->irqs.irte[v] = ir_alloc(fn->host->ir);
+	return fn->irqs.irte[v] < 0 ? -ENOSPC : 0;
+}
+
+void function_irq_write(struct function *fn, unsigned v, int desc, unsigned bit)
+{
+	unsigned irte = (unsigned)fn->irqs.irte[v];
+	uint64_t lo = desc < 0 ? irte_remapped(irte, (uint8_t)v)
+			       : irte_posted((unsigned)desc, (uint8_t)bit, false);
+
+	ir_write(fn->host->ir, irte, lo, irte_source(fn->rid));
+}
+
+/* Vector v is posted or has an eventfd. */
+static bool in_use(const struct function *fn, unsigned v)
+{
+	return fn->irqs.fd[v] >= 0 || v - fn->posted.first < fn->posted.count;
+}
+
+/* A masked INTx has none: what is raised meanwhile stays pending. */
+static void set_message(struct function *fn, unsigned v)
+{
+	bool shut = fn->irqs.index == VFU_IRQ_INDEX_INTX && !fn->irqs.open;
+
+	nic_intr_set_msg(&fn->dev->intr, v,
+			 in_use(fn, v) && !shut ? ir_message((unsigned)fn->irqs.irte[v]) : 0);
+}
+
+void function_irqs_prune(struct function *fn)
+{
+	struct ir *ir = fn->host->ir;
+
+	for (unsigned v = 0; v < fn->dev->intr.num; v++) {
+		set_message(fn, v);
+		if (!in_use(fn, v) && fn->irqs.irte[v] >= 0)
+			ir_clear(ir, (unsigned)fn->irqs.irte[v]);
+	}
+	ir_invalidate(ir);
+	for (unsigned v = 0; v < fn->dev->intr.num; v++) {
+		if (in_use(fn, v) || fn->irqs.irte[v] < 0)
+			continue;
+		ir_free(ir, (unsigned)fn->irqs.irte[v]);
+		fn->irqs.irte[v] = -1;
+	}
+}
+
 /* ---- eventfds of vectors ---- */
 
-/* Gives [start, start + count) these fds, or none; the former ones are closed, drained. */
-static void give_eventfds(struct function *fn, uint32_t start, uint32_t count, int *fds)
+static int route_all(struct function *fn, uint32_t start, uint32_t count)
 {
-	int old[FUNCTION_VECTORS];
+	int ret = 0;
 
+	for (uint32_t i = 0; i < count && !ret; i++)
+		ret = function_irq_route(fn, start + i);
+	if (ret < 0)
+		function_irqs_prune(fn);
+	return ret;
+}
+
+/*
+ * Gives [start, start + count) these fds, or none; the former ones are closed, drained. Posting
+ * ends in any case. Returns 0, or -ENOSPC with the former eventfds in place.
+ */
+static int give_eventfds(struct function *fn, uint32_t start, uint32_t count, int *fds)
+{
+	int old[FUNCTION_VECTORS], ret;
+
+	function_posted_off(fn);
+	ret = fds ? route_all(fn, start, count) : 0;
+	if (ret < 0)
+		return ret;
 	for (uint32_t i = 0; i < count; i++) {
-		int fd = fds ? fds[i] : -1;
+		unsigned v = start + i;
 
+		old[i] = fn->irqs.fd[v];
+		fn->irqs.fd[v] = fds ? fds[i] : -1;
 		if (fds)
 			fds[i] = -1;
-		old[i] = fn->irqs.fd[start + i];
-		fn->irqs.fd[start + i] = fd;
-		if (fn->irqs.index == VFU_IRQ_INDEX_INTX && !fn->irqs.open)
-			fd = -1;
-		nic_intr_set_fd(&fn->dev->intr, start + i, fd);
+		if (fn->irqs.irte[v] < 0)
+			continue;
+		ir_set_slot(fn->host->ir, (unsigned)fn->irqs.irte[v], fn->irqs.fd[v]);
+		if (fn->irqs.fd[v] >= 0)
+			function_irq_write(fn, v, -1, 0);
 	}
-	nic_dp_quiesce(fn->card->nic->dp);
+	function_irqs_prune(fn);
 	fd_close_all(old, count);
+	return 0;
 }
 
 static void unmask_fd_off(struct function *fn)
@@ -131,8 +208,7 @@ static int set_eventfds(struct function *fn, struct vfu_irq_set *set)
 	}
 	if (fn->irqs.index != set->index)
 		switch_to(fn, set->index);
-	give_eventfds(fn, set->start, set->count, set->fds);
-	return 0;
+	return give_eventfds(fn, set->start, set->count, set->fds);
 }
 
 static int trigger(struct function *fn, struct vfu_irq_set *set)
@@ -168,7 +244,7 @@ void function_irqs_gate(struct function *fn)
 	if (irqs->index != VFU_IRQ_INDEX_INTX || open == irqs->open)
 		return;
 	irqs->open = open;
-	nic_intr_set_fd(&fn->dev->intr, 0, open ? irqs->fd[0] : -1);
+	set_message(fn, 0);
 	intx_unmasked(fn);
 }
 

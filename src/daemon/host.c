@@ -3,12 +3,36 @@
 
 #include <stdio.h>
 
+#include "card.h"
 #include "function.h"
 
-void host_init(struct host *host, const char *name)
+#define HOST_VECTORS 16384u /* more than DAEMON_CARDS_MAX cards have */
+
+/* Whoever may raise an interrupt here has passed a quiesce point. */
+static void drain_cards(void *arg)
+{
+	const struct host *host = arg;
+	const struct card *last = NULL;
+
+	/* A card's functions stand side by side. */
+	for (const struct function *fn = host->functions; fn; fn = fn->host_next) {
+		if (fn->card != last)
+			nic_dp_quiesce(fn->card->nic->dp);
+		last = fn->card;
+	}
+}
+
+int host_init(struct host *host, const char *name)
 {
 	*host = (struct host){0};
 	snprintf(host->name, sizeof(host->name), "%s", name);
+	return ir_new(HOST_VECTORS, drain_cards, host, &host->ir);
+}
+
+void host_fini(struct host *host)
+{
+	ir_delete(host->ir);
+	host->ir = NULL;
 }
 
 int host_add(struct host *host, struct function *function, void (*drain)(void *arg), void *arg)

@@ -7,6 +7,7 @@
 #define LADON_DAEMON_HOST_H
 
 #include "iommu_domain.h"
+#include "ir.h"
 
 #define HOST_NAME_LEN 16
 
@@ -15,9 +16,13 @@ struct function;
 struct host {
 	char name[HOST_NAME_LEN];
 	struct function *functions; /* borrowed: linked by function.host_next */
+	struct ir *ir;		    /* owned: interrupt remapping of its functions */
 };
 
-void host_init(struct host *host, const char *name);
+/* Returns 0 or -errno. */
+int host_init(struct host *host, const char *name);
+/* It has no functions any more. Takes one whose host_init failed, or that is zero. */
+void host_fini(struct host *host);
 
 /* Makes the function's address space (function->dom), drained by drain, and lists it here. */
 int host_add(struct host *host, struct function *function, void (*drain)(void *arg), void *arg);

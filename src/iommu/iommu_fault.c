@@ -19,6 +19,22 @@ const char *iommu_reason_str(enum iommu_reason reason)
 		return "DMA with bus mastering off";
 	case IOMMU_FAULT_MEMORY_LOST:
 		return "the memory behind the address was truncated";
+	case IOMMU_FAULT_INTR_RANGE:
+		return "DMA to the interrupt window that is no interrupt request";
+	case IR_FAULT_REQUEST:
+		return "reserved bits in the interrupt request";
+	case IR_FAULT_INDEX:
+		return "interrupt index beyond the end of the table";
+	case IR_FAULT_NOT_PRESENT:
+		return "no interrupt entry at this index";
+	case IR_FAULT_TABLE:
+		return "the interrupt-remapping table cannot be read";
+	case IR_FAULT_ENTRY:
+		return "reserved bits in the interrupt entry";
+	case IR_FAULT_COMPATIBILITY:
+		return "interrupt request in compatibility format";
+	case IR_FAULT_SOURCE:
+		return "an interrupt of another function";
 	}
 	return "unknown reason";
 }

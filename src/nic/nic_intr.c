@@ -2,14 +2,14 @@
 /*
  * No wake-up is lost: the argument.
  *
- * A raise sets EICR and then reads EIMS; an unmask sets EIMS and then reads EICR; a new eventfd
- * is stored and then EICR and EIMS are read, while a firing reads the eventfd after both; a
+ * A raise sets EICR and then reads EIMS; an unmask sets EIMS and then reads EICR; a new message
+ * is stored and then EICR and EIMS are read, while a firing reads the message after both; a
  * deferral reads the eventfd's deadline after setting EICR, and a tick clears `deferred` before
  * it reads EICR. All of these are sequentially consistent, so of any two sides at least one
  * sees the other, and that one fires.
  *
  * Both sides may see each other. With EIAM the mask bit decides who fires, with EIAC alone the
- * cause bit: whoever clears it. A cause bit is cleared only by somebody who writes the eventfd
+ * cause bit: whoever clears it. A cause bit is cleared only by somebody who sends the message
  * after that (or gives it to the guest, which read EICR), so a cause merged into a firing under
  * way is still announced.
  *
@@ -18,10 +18,8 @@
 #include "nic_intr.h"
 
 #include <assert.h>
-#include <errno.h>
 
 #include "clock.h"
-#include "jam.h"
 
 #define NEVER UINT64_MAX
 
@@ -35,8 +33,12 @@ void nic_intr_init(struct nic_intr *intr, unsigned vectors)
 	assert(vectors <= NIC_INTR_VECTORS);
 	memset(intr, 0, sizeof(*intr));
 	intr->num = vectors;
-	for (unsigned v = 0; v < NIC_INTR_VECTORS; v++)
-		atomic_store(&intr->vec[v].fd, -1);
+}
+
+void nic_intr_connect(struct nic_intr *intr, struct ir *ir, pci_rid_t rid)
+{
+	intr->ir = ir;
+	intr->rid = rid;
 }
 
 void nic_intr_reset(struct nic_intr *intr)
@@ -84,29 +86,44 @@ static bool claim(struct nic_intr *intr, uint32_t bit)
 	return !clear || (atomic_fetch_and(&intr->eicr, ~bit) & bit);
 }
 
-/* EAGAIN means that the counter is full: the client is being woken anyway. EINTR: the client
- * has arranged for the write to block (jam.h); its eventfd is not used again, and the owner of
- * intr will drop it. */
-static void notify(struct nic_intr *intr, struct nic_vector *vec, int fd)
-{
-	uint64_t one = 1;
+/* Of refused_info. Bits 39:32 of ir_fault.info are free. */
+#define REFUSED_REASON_SHIFT 32
 
+static void refused(struct nic_intr *intr, const struct ir_fault *fault)
+{
+	count(&intr->refused);
+	if (!fault->silent)
+		atomic_store(&intr->refused_info,
+			     fault->info | (uint64_t)fault->reason << REFUSED_REASON_SHIFT);
+}
+
+static enum ir_result request(struct nic_intr *intr, uint32_t addr, uint32_t data)
+{
+	struct ir_fault fault;
+	enum ir_result result = ir_raise(intr->ir, intr->rid, addr, data, &fault);
+
+	if (unlikely(result == IR_REFUSED))
+		refused(intr, &fault);
+	else if (unlikely(result == IR_JAMMED))
+		atomic_store(&intr->jammed, true); /* the owner of intr will drop the client */
+	return result;
+}
+
+static void send(struct nic_intr *intr, struct nic_vector *vec, uint64_t msg)
+{
 	count(&vec->fired);
-	if (jam_write(fd, &one, sizeof(one)) != -EINTR)
-		return;
-	atomic_compare_exchange_strong(&vec->fd, &fd, -1);
-	atomic_store(&intr->jammed, true);
+	if (request(intr, (uint32_t)(msg >> 32), (uint32_t)msg) == IR_POSTED)
+		count(&vec->posted);
 }
 
 /* Vector v is enabled and has a cause: fires it, or leaves it for later. */
 static void fire(struct nic_intr *intr, unsigned v, uint64_t now_ns)
 {
 	struct nic_vector *vec = &intr->vec[v];
-	int fd = atomic_load(&vec->fd);
-	uint64_t interval;
+	uint64_t msg = atomic_load(&vec->msg), interval;
 
-	if (fd < 0) {
-		count(&vec->coalesced); /* stays pending for nic_intr_set_fd */
+	if (!msg) {
+		count(&vec->coalesced); /* stays pending for nic_intr_set_msg */
 		return;
 	}
 	if (wait_ns(vec, now_ns)) {
@@ -123,7 +140,7 @@ static void fire(struct nic_intr *intr, unsigned v, uint64_t now_ns)
 	if (interval)
 		atomic_store_explicit(&vec->next_ns, now_ns + interval * NSEC_PER_USEC,
 				      memory_order_relaxed);
-	notify(intr, vec, fd);
+	send(intr, vec, msg);
 }
 
 static void fire_all(struct nic_intr *intr, uint32_t vectors, uint64_t now_ns)
@@ -217,23 +234,40 @@ void nic_intr_set_interval(struct nic_intr *intr, unsigned vector, uint32_t inte
 				      memory_order_relaxed);
 }
 
-int nic_intr_set_fd(struct nic_intr *intr, unsigned vector, int fd)
+void nic_intr_set_msg(struct nic_intr *intr, unsigned vector, uint64_t msg)
 {
-	int old;
+	uint64_t old;
 
 	assert(vector < intr->num);
-	old = atomic_exchange(&intr->vec[vector].fd, fd);
-	/* What was raised while there was no eventfd: the vector's pending bit, so to speak. */
-	if (fd >= 0 && old < 0 &&
-	    (atomic_load(&intr->eicr) & atomic_load(&intr->eims) & BIT(vector)))
+	old = atomic_exchange(&intr->vec[vector].msg, msg);
+	/* What was raised while there was no message: the vector's pending bit, so to speak. */
+	if (msg && !old && (atomic_load(&intr->eicr) & atomic_load(&intr->eims) & BIT(vector)))
 		fire(intr, vector, clock_ns());
-	return old;
 }
 
 void nic_intr_force(struct nic_intr *intr, unsigned vector)
 {
-	int fd = vector < intr->num ? atomic_load(&intr->vec[vector].fd) : -1;
+	uint64_t msg = vector < intr->num ? atomic_load(&intr->vec[vector].msg) : 0;
 
-	if (fd >= 0)
-		notify(intr, &intr->vec[vector], fd);
+	if (msg)
+		send(intr, &intr->vec[vector], msg);
+}
+
+void nic_intr_request(struct nic_intr *intr, uint32_t addr, uint32_t data)
+{
+	if (intr->ir)
+		request(intr, addr, data);
+}
+
+bool nic_intr_take_fault(struct nic_intr *intr, struct ir_fault *ret_fault)
+{
+	uint64_t info;
+
+	if (likely(!atomic_load_explicit(&intr->refused_info, memory_order_relaxed)))
+		return false;
+	info = atomic_exchange(&intr->refused_info, 0);
+	ret_fault->reason = (uint8_t)(info >> REFUSED_REASON_SHIFT);
+	ret_fault->info = info & ~(0xffull << REFUSED_REASON_SHIFT);
+	ret_fault->silent = false;
+	return true;
 }

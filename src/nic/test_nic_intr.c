@@ -17,8 +17,10 @@
 #include "clock.h"
 #include "nic_intr.h"
 #include "test_effort.h"
+#include "test_intr.h"
 
 #define VECTORS 3u
+#define RID	0x180
 #define NEVER	UINT64_MAX
 #define US(n)	((n)*NSEC_PER_USEC)
 #define NOW	US(1000000)
@@ -32,7 +34,7 @@ static int set_up(void **state)
 	nic_intr_init(&intr, VECTORS);
 	for (unsigned v = 0; v < VECTORS; v++) {
 		fds[v] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		nic_intr_set_fd(&intr, v, fds[v]);
+		test_intr_set_fd(&intr, RID, v, fds[v]);
 	}
 	return 0;
 }
@@ -246,20 +248,20 @@ static void taking_the_interval_away_ends_the_wait(void **state)
 	assert_int_equal(got(0), 2);
 }
 
-static void without_an_eventfd_a_cause_is_kept_until_there_is_one(void **state)
+static void without_a_message_a_cause_is_kept_until_there_is_one(void **state)
 {
 	(void)state;
 	enable_auto();
-	assert_int_equal(nic_intr_set_fd(&intr, 0, -1), fds[0]);
+	test_intr_set_fd(&intr, RID, 0, -1);
 	nic_intr_raise(&intr, 1, NOW);
 	nic_intr_force(&intr, 0);
 	assert_int_equal(got(0), 0);
 	assert_int_equal(atomic_load(&intr.eicr), 1);
-	assert_int_equal(nic_intr_set_fd(&intr, 0, fds[0]), -1);
+	test_intr_set_fd(&intr, RID, 0, fds[0]);
 	assert_int_equal(got(0), 1);
 	assert_int_equal(atomic_load(&intr.eicr), 0);
-	nic_intr_set_fd(&intr, 0, -1);
-	nic_intr_set_fd(&intr, 0, fds[0]);
+	test_intr_set_fd(&intr, RID, 0, -1);
+	test_intr_set_fd(&intr, RID, 0, fds[0]);
 	assert_int_equal(got(0), 0);
 }
 
@@ -281,7 +283,7 @@ static void a_full_eventfd_is_not_waited_for(void **state)
 	assert_true(got(0) == full);
 }
 
-static void reset_forgets_all_but_the_eventfds(void **state)
+static void reset_forgets_all_but_the_messages(void **state)
 {
 	(void)state;
 	nic_intr_set_interval(&intr, 0, 100);
@@ -481,10 +483,10 @@ int main(void)
 		T(other_vectors_do_not_wait_for_a_throttled_one),
 		T(a_deferred_vector_that_was_masked_meanwhile_stays_pending),
 		T(taking_the_interval_away_ends_the_wait),
-		T(without_an_eventfd_a_cause_is_kept_until_there_is_one),
+		T(without_a_message_a_cause_is_kept_until_there_is_one),
 		T(force_ignores_masks),
 		T(a_full_eventfd_is_not_waited_for),
-		T(reset_forgets_all_but_the_eventfds),
+		T(reset_forgets_all_but_the_messages),
 		T(two_threads_that_raise_at_once_fire_once),
 		T(no_wake_up_is_lost_with_auto_mask),
 		T(no_wake_up_is_lost_with_throttling),

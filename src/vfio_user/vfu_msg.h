@@ -130,6 +130,8 @@ static_assert(VFU_IRQ_INDEX_NUM == 5, "what GET_INFO says");
 
 /* Features of a device. vfio's own count from 0; ours are far above them. */
 #define VFU_FEATURE_VF_TOKEN 0u /* SET on a PF: 16 bytes, the UUID */
+/* SET: struct vfu_feature_posted */
+#define VFU_FEATURE_LADON_POSTED 0x4c01u
 
 struct vfu_header {
 	uint16_t msg_id; /* the sender's own; echoed in the reply */
@@ -218,6 +220,18 @@ struct vfu_msg_feature {
 	uint32_t argsz, flags;
 };
 static_assert(sizeof(struct vfu_msg_feature) == 8, "wire format");
+
+/*
+ * Vectors [first, first + count) are posted as bits bit ... of the posted-interrupt descriptor
+ * at iova (64-byte aligned, mapped for reading and writing); the eventfd of first, which must
+ * have one, is the notification. count 0: back to eventfds.
+ */
+struct vfu_feature_posted {
+	uint32_t first, count;
+	uint64_t iova;
+	uint32_t bit, reserved;
+};
+static_assert(sizeof(struct vfu_feature_posted) == 24, "wire format");
 
 static inline uint32_t vfu_header_type(const struct vfu_header *hdr)
 {

@@ -122,9 +122,10 @@ struct i82576_fn {
 				     0 = at work */
 	struct i82576_queue *rx, *tx; /* num_queues each; in the function that embeds this */
 	_Atomic(const struct i82576_rss *) rss; /* NULL: the first queue that is on */
-	struct i82576_queue *rx_now;  /* data path: between rx_buffers and rx_commit */
-	struct nic_sink *sink_now;    /* data path: likewise */
-	unsigned tx_turn;	      /* data path: which queue is polled first */
+	struct i82576_queue *rx_now; /* data path: between rx_buffers and rx_commit */
+	struct nic_sink *sink_now;   /* data path: likewise */
+	uint32_t rx_due, tx_due;     /* data path: queues with something to report this round */
+	unsigned tx_turn;	     /* data path: which queue is polled first */
 	struct i82576_shadow *shadow; /* control thread: DMA by messages; NULL = the guest's
 					 memory is mapped */
 	bool shadowed; /* data path: queues are the shadow's, interrupts are its to raise */

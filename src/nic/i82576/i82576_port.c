@@ -98,32 +98,77 @@ void i82576_queue_show_head(struct i82576_queue *q)
 	__atomic_store_n(&q->regs[Q_HEAD], q->head, __ATOMIC_RELEASE);
 }
 
-void i82576_fault(struct i82576_fn *fn, uint64_t addr, uint32_t need)
+static void push_fault(struct i82576_fn *fn, uint64_t addr, uint8_t reason, bool write)
 {
-	bool write = need & IOMMU_WRITE;
 	struct iommu_fault f = {
 		.addr = addr,
 		.time_ns = clock_ns(),
 		.rid = fn->rid,
 		.port = (uint16_t)fn->n,
-		.reason = write ? IOMMU_FAULT_NO_WRITE : IOMMU_FAULT_NOT_MAPPED,
+		.reason = reason,
 		.write = write,
 	};
 
-	if (!atomic_load_explicit(&fn->dma_on, memory_order_relaxed))
-		f.reason = IOMMU_FAULT_BUS_MASTER_OFF;
-	else if (addr >> 48)
-		f.reason = IOMMU_FAULT_BEYOND_WIDTH;
 	iommu_fault_push(nic_dp_faults(fn->card->dp), &f);
 	nic_dp_notify(fn->card->dp);
 }
 
-void i82576_raise(struct i82576_fn *fn, const struct i82576_queue *q, bool tx, uint64_t now_ns)
+void i82576_fault(struct i82576_fn *fn, uint64_t addr, uint32_t need)
+{
+	bool write = need & IOMMU_WRITE;
+	uint8_t reason = write ? IOMMU_FAULT_NO_WRITE : IOMMU_FAULT_NOT_MAPPED;
+
+	if (!atomic_load_explicit(&fn->dma_on, memory_order_relaxed)) {
+		reason = IOMMU_FAULT_BUS_MASTER_OFF;
+	} else if (ir_in_window(addr, 1)) {
+		reason = IOMMU_FAULT_INTR_RANGE;
+		nic_count(&fn->intr.window_faults, 1);
+	} else if (addr >> 48) {
+		reason = IOMMU_FAULT_BEYOND_WIDTH;
+	}
+	push_fault(fn, addr, reason, write);
+}
+
+void i82576_raise(struct i82576_fn *fn, const struct i82576_queue *q, bool tx)
 {
 	if (unlikely(fn->shadowed))
 		nic_dp_notify(fn->card->dp);
 	else
-		i82576_raise_now(fn, q, tx, now_ns);
+		*(tx ? &fn->tx_due : &fn->rx_due) |= BIT(q->index);
+}
+
+/* The vectors of these queues, as IVAR says. */
+static uint32_t vectors_of(const struct i82576_fn *fn, const uint8_t *vec, uint32_t queues)
+{
+	uint32_t vectors = 0;
+
+	for (; queues; queues &= queues - 1) {
+		uint8_t byte = __atomic_load_n(&vec[__builtin_ctz(queues)], __ATOMIC_RELAXED);
+
+		if (byte & BIT(7) && (byte & 0x1f) < fn->intr.num)
+			vectors |= BIT(byte & 0x1f);
+	}
+	return vectors;
+}
+
+/* What the round has to report: each vector once, however many queues share it. */
+static void raise_due(struct i82576_fn *fn, uint64_t now_ns)
+{
+	uint32_t rx = fn->rx_due, tx = fn->tx_due;
+
+	if (likely(!(rx | tx)))
+		return;
+	fn->rx_due = fn->tx_due = 0;
+	if (!atomic_load_explicit(&fn->single, memory_order_relaxed)) {
+		nic_intr_raise(&fn->intr,
+			       vectors_of(fn, fn->rx_vec, rx) | vectors_of(fn, fn->tx_vec, tx),
+			       now_ns);
+		return;
+	}
+	if (tx)
+		fn->ops->single_cause(fn, true, now_ns);
+	if (rx)
+		fn->ops->single_cause(fn, false, now_ns);
 }
 
 void i82576_raise_now(struct i82576_fn *fn, const struct i82576_queue *q, bool tx,
@@ -216,8 +261,13 @@ static uint64_t port_tick(struct nic_port *port, uint64_t now_ns)
 {
 	struct i82576_fn *fn = i82576_fn_of(port);
 	uint64_t from = atomic_load_explicit(&fn->tx_from, memory_order_relaxed);
-	uint64_t next = nic_intr_tick(&fn->intr, now_ns);
+	struct ir_fault fault;
+	uint64_t next;
 
+	raise_due(fn, now_ns);
+	if (unlikely(nic_intr_take_fault(&fn->intr, &fault)))
+		push_fault(fn, fault.info, fault.reason, true);
+	next = nic_intr_tick(&fn->intr, now_ns);
 	return now_ns < from ? MIN(next, from - now_ns) : next;
 }
 

@@ -38,9 +38,10 @@ uint8_t *i82576_queue_desc(struct i82576_fn *fn, struct i82576_queue *q, uint32_
 void i82576_queue_show_head(struct i82576_queue *q);
 /* Records a DMA fault of this function. */
 void i82576_fault(struct i82576_fn *fn, uint64_t addr, uint32_t need);
-/* Raises the cause of queue q: the vector that IVAR gives it, or the function's only one. */
-void i82576_raise(struct i82576_fn *fn, const struct i82576_queue *q, bool tx, uint64_t now_ns);
-/* The same past the shadow, which calls it when the guest's memory is up to date. */
+/* Queue q has something to report at the end of the round: the vector that IVAR gives it, or
+ * the function's only one. */
+void i82576_raise(struct i82576_fn *fn, const struct i82576_queue *q, bool tx);
+/* At once, and past the shadow, which calls it when the guest's memory is up to date. */
 void i82576_raise_now(struct i82576_fn *fn, const struct i82576_queue *q, bool tx,
 		      uint64_t now_ns);
 

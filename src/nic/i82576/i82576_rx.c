@@ -4,7 +4,6 @@
  * used, so a frame is stored whole or not at all. The write-back of a descriptor is two 8-byte
  * stores, the one with DD last.
  */
-#include "clock.h"
 #include "i82576_queue.h"
 #include "net_eth.h"
 
@@ -178,7 +177,7 @@ static void skip_bad(struct i82576_fn *fn, struct i82576_queue *q)
 		q->head = i82576_queue_next(q, q->head);
 	}
 	i82576_queue_show_head(q);
-	i82576_raise(fn, q, false, clock_ns());
+	i82576_raise(fn, q, false);
 }
 
 enum nic_drop i82576_rx_buffers(struct nic_port *port, const struct nic_rx_meta *meta,
@@ -261,10 +260,11 @@ void i82576_rx_done(struct nic_port *port, uint64_t now_ns)
 {
 	struct i82576_fn *fn = i82576_fn_of(port);
 
+	(void)now_ns;
 	for (unsigned i = 0; i < fn->num_queues; i++) {
 		if (!fn->rx[i].rx_ring)
 			continue;
 		fn->rx[i].rx_ring = false;
-		i82576_raise(fn, &fn->rx[i], false, now_ns);
+		i82576_raise(fn, &fn->rx[i], false);
 	}
 }

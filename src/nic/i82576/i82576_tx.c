@@ -377,7 +377,8 @@ static void write_back(struct i82576_fn *fn, struct i82576_queue *q)
 	}
 }
 
-/* Head write-back (TDWBAL bit 0), which spares a driver the descriptors. */
+/* Head write-back (TDWBAL bit 0), which spares a driver the descriptors. 4 bytes: in the
+ * interrupt window that is a request, judged by who makes it. */
 static void head_write_back(struct i82576_fn *fn, struct i82576_queue *q)
 {
 	uint64_t reg = i82576_queue_reg64(q, Q_TDWBAL), iova = reg & ~3ull;
@@ -386,6 +387,10 @@ static void head_write_back(struct i82576_fn *fn, struct i82576_queue *q)
 
 	if (!(reg & 1))
 		return;
+	if (unlikely(ir_in_window(iova, sizeof(uint32_t)))) {
+		nic_intr_request(&fn->intr, (uint32_t)iova, q->head);
+		return;
+	}
 	p = iommu_xlate(fn->dom, iova, &len, IOMMU_WRITE);
 	if (p && len == sizeof(uint32_t))
 		__atomic_store_n((uint32_t *)p, q->head, __ATOMIC_RELEASE);
@@ -397,6 +402,7 @@ void i82576_tx_done(struct nic_port *port, uint64_t now_ns)
 {
 	struct i82576_fn *fn = i82576_fn_of(port);
 
+	(void)now_ns;
 	for (unsigned i = 0; i < fn->num_queues; i++) {
 		struct i82576_queue *q = &fn->tx[i];
 
@@ -407,6 +413,6 @@ void i82576_tx_done(struct nic_port *port, uint64_t now_ns)
 		i82576_queue_show_head(q);
 		head_write_back(fn, q);
 		if (q->tx.num_rs)
-			i82576_raise(fn, q, true, now_ns);
+			i82576_raise(fn, q, true);
 	}
 }

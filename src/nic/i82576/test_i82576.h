@@ -18,6 +18,7 @@
 #include "clock.h"
 #include "i82576_regs.h"
 #include "i82576_vf.h"
+#include "test_intr.h"
 
 struct test_card {
 	struct nic_card *card;
@@ -47,7 +48,7 @@ static int __attribute__((unused)) test_set_up(void **state)
 			return -1;
 	for (unsigned v = 0; v < I82576_VF_VECTORS; v++) {
 		tc.fd[v] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		nic_intr_set_fd(&tc.vf[0]->fn.intr, v, tc.fd[v]);
+		test_intr_set_fd(&tc.vf[0]->fn.intr, PCI_RID(1, 16, 0), v, tc.fd[v]);
 	}
 	return 0;
 }

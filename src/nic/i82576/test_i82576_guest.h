@@ -73,7 +73,7 @@ static int guest_new(unsigned n)
 	tc.vf[n] = g[n].vf;
 	for (unsigned v = 0; v < I82576_VF_VECTORS; v++) {
 		g[n].fd[v] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		nic_intr_set_fd(&g[n].vf->fn.intr, v, g[n].fd[v]);
+		test_intr_set_fd(&g[n].vf->fn.intr, g[n].vf->fn.rid, v, g[n].fd[v]);
 	}
 	atomic_store(&g[n].vf->fn.stale, I82576_STALE_OK);
 	wr_of(g[n].vf, I82576_VF_IVAR0, 0x8081); /* rx 1, tx 0 */

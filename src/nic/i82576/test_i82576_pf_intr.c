@@ -76,7 +76,7 @@ static int new_pf(void)
 	nic_intr_init(&pf->fn.intr, I82576_PF_VECTORS);
 	for (unsigned v = 0; v < I82576_PF_VECTORS; v++) {
 		fds[v] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		nic_intr_set_fd(&pf->fn.intr, v, fds[v]);
+		test_intr_set_fd(&pf->fn.intr, PCI_RID(1, 0, 4), v, fds[v]);
 	}
 	if (i82576_pf_reg_map(&pf->regs) < 0)
 		return -1;
@@ -494,10 +494,10 @@ static void a_change_of_mode_tells_what_stands_anew(void **state)
 	wr_pf(I82576_IVAR_MISC, 0x8400);
 	wr_pf(I82576_EIMS, 0x3ff);
 	wr_pf(I82576_IMS, LSC);
-	nic_intr_set_fd(&pf->fn.intr, 0, -1);
+	test_intr_set_fd(&pf->fn.intr, PCI_RID(1, 0, 4), 0, -1);
 	raise_now(LSC);
 	i82576_pf_intr_mode(pf, false, true);
-	nic_intr_set_fd(&pf->fn.intr, 0, fds[0]);
+	test_intr_set_fd(&pf->fn.intr, PCI_RID(1, 0, 4), 0, fds[0]);
 	assert_int_equal(got_any(), 0);
 	i82576_pf_intr_mode(pf, false, true);
 	assert_int_equal(got(0), 1);

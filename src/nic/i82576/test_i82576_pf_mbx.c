@@ -70,7 +70,7 @@ static int new_pf(void)
 	pf->fn.n = NIC_PF;
 	nic_intr_init(&pf->fn.intr, I82576_PF_VECTORS);
 	pf_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	nic_intr_set_fd(&pf->fn.intr, 0, pf_fd);
+	test_intr_set_fd(&pf->fn.intr, PCI_RID(1, 0, 4), 0, pf_fd);
 	pf->num_vfs = 2;
 	memcpy(pf->vf, tc.vf, sizeof(tc.vf));
 	nic_reg_reset(pf->regs, pf->bar0);

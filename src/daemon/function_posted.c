@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * function_posted.c - posted interrupts (DEVICE_FEATURE): the client names a descriptor in its
+ * own memory and vectors to be posted there. Their entries in the host's table become posted
+ * ones; the eventfd of the first vector is the notification. Asked again, or given eventfds
+ * again (SET_IRQS), it starts anew; count 0, unmapping the descriptor or leaving ends it.
+ *
+ * The descriptor is memory that the card writes, so the client must have mapped it for writing
+ * and reading; its address is one of the client's own (no first stage of its is asked).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "function.h"
+#include "host.h"
+#include "pi_desc.h"
+
+/* The first vector's entry, slot and descriptor have one number. */
+static unsigned number(const struct function *fn)
+{
+	return (unsigned)fn->irqs.irte[fn->posted.first];
+}
+
+static int find_desc(const struct function *fn, uint64_t iova, struct pi_desc **ret_desc)
+{
+	const uint32_t need = IOMMU_READ | IOMMU_WRITE;
+	struct iommu_map_info info;
+
+	if (!iommu_find(fn->dom, iova, &info) || !info.mem || (info.perm & need) != need)
+		return -EFAULT;
+	*ret_desc = (struct pi_desc *)(void *)(info.mem->base + (iova - info.iova));
+	return 0;
+}
+
+static int check(const struct function *fn, const struct vfu_feature_posted *req)
+{
+	unsigned vectors = fn->dev->intr.num;
+
+	if (fn->irqs.index != VFU_IRQ_INDEX_MSIX && fn->irqs.index != VFU_IRQ_INDEX_MSI)
+		return -EINVAL; /* INTx is a level, which cannot be posted */
+	if (req->first >= vectors || req->count > vectors - req->first)
+		return -EINVAL;
+	if (req->bit >= PI_BITS || req->count > PI_BITS - req->bit)
+		return -EINVAL;
+	if (req->iova % sizeof(struct pi_desc) || req->reserved)
+		return -EINVAL;
+	return fn->irqs.fd[req->first] >= 0 ? 0 : -EINVAL;
+}
+
+static int route(struct function *fn, const struct vfu_feature_posted *req)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < req->count && !ret; i++)
+		ret = function_irq_route(fn, req->first + i);
+	if (ret < 0)
+		function_irqs_prune(fn);
+	return ret;
+}
+
+int function_posted_set(struct function *fn, const void *data)
+{
+	struct vfu_feature_posted req;
+	struct pi_desc *desc;
+	int ret;
+
+	memcpy(&req, data, sizeof(req));
+	if (!req.count) {
+		function_posted_off(fn);
+		return 0;
+	}
+	ret = check(fn, &req);
+	if (ret == 0)
+		ret = find_desc(fn, req.iova, &desc);
+	if (ret < 0)
+		return ret;
+	function_posted_off(fn);
+	ret = route(fn, &req);
+	if (ret < 0)
+		return ret;
+	fn->posted = (struct function_posted){req.first, req.count, req.iova};
+	ir_set_desc(fn->host->ir, number(fn), desc, number(fn));
+	for (unsigned i = 0; i < req.count; i++)
+		function_irq_write(fn, req.first + i, (int)number(fn), req.bit + i);
+	function_irqs_prune(fn);
+	return 0;
+}
+
+void function_posted_off(struct function *fn)
+{
+	struct function_posted was = fn->posted;
+	unsigned n;
+
+	if (!was.count)
+		return;
+	n = number(fn);
+	fn->posted.count = 0;
+	for (unsigned i = 0; i < was.count; i++) {
+		if (fn->irqs.fd[was.first + i] >= 0)
+			function_irq_write(fn, was.first + i, -1, 0);
+	}
+	ir_set_desc(fn->host->ir, n, NULL, 0);
+	function_irqs_prune(fn);
+}
+
+void function_posted_unmap(struct function *fn, uint64_t addr, uint64_t size)
+{
+	if (fn->posted.count && fn->posted.iova - addr < size)
+		function_posted_off(fn);
+}
