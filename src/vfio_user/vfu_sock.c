@@ -27,7 +27,7 @@
 #define READ_SIZE	(64u << 10)
 #define READS_A_ROUND	8  /* at most READS_A_ROUND * READ_SIZE bytes of one client */
 #define MESSAGES_A_READ 64 /* before others have their turn */
-#define TURN_NS		(50 * NSEC_PER_USEC) /* no message begins later in a turn */
+#define TURN_NS		(50 * NSEC_PER_USEC) /* nothing begins later in a turn */
 #define ACCEPTS_A_ROUND 8
 #define ACCEPT_RETRY_NS (100 * NSEC_PER_MSEC)
 #define SCM_FDS_MAX	253 /* SCM_MAX_FD of Linux: no message brings more */
@@ -48,6 +48,7 @@ struct vfu_sock {
 	struct vfu_conn *conn;	  /* owned; NULL = IDLE */
 	struct loop_fd *source;	  /* owned */
 	struct loop_timer *timer; /* owned: PAUSED and LEAVING */
+	uint64_t turn_end;	  /* clock_ns() */
 	bool paused;
 	bool busy;     /* a handler is on the stack and will look at leaving itself */
 	bool leaving;  /* reason is set */
@@ -157,11 +158,9 @@ static void flush(struct vfu_sock *sock)
  */
 static int execute(struct vfu_sock *sock, const void *buf, size_t len, int *fds, unsigned nfds)
 {
-	uint64_t start = clock_ns();
 	int ret = vfu_conn_input(sock->conn, buf, len, fds, nfds, 1);
 
-	for (unsigned i = 1; ret > 0 && i < MESSAGES_A_READ && clock_ns() - start < TURN_NS;
-	     i++)
+	for (unsigned i = 1; ret > 0 && i < MESSAGES_A_READ && clock_ns() < sock->turn_end; i++)
 		ret = vfu_conn_input(sock->conn, NULL, 0, NULL, 0, 1);
 	return ret;
 }
@@ -260,12 +259,16 @@ static void on_client(void *arg, uint32_t events)
 	struct vfu_sock *sock = arg;
 
 	sock->busy = true;
+	sock->turn_end = clock_ns() + TURN_NS;
 	if ((events & EPOLLOUT) && !sock->leaving)
 		flush(sock);
 	/* EPOLLHUP without EPOLLIN does not happen before the last byte is read. */
 	if (!sock->paused && !sock->leaving && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
-		for (unsigned i = 0; i < READS_A_ROUND && read_once(sock); i++)
-			;
+		for (unsigned i = 0; i < READS_A_ROUND && read_once(sock); i++) {
+			/* Two hundred fds take as long as a slow message. */
+			if (clock_ns() >= sock->turn_end)
+				break;
+		}
 	}
 	sock->busy = false;
 	if (sock->leaving)
@@ -280,6 +283,7 @@ static void on_timer(void *arg)
 	struct vfu_sock *sock = arg;
 
 	sock->busy = true;
+	sock->turn_end = clock_ns() + TURN_NS;
 	if (!sock->leaving && sock->paused)
 		take(sock, NULL, 0, NULL, 0);
 	sock->busy = false;

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -115,19 +116,26 @@ def rising(was, now):
     return [key for key, value in now.items() if value <= was[key]]
 
 
+def undisturbed(when, seen):
+    """The neighbours had frames, all of them, and no others."""
+    for key in ("failed", "lost", "wrong", "strangers"):
+        assert seen[key] == 0, f"the neighbours, {when}: {key} {seen[key]}"
+    assert seen["received"] > 0, f"the neighbours, {when}: they stood still"
+
+
 class Arena:
     """One daemon with its neighbours, for any number of cases."""
 
-    def __init__(self, seconds=0.4, load=0.0):
-        self.seconds, self.load, self.log_from = seconds, load, 0
+    def __init__(self, seconds, load, rounds):
+        self.seconds, self.rounds, self.log_from, self.rate = seconds, rounds, 0, 0
         self.daemon = Daemon(config=CONFIG)
         self.sanitized = is_sanitized()
         self.neighbours = Neighbours(self.daemon)
-        if load:
-            self.neighbours.mark()
-            time.sleep(1)
-            self.neighbours.rate(max(1000, self.neighbours.mark()["rate"] * load))
-            time.sleep(0.5)
+        self.neighbours.mark()
+        time.sleep(1)
+        self.rate = max(1000, self.neighbours.mark()["rate"] * load)
+        self.neighbours.rate(self.rate)
+        time.sleep(0.5)
 
     # ---- what the daemon tells ----
 
@@ -189,32 +197,57 @@ class Arena:
         os.write(told, str(note).encode())
         os._exit(code)
 
+    def quiet(self):
+        """The neighbours alone for a while."""
+        self.neighbours.rate(self.rate)
+        self.neighbours.mark()
+        time.sleep(max(self.seconds, LOG_WINDOW_S))
+        return self.neighbours.mark()
+
+    def waited_s(self):
+        """Seconds for which the data paths were ready to run and had no CPU."""
+        total = 0
+        for task in os.listdir(f"/proc/{self.daemon.pid}/task"):
+            folder = f"/proc/{self.daemon.pid}/task/{task}"
+            with open(f"{folder}/comm", encoding="utf-8") as comm, open(f"{folder}/schedstat", encoding="utf-8") as stat:
+                if comm.read().strip() == "ladon-dp":
+                    total += int(stat.read().split()[1])
+        return total / 1e9
+
+    def noisy(self, case):
+        """The neighbours and the hostile process."""
+        cpu, start, waited = self.daemon.cpu_s(), time.monotonic(), self.waited_s()
+        self.neighbours.rate(self.rate)
+        note, attacker = self.attack(case)
+        during, took = self.neighbours.mark(), time.monotonic() - start
+        return dict(during, note=note, attacker_cpu=attacker / took, daemon_cpu=(self.daemon.cpu_s() - cpu) / took,
+                    waited=(self.waited_s() - waited) / took)
+
     def measure(self, case):
-        """Before and during; returns the row of the table."""
+        """Before and during, in turn; returns the row of the table, medians where there are several rounds."""
         if case.prepare:
             case.prepare(self)
         was = self.counters(case)
         fds, kib = self.footprint(case)
         self.log_from = len(self.daemon.log())
-        self.neighbours.mark()
-        time.sleep(max(self.seconds, LOG_WINDOW_S))
-        before = self.neighbours.mark()
-        before_cpu, start = self.daemon.cpu_s(), time.monotonic()
-        note, cpu = self.attack(case)
-        during, took = self.neighbours.mark(), time.monotonic() - start
-        row = {"case": case.name, "before": before, "during": during, "seconds": took, "note": note,
-               "ratio": during["rate"] / before["rate"] if before["rate"] else 0,
-               "attacker_cpu": cpu / took, "daemon_cpu": (self.daemon.cpu_s() - before_cpu) / took}
+        rounds = [(self.quiet(), self.noisy(case)) for _ in range(self.rounds)]
+        for before, during in rounds:
+            undisturbed("before", before)
+            undisturbed("during", during)
+        median = {}
+        for key in rounds[0][0]:
+            median[key] = tuple(statistics.median(pair[i][key] for pair in rounds) for i in (0, 1))
+        row = {"case": case.name, "median": median, "note": rounds[-1][1]["note"],
+               "ratio": statistics.median(during["rate"] / before["rate"] for before, during in rounds),
+               "attacker_cpu": statistics.median(during["attacker_cpu"] for _, during in rounds),
+               "daemon_cpu": statistics.median(during["daemon_cpu"] for _, during in rounds),
+               "waited": statistics.median(during["waited"] for _, during in rounds)}
         row["named"] = self.judge(case, row, was, fds, kib)
         return row
 
     def judge(self, case, row, was, fds, kib):
         """Asserts all that must be true; returns the words that named the attacker."""
         assert self.daemon.alive(), f"ladond has died: {self.daemon.log()[-2000:]}"
-        for key in ("failed", "lost", "wrong", "strangers"):
-            for when in ("before", "during"):
-                assert row[when][key] == 0, f"the neighbours, {when}: {key} {row[when][key]}"
-        assert row["during"]["received"] > 0, "the neighbours stood still"
         self.settle(case)
         assert self.daemon.settled_fds(fds) == fds, "descriptors stayed"
         self.judge_memory(case, kib)
@@ -238,8 +271,7 @@ class Arena:
     def close(self):
         """The last frames arrive, and the daemon ends well."""
         total = self.neighbours.finish()
-        for key in ("failed", "lost", "wrong", "strangers"):
-            assert total[key] == 0, f"the neighbours, in the end: {key} {total[key]}"
+        undisturbed("in the end", total)
         self.daemon.stop()
         return total
 

@@ -5,9 +5,9 @@
  *
  *	hostile_victim SENDER_SOCKET RECEIVER_SOCKET
  *
- * Lines on stdin: "rate N" (frames a second; 0 = as many as go, the default), "mark" (answered
- * by one line of JSON about the time since the last mark). At the end of stdin all frames under
- * way must arrive; then comes the last line.
+ * Lines on stdin: "rate N" (frames a second from now on, arrears forgotten; 0 = as many as go,
+ * the default), "mark" (answered by one line of JSON about the time since the last mark). At
+ *the end of stdin all frames under way must arrive; then comes the last line.
  *
  * At most WINDOW frames are under way, fewer than the receiver's ring holds: so none may be
  * lost. A frame's latency counts from the moment at which it was due, not from when it was
@@ -42,9 +42,9 @@
 
 /* Between the three processes. The receiver alone writes the second half. */
 struct shared {
-	_Atomic bool no_more, stop; /* for the sender; for the receiver */
-	_Atomic int failed;	    /* -errno of whoever did not get to work */
-	_Atomic uint64_t rate, sent;
+	_Atomic bool no_more, stop;	    /* for the sender; for the receiver */
+	_Atomic int failed;		    /* -errno of whoever did not get to work */
+	_Atomic uint64_t rate, epoch, sent; /* epoch: how often the rate was set */
 	_Atomic bool sender_ready, receiver_ready;
 	uint8_t mac[2][6]; /* before the ready flags */
 
@@ -158,7 +158,7 @@ static int receive(struct ladon_igbvf *vf)
 
 /* When frame number n of the present rate is due, and how many are due now. */
 struct pace {
-	uint64_t rate, start, first;
+	uint64_t epoch, rate, start, first;
 };
 
 static uint64_t due_at(const struct pace *p, uint64_t seq, uint64_t now)
@@ -168,15 +168,15 @@ static uint64_t due_at(const struct pace *p, uint64_t seq, uint64_t now)
 
 static unsigned room(struct pace *p, uint64_t seq, uint64_t now)
 {
-	uint64_t rate = atomic_load_explicit(&shared->rate, memory_order_relaxed), due;
+	uint64_t epoch = atomic_load_explicit(&shared->epoch, memory_order_acquire), due;
 	uint64_t under_way = seq - atomic_load_explicit(&shared->next, memory_order_acquire);
 	uint64_t n = under_way < WINDOW ? MIN(WINDOW - under_way, BURST) : 0;
 
-	if (rate != p->rate)
-		*p = (struct pace){rate, now, seq};
-	if (!rate)
+	if (epoch != p->epoch)
+		*p = (struct pace){epoch, atomic_load(&shared->rate), now, seq};
+	if (!p->rate)
 		return (unsigned)n;
-	due = (now - p->start) / 1000 * rate / 1000000 + p->first;
+	due = (now - p->start) / 1000 * p->rate / 1000000 + p->first;
 	return (unsigned)(due > seq ? MIN(n, due - seq) : 0);
 }
 
@@ -318,10 +318,12 @@ static void obey(void)
 	char line[64];
 
 	while (fgets(line, sizeof(line), stdin)) {
-		if (sscanf(line, "rate %lu", &rate) == 1)
+		if (sscanf(line, "rate %lu", &rate) == 1) {
 			atomic_store(&shared->rate, rate);
-		else if (!strcmp(line, "mark\n"))
+			atomic_fetch_add(&shared->epoch, 1);
+		} else if (!strcmp(line, "mark\n")) {
 			tell(&was);
+		}
 	}
 }
 
