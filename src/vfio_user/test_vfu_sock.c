@@ -712,7 +712,6 @@ int main(void)
 		cmocka_unit_test(a_message_with_253_fds_does_no_harm),
 		cmocka_unit_test(one_client_cannot_hold_the_loop),
 		cmocka_unit_test(slow_messages_make_a_short_turn),
-		cmocka_unit_test(slow_messages_make_a_short_turn),
 		cmocka_unit_test(client_may_die_while_messages_wait),
 		cmocka_unit_test(slow_reader_gets_every_byte),
 		cmocka_unit_test(client_that_never_reads_is_dropped),
