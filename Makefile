@@ -5,7 +5,7 @@
 PREFIX ?= /usr/local
 BUILD  ?= build
 
-.PHONY: all demo demo-pf check check-long bench lint install clean deps deps-test
+.PHONY: all demo demo-pf check check-long fuzz bench lint install clean deps deps-test
 
 all: deps
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --prefix $(PREFIX) -Dtests=disabled >/dev/null
@@ -33,8 +33,12 @@ check: deps-test
 check-long: deps-test
 	@tests/run-check --long
 
+# One fuzz target for a while: make fuzz T=uplink SECONDS=600. Without T: their names.
+fuzz: deps-test
+	@fuzz/run "$(T)" "$(SECONDS)"
+
 bench: all
-	@ninja -C $(BUILD) --quiet bench-programs
+	@ninja -C $(BUILD) --quiet bench-programs hostile-programs
 	@bench/run --build $(BUILD)
 
 lint: deps-test

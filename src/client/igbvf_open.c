@@ -143,7 +143,10 @@ static int queues_start(struct ladon_igbvf *vf)
 	/* A trapping access: the card sees the queues enabled before the first doorbell. */
 	if (!err)
 		err = igbvf_rd(vf, VF_STATUS, &status);
-	return err ? err : igbvf_rx_refill(vf, true);
+	if (!err)
+		err = igbvf_rx_refill(vf, true);
+	/* A doorbell that traps is posted: when open returns, the buffers are the card's. */
+	return err ? err : igbvf_rd(vf, VF_STATUS, &status);
 }
 
 static int lpe_set(struct ladon_igbvf *vf)

@@ -75,6 +75,8 @@ static void add_state(struct json_object *obj, const struct function *fn)
 	json_add(obj, "tx_queues", queues_json(dev->tx, dev->num_queues));
 	json_add_u64(obj, "attaches", fn->attaches);
 	json_add_u64(obj, "refusals", fn->refusals);
+	json_add_u64(obj, "kicks", fn->kicks);
+	json_add_u64(obj, "bad_requests", function_bad_requests(fn));
 	json_add_u64(obj, "resets", dev->resets);
 	json_add_u64(obj, "traps", dev->traps);
 	json_add_u64(obj, "unknown_regs", dev->unknown_regs);

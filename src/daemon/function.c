@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "card.h"
@@ -91,13 +92,33 @@ static int on_connected(void *dev, pid_t pid, uid_t uid, const char **why)
 	return 0;
 }
 
+uint64_t function_bad_requests(const struct function *fn)
+{
+	const struct vfu_conn *conn = fn->client.attached ? vfu_sock_conn(fn->sock) : NULL;
+
+	return fn->bad_requests + (conn ? vfu_conn_bad(conn) : 0);
+}
+
+/* What the one who goes did wrong. */
+static void keep_record(struct function *fn, const char *reason)
+{
+	uint64_t bad = vfu_conn_bad(vfu_sock_conn(fn->sock));
+	char text[48] = "";
+
+	fn->kicks += strcmp(reason, VFU_SOCK_CLOSED) != 0;
+	fn->bad_requests += bad;
+	if (!log_limit_ok(&fn->log_client))
+		return;
+	if (bad)
+		snprintf(text, sizeof(text), " (%llu bad requests)", (unsigned long long)bad);
+	log_info("%s: client detached (pid %d, uid %u): %s%s", fn->name, (int)fn->client.pid,
+		 (unsigned)fn->client.uid, reason, text);
+}
+
 /* DMA stops first, then nobody raises interrupts, then memory and eventfds can go. */
 static void on_disconnected(void *dev, const char *reason)
 {
 	struct function *fn = dev;
-	pid_t pid = fn->client.pid;
-	uid_t uid = fn->client.uid;
-
 	loop_timer_disarm(fn->lost_timer);
 	function_msg_stop(fn);
 	i82576_fn_set_dma(fn->dev, false);
@@ -108,10 +129,8 @@ static void on_disconnected(void *dev, const char *reason)
 	jam_watch(-1);
 	if (atomic_exchange(&fn->dev->intr.jammed, false))
 		fn->quarantine_until = clock_ns() + QUARANTINE_NS;
+	keep_record(fn, reason);
 	fn->client = (struct function_client){0};
-	if (log_limit_ok(&fn->log_client))
-		log_info("%s: client detached (pid %d, uid %u): %s", fn->name, (int)pid,
-			 (unsigned)uid, reason);
 	event_reason(fn->daemon, "detached", fn, reason);
 }
 

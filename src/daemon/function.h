@@ -54,15 +54,16 @@ struct function_client {
 	bool accepted; /* its VERSION was right */
 	pid_t pid;
 	uid_t uid;
-	time_t since;	   /* CLOCK_REALTIME, seconds */
-	uint64_t since_ns; /* clock_ns() */
-	const char *kind;  /* "qemu" | "vfio-user", static */
-	bool regions_told; /* it has been told of BAR0: what it may map is settled */
-	bool mapped;	   /* it was offered the queue pages */
-	bool msg_mode;	   /* its memory has no file: DMA goes by messages */
-	bool answers_dma;  /* it is known to answer DMA_READ */
-	bool probing;	   /* a DMA_READ that looks for share=off is under way */
-	bool no_file_said; /* the log has said so once */
+	time_t since;	    /* CLOCK_REALTIME, seconds */
+	uint64_t since_ns;  /* clock_ns() */
+	const char *kind;   /* "qemu" | "vfio-user", static */
+	bool regions_told;  /* it has been told of BAR0: what it may map is settled */
+	bool mapped;	    /* it was offered the queue pages */
+	bool msg_mode;	    /* its memory has no file: DMA goes by messages */
+	bool answers_dma;   /* it is known to answer DMA_READ */
+	bool probing;	    /* a DMA_READ that looks for share=off is under way */
+	bool no_file_said;  /* the log has said so once */
+	unsigned file_maps; /* its mappings that take one of the process' areas */
 };
 
 /* The eventfds of one index: the client uses INTx or MSI or MSI-X, never two of them. */
@@ -148,6 +149,8 @@ struct function {
 	struct uid_list uids;
 	uint64_t quarantine_until; /* clock_ns(); nobody may attach before */
 	uint64_t attaches, resets, refusals, bad_config;
+	uint64_t kicks;	       /* connections that we ended, for what the client did */
+	uint64_t bad_requests; /* of connections that are over; see function_bad_requests() */
 	struct log_limit log_client, log_refused, log_reset, log_dma, log_vfs, log_bad;
 };
 
@@ -158,6 +161,8 @@ int function_path(const struct function_kind *kind, const char *dir, unsigned n,
  * and directory exist already. */
 int function_new(struct card *card, const struct function_kind *kind, unsigned n, pci_rid_t rid,
 		 struct function **ret_fn);
+/* Messages of all its clients so far that broke a rule of vfio-user. */
+uint64_t function_bad_requests(const struct function *fn);
 /* Drops the client, drained. Takes NULL. */
 void function_free(struct function *fn);
 

@@ -50,13 +50,30 @@ static void look_for_msg_mode(struct function *fn, const struct vfu_dma_map *map
 		function_msg_start(fn);
 }
 
+static int map_failed(struct function *fn, const struct vfu_dma_map *map, int err,
+		      const char *why)
+{
+	if (log_limit_ok(&fn->log_dma))
+		log_warn("%s: mapping 0x%llx bytes at 0x%llx was refused: %s", fn->name,
+			 (unsigned long long)map->size, (unsigned long long)map->addr, why);
+	return err;
+}
+
+/* iommu_map's error in words. */
+static const char *why_refused(int err)
+{
+	return err == -EEXIST ? "it overlaps an earlier mapping"
+			      : "the address space does not take it";
+}
+
 static int map_without_file(struct function *fn, const struct vfu_dma_map *map)
 {
 	int ret = iommu_map(fn->dom, map->addr, map->size, perm_of(map->prot), NULL, 0);
 
-	if (ret == 0)
-		look_for_msg_mode(fn, map);
-	return ret;
+	if (ret < 0)
+		return map_failed(fn, map, ret, why_refused(ret));
+	look_for_msg_mode(fn, map);
+	return 0;
 }
 
 /* Nothing of the client's is ever touched, but what it maps and unmaps must add up. */
@@ -87,21 +104,21 @@ static int map_blocking_file(struct function *fn, const struct vfu_dma_map *map,
 	return 0;
 }
 
-static int map_failed(struct function *fn, const struct vfu_dma_map *map, int err,
-		      const char *why)
-{
-	if (log_limit_ok(&fn->log_dma))
-		log_warn("%s: mapping 0x%llx bytes at 0x%llx was refused: %s", fn->name,
-			 (unsigned long long)map->size, (unsigned long long)map->addr, why);
-	return err;
-}
-
 /* Would iommu_map take it? Asked before the file is mapped: its fd is the caller's on failure.
  */
 static bool range_ok(const struct vfu_dma_map *map)
 {
 	return !((map->addr | map->size | map->offset) & (IOMMU_PAGE - 1)) &&
 	       perm_of(map->prot);
+}
+
+/*
+ * The kernel limits how many areas a process has, and all clients share ours. Nobody may hold
+ * more than what is left for the others: one takes half at most, the next half of the rest.
+ */
+static bool takes_too_many(const struct function *fn)
+{
+	return fn->client.file_maps >= iommu_mem_left();
 }
 
 int function_dma_map(struct function *fn, const struct vfu_dma_map *map)
@@ -118,6 +135,10 @@ int function_dma_map(struct function *fn, const struct vfu_dma_map *map)
 		return map_without_file(fn, map);
 	if (!fn->kind->has_memory)
 		return record_only(fn, map);
+	if (takes_too_many(fn))
+		return map_failed(fn, map, -ENOSPC,
+				  "it has as many mappings as are left for all others: raise "
+				  "vm.max_map_count");
 	/* iommu_mem_map consumes the fd before iommu_map can fail: work on a copy. */
 	fd = fcntl(map->fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
@@ -131,10 +152,9 @@ int function_dma_map(struct function *fn, const struct vfu_dma_map *map)
 	ret = iommu_map(fn->dom, map->addr, map->size, perm_of(map->prot), mem, 0);
 	if (ret < 0) {
 		iommu_mem_free(mem);
-		return map_failed(fn, map, ret,
-				  ret == -EEXIST ? "it overlaps an earlier mapping"
-						 : "the address space does not take it");
+		return map_failed(fn, map, ret, why_refused(ret));
 	}
+	fn->client.file_maps++;
 	fd = map->fd;
 	fd_close(&fd);
 	return 0;
@@ -142,12 +162,20 @@ int function_dma_map(struct function *fn, const struct vfu_dma_map *map)
 
 int function_dma_unmap(struct function *fn, uint64_t addr, uint64_t size)
 {
+	struct iommu_map_info info;
+	bool file = iommu_find(fn->dom, addr, &info) && info.mem;
+	int ret;
+
 	function_posted_unmap(fn, addr, size);
-	return iommu_unmap(fn->dom, addr, size);
+	ret = iommu_unmap(fn->dom, addr, size);
+	if (ret == 0 && file)
+		fn->client.file_maps--;
+	return ret;
 }
 
 void function_dma_unmap_all(struct function *fn)
 {
 	function_posted_off(fn);
 	iommu_unmap_all(fn->dom);
+	fn->client.file_maps = 0;
 }

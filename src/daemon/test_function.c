@@ -231,6 +231,7 @@ static void bad_mappings_are_refused_and_change_nothing(void **state)
 	assert_int_equal(vfu_client_dma_map(client, 4 * MIB, 4096, RW, pipe_fd[0], 0), -EINVAL);
 	assert_int_equal(vfu_client_dma_map(client, 4 * MIB, 4096, 0, fd, 0), -EINVAL);
 	value("memory", "{\"maps\":1,\"bytes\":1048576,\"bytes_without_file\":0}");
+	value("bad_requests", "7");
 	assert_int_equal(vfu_client_dma_unmap(client, 0, MIB), 0);
 	close(fd);
 	close(pipe_fd[0]);
@@ -318,6 +319,7 @@ static void a_truncated_file_costs_only_its_client(void **state)
 	test_daemon_call(&td, do_touch, NULL);
 	assert_true(vfu_client_poll(client, 5000) < 0);
 	value("attached", "null");
+	value("kicks", "1");
 	value("memory.maps", "0");
 	assert_int_equal(vfu_client_read(other, CFG, 0, &vendor, 2), 0);
 	assert_int_equal(vendor, 0x8086);
@@ -465,6 +467,7 @@ static void a_lost_client_leaves_an_idle_function(void **state)
 	assert_int_equal(vfu_client_read(client, BAR0, RING_LO, &ring, 4), 0);
 	assert_int_equal(ring, 0);
 	value("attaches", "2");
+	value("kicks", "0");
 }
 
 static void a_second_client_is_turned_away(void **state)

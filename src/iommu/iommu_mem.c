@@ -48,6 +48,7 @@ static struct {
 	_Atomic unsigned last; /* where a fault was found; a hint, relaxed */
 	/* Control thread only from here. */
 	unsigned first_free;
+	unsigned used;
 	unsigned limit;
 	bool installed;
 	struct sigaction former;
@@ -202,6 +203,7 @@ static int slot_get(unsigned *ret_nr)
 	if (guard.first_free != NO_SLOT) {
 		*ret_nr = guard.first_free;
 		guard.first_free = slot_at(guard.first_free)->next_free;
+		guard.used++;
 		return 0;
 	}
 	if (n >= guard.limit)
@@ -215,11 +217,18 @@ static int slot_get(unsigned *ret_nr)
 	}
 	atomic_store_explicit(&guard.n, n + 1, memory_order_release);
 	*ret_nr = n;
+	guard.used++;
 	return 0;
+}
+
+unsigned iommu_mem_left(void)
+{
+	return guard.limit - guard.used;
 }
 
 static void slot_put(unsigned nr)
 {
+	guard.used--;
 	slot_at(nr)->next_free = guard.first_free;
 	guard.first_free = nr;
 }

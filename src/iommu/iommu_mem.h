@@ -50,6 +50,8 @@ int iommu_mem_map(int fd, uint64_t offset, uint64_t size, uint32_t prot,
 		  struct iommu_mem **ret_mem, const char **why);
 /* Anonymous memory of our own (shadow queues, tests). */
 int iommu_mem_anon(uint64_t size, struct iommu_mem **ret_mem);
+/* How many more mappings there is room for, for all clients together. Control thread only. */
+unsigned iommu_mem_left(void);
 /* How many times a mapping was found lost so far, of whoever: while it is the same as before,
  * no `lost` has been set. Any thread. */
 unsigned iommu_mem_lost_count(void);

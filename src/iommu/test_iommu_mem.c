@@ -512,6 +512,23 @@ static void slot_of_a_freed_mapping_guards_the_next(void **state)
 	}
 }
 
+static void what_is_left_is_known(void **state)
+{
+	struct iommu_mem *a, *b;
+	unsigned left;
+
+	(void)state;
+	guard_on();
+	left = iommu_mem_left();
+	assert_true(left > 1000);
+	a = map(open_memfd(PAGE), 0, PAGE);
+	assert_int_equal(iommu_mem_anon(PAGE, &b), 0);
+	assert_int_equal(iommu_mem_left(), left - 2);
+	iommu_mem_free(a);
+	iommu_mem_free(b);
+	assert_int_equal(iommu_mem_left(), left);
+}
+
 static void full_table_is_an_error_and_every_slot_works(void **state)
 {
 	static struct iommu_mem *mem[300000];
@@ -567,6 +584,7 @@ int main(void)
 		cmocka_unit_test(read_only_mapping_survives_too),
 		cmocka_unit_test(truncation_under_a_working_thread_is_survived),
 		cmocka_unit_test(slot_of_a_freed_mapping_guards_the_next),
+		cmocka_unit_test(what_is_left_is_known),
 		cmocka_unit_test(full_table_is_an_error_and_every_slot_works),
 	};
 

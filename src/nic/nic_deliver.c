@@ -329,6 +329,10 @@ static unsigned deliver_plain(struct delivery *d)
 		if (f->off.ip_csum)
 			net_ip_csum_set(hdr, &f->off);
 	}
+#ifdef LADON_BREAK_SNAPSHOT
+	/* As it is now, not as it was judged. */
+	memcpy(hdr, f->local ? f->guest : f->hdr, f->tagged ? 12 : 14);
+#endif
 	if (f->off.l4_csum)
 		t = offload_start(f, hdr);
 	else if (!f->csum_valid)
@@ -399,6 +403,9 @@ unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
 				      .local = f->local,
 				      .parsed = &d.parsed,
 				      .hdr = f->hdr};
+#ifdef LADON_BREAK_SNAPSHOT
+	d.meta.tci = tagged && f->local ? get_be16(f->guest + 14) : tci;
+#endif
 	d.meta.tag_in_bytes = tagged && !dst->ops->rx_strips_tag(dst);
 	return f->off.tso ? deliver_segments(&d) : deliver_plain(&d);
 }

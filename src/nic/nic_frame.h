@@ -42,6 +42,9 @@ struct nic_frame {
 	bool local;		/* came from a function of this card, not from the uplink */
 	bool csum_valid;	/* checksums are known to be right (we made them, or checked) */
 	struct net_offload off; /* l2_len without the outer tag; all zero = none */
+#ifdef LADON_BREAK_SNAPSHOT
+	const uint8_t *guest; /* where hdr was copied from */
+#endif
 	uint8_t hdr[NIC_HDR_MAX] __attribute__((aligned(CACHE_LINE)));
 };
 

@@ -504,6 +504,31 @@ static void feature_without_callback(void **state)
 	rig_free(rig);
 }
 
+static void mistakes_are_counted(void **state)
+{
+	struct vfu_msg_feature feature = {8, VFU_FEATURE_PROBE | 5};
+	struct vfu_msg_dma_map map = {32, 3, 0, UINT64_MAX, 0x2000};
+	struct vfu_msg_set_irqs set = {20, 0x24, VFU_IRQ_INDEX_MSIX, 0, 4};
+	struct rig *rig = rig_ready();
+	struct got got;
+
+	(void)state;
+	/* To ask for what we do not have is none. */
+	expect_error(rig, VFU_CMD_DEVICE_FEATURE, &feature, sizeof(feature), 0, ENOTTY);
+	expect_error(rig, VFU_CMD_REGION_WRITE_MULTI, &map, sizeof(map), 0, ENOTSUP);
+	rig->mock.take_fds = true;
+	expect_ok(rig, VFU_CMD_SET_IRQS, &set, sizeof(set), 4, &got);
+	assert_int_equal(vfu_conn_bad(rig->conn), 0);
+	expect_error(rig, VFU_CMD_DMA_MAP, &map, sizeof(map), 0, EINVAL);
+	assert_int_equal(vfu_conn_bad(rig->conn), 1);
+	/* Refused or not, with an answer or without: descriptors that nobody wants. */
+	expect_ok(rig, VFU_CMD_DEVICE_RESET, NULL, 0, 1, &got);
+	assert_int_equal(vfu_conn_bad(rig->conn), 2);
+	rig_send(rig, VFU_CMD_DEVICE_RESET, VFU_F_NO_REPLY, NULL, 0, 100);
+	assert_int_equal(vfu_conn_bad(rig->conn), 3);
+	rig_free(rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -530,6 +555,7 @@ int main(void)
 		cmocka_unit_test(set_irqs_fds_left_are_closed),
 		cmocka_unit_test(feature_set_and_probe),
 		cmocka_unit_test(feature_without_callback),
+		cmocka_unit_test(mistakes_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -434,6 +434,42 @@ static void one_client_cannot_hold_the_loop(void **state)
 	world_free(w);
 }
 
+static void be_slow(struct mock *mock)
+{
+	(void)mock;
+	usleep(1000);
+}
+
+/* Resets and unmaps take long: others have their turn after each, not after sixty-four. */
+static void slow_messages_make_a_short_turn(void **state)
+{
+	struct world *w = world_new();
+	int sock = client_ready(w);
+	struct vfu_msg_region_access access = {0, 0, 4};
+	uint8_t buf[20 * 64];
+	size_t len = 0;
+	unsigned before = 0, n = 0;
+
+	(void)state;
+	w->mock.on_access = be_slow;
+	for (unsigned i = 0; i < 20; i++)
+		len += msg_put(buf + len, 1, VFU_CMD_REGION_READ, VFU_F_NO_REPLY, &access,
+			       sizeof(access));
+	send_fds(sock, buf, len, NULL, 0);
+	while (before < 20) {
+		unsigned now;
+
+		rounds(w, 1);
+		now = lines(w->mock.log);
+		assert_true(now - before <= 1);
+		before = now;
+		assert_true(++n < 50);
+	}
+	w->mock.on_access = NULL;
+	close(sock);
+	world_free(w);
+}
+
 static void client_may_die_while_messages_wait(void **state)
 {
 	struct world *w = world_new();
@@ -676,6 +712,7 @@ int main(void)
 		cmocka_unit_test(byte_by_byte),
 		cmocka_unit_test(a_message_with_253_fds_does_no_harm),
 		cmocka_unit_test(one_client_cannot_hold_the_loop),
+		cmocka_unit_test(slow_messages_make_a_short_turn),
 		cmocka_unit_test(client_may_die_while_messages_wait),
 		cmocka_unit_test(slow_reader_gets_every_byte),
 		cmocka_unit_test(client_that_never_reads_is_dropped),

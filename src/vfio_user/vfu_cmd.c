@@ -373,6 +373,18 @@ static int queue_reply(struct vfu_conn *conn, struct vfu_request *req, int error
 	return vfu_conn_queue(conn, &hdr, conn->reply, len, NULL, 0, req->reply_fd);
 }
 
+/* What a client may ask to learn whether we know it is no mistake of its. */
+static bool broke_a_rule(const struct vfu_request *req, int ret)
+{
+	if (ret < 0 && ret != -ENOTTY && ret != -ENOTSUP)
+		return true;
+	for (unsigned i = 0; i < req->nfds; i++) {
+		if (req->fds[i] >= 0)
+			return true;
+	}
+	return req->fds_sent > req->nfds;
+}
+
 void vfu_conn_execute(struct vfu_conn *conn, struct vfu_request *req)
 {
 	int ret;
@@ -383,6 +395,7 @@ void vfu_conn_execute(struct vfu_conn *conn, struct vfu_request *req)
 	}
 	ret = dispatch(conn, req);
 	assert(ret <= 0);
+	conn->bad += broke_a_rule(req, ret);
 	if (req->hdr.flags & VFU_F_NO_REPLY) {
 		fd_close(&req->reply_fd);
 		return;

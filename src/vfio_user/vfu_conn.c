@@ -128,6 +128,11 @@ const char *vfu_conn_reason(const struct vfu_conn *conn)
 	return conn->state == VFU_CONN_OVER ? conn->reason : NULL;
 }
 
+uint64_t vfu_conn_bad(const struct vfu_conn *conn)
+{
+	return conn->bad;
+}
+
 const struct vfu_client_caps *vfu_conn_caps(const struct vfu_conn *conn)
 {
 	/* major, minor and the transfer size are filled together; the last is never 0. */

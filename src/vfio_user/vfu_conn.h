@@ -141,6 +141,9 @@ int vfu_conn_dma_read(struct vfu_conn *conn, uint64_t addr, uint32_t count, vfu_
 int vfu_conn_dma_write(struct vfu_conn *conn, uint64_t addr, const void *data, uint32_t count,
 		       vfu_dma_fn *fn, void *arg);
 
+/* Messages so far that broke a rule: refused, or with fds that nobody wanted. */
+uint64_t vfu_conn_bad(const struct vfu_conn *conn);
+
 /* Negotiated; NULL before VERSION succeeded. */
 const struct vfu_client_caps *vfu_conn_caps(const struct vfu_conn *conn);
 

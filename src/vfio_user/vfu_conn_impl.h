@@ -58,6 +58,7 @@ struct vfu_conn {
 	bool in_input; /* vfu_conn_input is on the stack */
 	struct vfu_client_caps caps;
 	char reason[VFU_REASON_SIZE];
+	uint64_t bad; /* messages that broke a rule */
 
 	struct vfu_bytes in;
 	uint64_t in_pos; /* stream position of in's head: always the start of a message */

@@ -27,6 +27,7 @@
 #define READ_SIZE	(64u << 10)
 #define READS_A_ROUND	8  /* at most READS_A_ROUND * READ_SIZE bytes of one client */
 #define MESSAGES_A_READ 64 /* before others have their turn */
+#define TURN_NS		(50 * NSEC_PER_USEC) /* nothing begins later in a turn */
 #define ACCEPTS_A_ROUND 8
 #define ACCEPT_RETRY_NS (100 * NSEC_PER_MSEC)
 #define SCM_FDS_MAX	253 /* SCM_MAX_FD of Linux: no message brings more */
@@ -47,6 +48,7 @@ struct vfu_sock {
 	struct vfu_conn *conn;	  /* owned; NULL = IDLE */
 	struct loop_fd *source;	  /* owned */
 	struct loop_timer *timer; /* owned: PAUSED and LEAVING */
+	uint64_t turn_end;	  /* clock_ns() */
 	bool paused;
 	bool busy;     /* a handler is on the stack and will look at leaving itself */
 	bool leaving;  /* reason is set */
@@ -141,7 +143,7 @@ static void flush(struct vfu_sock *sock)
 			break;
 		if (sent < 0) {
 			set_leaving(sock, sent == -EPIPE || sent == -ECONNRESET
-						  ? "client closed the connection"
+						  ? VFU_SOCK_CLOSED
 						  : "sending to the client failed");
 			return;
 		}
@@ -150,10 +152,23 @@ static void flush(struct vfu_sock *sock)
 	sock->want_out = true;
 }
 
-/* Executes what came; MESSAGES_A_READ of it. False: read no more in this round. */
+/*
+ * Executes what came, as much as a turn holds. A message may take a hundred times as long as
+ * another (a reset drains the data path several times), so turns are measured in time.
+ */
+static int execute(struct vfu_sock *sock, const void *buf, size_t len, int *fds, unsigned nfds)
+{
+	int ret = vfu_conn_input(sock->conn, buf, len, fds, nfds, 1);
+
+	for (unsigned i = 1; ret > 0 && i < MESSAGES_A_READ && clock_ns() < sock->turn_end; i++)
+		ret = vfu_conn_input(sock->conn, NULL, 0, NULL, 0, 1);
+	return ret;
+}
+
+/* False: read no more in this round. */
 static bool take(struct vfu_sock *sock, const void *buf, size_t len, int *fds, unsigned nfds)
 {
-	int ret = vfu_conn_input(sock->conn, buf, len, fds, nfds, MESSAGES_A_READ);
+	int ret = execute(sock, buf, len, fds, nfds);
 
 	if (!sock->leaving)
 		flush(sock);
@@ -222,7 +237,7 @@ static bool read_once(struct vfu_sock *sock)
 	if (len <= 0) {
 		fd_close_all(fds, nfds);
 		set_leaving(sock, len == 0 || len == -ECONNRESET
-					  ? "client closed the connection"
+					  ? VFU_SOCK_CLOSED
 					  : "reading from the client failed");
 		return false;
 	}
@@ -247,12 +262,16 @@ static void on_client(void *arg, uint32_t events)
 	struct vfu_sock *sock = arg;
 
 	sock->busy = true;
+	sock->turn_end = clock_ns() + TURN_NS;
 	if ((events & EPOLLOUT) && !sock->leaving)
 		flush(sock);
 	/* EPOLLHUP without EPOLLIN does not happen before the last byte is read. */
 	if (!sock->paused && !sock->leaving && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
-		for (unsigned i = 0; i < READS_A_ROUND && read_once(sock); i++)
-			;
+		for (unsigned i = 0; i < READS_A_ROUND && read_once(sock); i++) {
+			/* Two hundred fds take as long as a slow message. */
+			if (clock_ns() >= sock->turn_end)
+				break;
+		}
 	}
 	sock->busy = false;
 	if (sock->leaving)
@@ -267,6 +286,7 @@ static void on_timer(void *arg)
 	struct vfu_sock *sock = arg;
 
 	sock->busy = true;
+	sock->turn_end = clock_ns() + TURN_NS;
 	if (!sock->leaving && sock->paused)
 		take(sock, NULL, 0, NULL, 0);
 	sock->busy = false;

@@ -14,6 +14,9 @@
 
 struct vfu_sock;
 
+/* The reason of a connection that the client ended itself. */
+#define VFU_SOCK_CLOSED "client closed the connection"
+
 struct vfu_sock_events {
 	/* A client connected (before any message). Non-zero refuses it (-errno; *why for the
 	 * log). */

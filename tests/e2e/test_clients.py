@@ -211,7 +211,7 @@ def death_mid_message():
     before = World.daemon.fds()
     data = vu.message(vu.DMA_MAP, MAP.pack(32, 3, 0, 0, PAGE))
     for cut in range(1, len(data) + 1):
-        with World.daemon.attach(2) as client:
+        with attach(2) as client:
             client.raw(data[:cut], [memory])
     World.daemon.settle(2)
     assert World.daemon.settled_fds(before) == before

@@ -41,11 +41,11 @@ def limits(s, rig):
 
 
 def reach(s, rig, what):
-    """Verdict: tenants, PF and the wire reach each other."""
+    """Verdict: tenants, PF and the wire reach each other. igbvf may reset itself once more after it has recovered."""
     a, b = rig.tenants[:2]
-    s.ping(a, pfs.address_of(b), 30, 0.02, what=f"{what}: {a.name} pings {b.name}")
-    s.ping(rig.management, pfs.address_of(a), 30, 0.02, what=f"{what}: the PF pings {a.name}")
-    s.ping(b, HOST, 30, 0.02, what=f"{what}: {b.name} pings the host")
+    s.ping(a, pfs.address_of(b), 30, 0.02, what=f"{what}: {a.name} pings {b.name}", tries=3)
+    s.ping(rig.management, pfs.address_of(a), 30, 0.02, what=f"{what}: the PF pings {a.name}", tries=3)
+    s.ping(b, HOST, 30, 0.02, what=f"{what}: {b.name} pings the host", tries=3)
 
 
 # Mailbox

@@ -153,6 +153,9 @@ static enum nic_drop add_buffer(struct fetch *f, struct nic_frame *fr, uint64_t 
 			i82576_fault(f->fn, addr, IOMMU_READ);
 			return NIC_DROP_IOMMU;
 		}
+#ifdef LADON_BREAK_SNAPSHOT
+		fr->guest = fr->hdr_len ? fr->guest : p;
+#endif
 		n = MIN(run, want - fr->hdr_len);
 		memcpy(fr->hdr + fr->hdr_len, p, n);
 		fr->hdr_len = (uint16_t)(fr->hdr_len + n);
