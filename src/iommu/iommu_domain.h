@@ -22,11 +22,8 @@
 
 #include "bits.h"
 #include "iommu_mem.h"
+#include "iommu_space.h"
 
-#define IOMMU_READ	    1u
-#define IOMMU_WRITE	    2u
-#define IOMMU_PAGE	    4096ull
-#define IOMMU_GRANULE_SHIFT 21
 #define IOMMU_FLAT_ENTRIES  (1u << 18) /* x 2 MiB = 512 GiB */
 #define IOMMU_MAX_MAPS	    65535u
 
