@@ -9,16 +9,11 @@ static_assert((IOMMU_FAULT_RING & (IOMMU_FAULT_RING - 1)) == 0, "the ring is a p
 const char *iommu_reason_str(enum iommu_reason reason)
 {
 	switch (reason) {
-	case IOMMU_FAULT_NOT_MAPPED:
-		return "address not mapped for reading";
-	case IOMMU_FAULT_NO_WRITE:
-		return "address not mapped for writing";
-	case IOMMU_FAULT_BEYOND_WIDTH:
-		return "address beyond the width of the IOMMU";
-	case IOMMU_FAULT_BUS_MASTER_OFF:
-		return "DMA with bus mastering off";
-	case IOMMU_FAULT_MEMORY_LOST:
-		return "the memory behind the address was truncated";
+#define REASON(name, code, text) \
+	case code:               \
+		return text;
+#include "iommu_reasons.def"
+#undef REASON
 	}
 	return "unknown reason";
 }

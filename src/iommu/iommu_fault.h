@@ -10,15 +10,14 @@
 
 #include "pci_rid.h"
 
-/* Values are VT-d fault reasons (specification 7.1.3) where VT-d has one.
- */
+/* Why a request was refused: iommu_reasons.def. 0 = it was not. */
 enum iommu_reason {
-	IOMMU_FAULT_NOT_MAPPED = 0x06,	   /* read of an address not present, or without R */
-	IOMMU_FAULT_NO_WRITE = 0x05,	   /* write without W, or not present */
-	IOMMU_FAULT_BEYOND_WIDTH = 0x04,   /* address beyond MGAW, or addr + len wraps */
-	IOMMU_FAULT_BUS_MASTER_OFF = 0x01, /* ours: DMA attempted with bus mastering off */
-	IOMMU_FAULT_MEMORY_LOST = 0x07,	   /* the memory behind it was truncated */
+#define REASON(name, code, text) IOMMU_FAULT_##name = (code),
+#include "iommu_reasons.def"
+#undef REASON
 };
+
+#define IOMMU_REASON_OURS 0xf0u /* codes from here on are not VT-d's */
 
 const char *iommu_reason_str(enum iommu_reason reason);
 
