@@ -57,7 +57,7 @@ static uint64_t by_flat(const struct bench *bench)
 	return sum;
 }
 
-static uint64_t by_walk(const struct iommu_domain *dom, const uint64_t *iova)
+static uint64_t by_walk(struct iommu_domain *dom, const uint64_t *iova)
 {
 	uint64_t sum = 0;
 
@@ -166,8 +166,8 @@ static void map(struct iommu_domain *dom, uint64_t iova, uint64_t size)
 
 static void setup(struct bench *bench)
 {
-	must(iommu_domain_new(NULL, NULL, &bench->large), "domain");
-	must(iommu_domain_new(NULL, NULL, &bench->small), "domain");
+	must(iommu_domain_new(NULL, 0, NULL, NULL, &bench->large), "domain");
+	must(iommu_domain_new(NULL, 0, NULL, NULL, &bench->small), "domain");
 	/* In pieces of 2 MiB, or there would be leaves of 1 GiB; one page short, and they are 4
 	 * KiB. */
 	for (uint64_t at = 0; at < MAX_POOL; at += GRANULE) {

@@ -13,7 +13,7 @@ void host_init(struct host *host, const char *name)
 
 int host_add(struct host *host, struct function *function, void (*drain)(void *arg), void *arg)
 {
-	int ret = iommu_domain_new(drain, arg, &function->dom);
+	int ret = iommu_domain_new(NULL, 0, drain, arg, &function->dom);
 
 	if (ret < 0)
 		return ret;

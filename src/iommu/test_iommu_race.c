@@ -160,7 +160,7 @@ static void nothing_is_written_after_unmap_returns(void **state)
 	assert_true(file >= 0);
 	view = mmap(NULL, WINDOW, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	assert_ptr_not_equal(view, MAP_FAILED);
-	assert_int_equal(iommu_domain_new(drain, &epoch, &epoch.dom), 0);
+	assert_int_equal(iommu_domain_new(NULL, 0, drain, &epoch, &epoch.dom), 0);
 	assert_int_equal(pthread_create(&thread, NULL, reader, &epoch), 0);
 	for (round = 0; test_goes_on(start, round, ROUNDS); round++) {
 		if (round % 32)
