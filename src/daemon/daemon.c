@@ -20,10 +20,14 @@ int daemon_new(const struct opts *opts, struct daemon **ret_daemon, struct cmd_e
 	daemon->opts = *opts;
 	daemon->run_dir_fd = -1;
 	daemon->start_ns = clock_ns();
-	host_init(&daemon->local, "local");
-	ret = loop_new(&daemon->loop);
+	ret = host_init(&daemon->local, "local");
 	if (ret < 0)
-		cmd_fail(error, ret, "there is no event loop: %s", strerror(-ret));
+		cmd_fail(error, ret, "there is not enough memory for the IOMMU's tables");
+	if (ret == 0) {
+		ret = loop_new(&daemon->loop);
+		if (ret < 0)
+			cmd_fail(error, ret, "there is no event loop: %s", strerror(-ret));
+	}
 	if (ret == 0)
 		ret = rundir_take(opts, daemon->run_dir, &daemon->run_dir_fd, error);
 	if (ret == 0)
@@ -42,6 +46,7 @@ void daemon_free(struct daemon *daemon)
 		return;
 	while (daemon->cards)
 		card_free(daemon->cards);
+	host_done(&daemon->local);
 	control_free(daemon->control);
 	loop_free(daemon->loop);
 	fd_close(&daemon->run_dir_fd);

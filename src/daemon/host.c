@@ -5,15 +5,26 @@
 
 #include "function.h"
 
-void host_init(struct host *host, const char *name)
+int host_init(struct host *host, const char *name)
 {
 	*host = (struct host){0};
 	snprintf(host->name, sizeof(host->name), "%s", name);
+	return vtd_new_local(&host->vtd);
+}
+
+void host_done(struct host *host)
+{
+	vtd_free(host->vtd);
+	host->vtd = NULL;
 }
 
 int host_add(struct host *host, struct function *function, void (*drain)(void *arg), void *arg)
 {
-	int ret = iommu_domain_new(NULL, 0, drain, arg, &function->dom);
+	/* A view has the RID of its VF but no DMA: what its client maps is only written down.
+	 */
+	bool dma = function->kind->has_memory;
+	int ret = iommu_domain_new(dma ? host->vtd : NULL, function->rid, drain, arg,
+				   &function->dom);
 
 	if (ret < 0)
 		return ret;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * host.h - a host that functions belong to: it owns the address spaces of its functions. The
- * one named "local" lives inside this process; compute hosts behind a bridge come later.
+ * host.h - a host that functions belong to: it has a remapping unit (src/iommu/vtd.h), and in
+ * that the address spaces of its functions. The one named "local" lives inside this process;
+ * compute hosts behind a bridge come later.
  */
 #ifndef LADON_DAEMON_HOST_H
 #define LADON_DAEMON_HOST_H
 
 #include "iommu_domain.h"
+#include "vtd.h"
 
 #define HOST_NAME_LEN 16
 
@@ -14,10 +16,14 @@ struct function;
 
 struct host {
 	char name[HOST_NAME_LEN];
+	struct vtd *vtd;	    /* owned */
 	struct function *functions; /* borrowed: linked by function.host_next */
 };
 
-void host_init(struct host *host, const char *name);
+/* Returns 0 or -ENOMEM. */
+int host_init(struct host *host, const char *name);
+/* All functions are gone. Takes one that was not initialised, if it is zero. */
+void host_done(struct host *host);
 
 /* Makes the function's address space (function->dom), drained by drain, and lists it here. */
 int host_add(struct host *host, struct function *function, void (*drain)(void *arg), void *arg);

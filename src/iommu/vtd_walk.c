@@ -103,7 +103,7 @@ static bool pasid_stages(struct vtd_context *ctx, const uint64_t word[3])
 	}
 	if (first) {
 		ctx->fs_root = word[2] & VTD_PTR;
-		ctx->fs_levels = 4 + (unsigned)fspm;
+		ctx->fs_levels = 4 + (unsigned)(fspm & 1);
 		ctx->nxe = word[2] & VTD_PASID_NXE;
 		ctx->end = BIT64(11 + 9 * ctx->fs_levels);
 	}

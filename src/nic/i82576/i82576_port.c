@@ -98,22 +98,34 @@ void i82576_queue_show_head(struct i82576_queue *q)
 	__atomic_store_n(&q->regs[Q_HEAD], q->head, __ATOMIC_RELEASE);
 }
 
+/* The reason, or 0 when the fault is not to be recorded. */
+static unsigned fault_reason(struct i82576_fn *fn, uint64_t addr, uint32_t need)
+{
+	unsigned reason;
+	bool record;
+
+	if (!atomic_load_explicit(&fn->dma_on, memory_order_relaxed))
+		return IOMMU_FAULT_BUS_MASTER_OFF;
+	reason = iommu_reason(fn->dom, addr, need, &record);
+	/* It has just been mapped, or only the first bytes of what was asked for are there. */
+	if (!reason)
+		reason = need & IOMMU_WRITE ? IOMMU_FAULT_NO_WRITE : IOMMU_FAULT_NOT_MAPPED;
+	return record ? reason : 0;
+}
+
 void i82576_fault(struct i82576_fn *fn, uint64_t addr, uint32_t need)
 {
-	bool write = need & IOMMU_WRITE;
 	struct iommu_fault f = {
 		.addr = addr,
 		.time_ns = clock_ns(),
 		.rid = fn->rid,
 		.port = (uint16_t)fn->n,
-		.reason = write ? IOMMU_FAULT_NO_WRITE : IOMMU_FAULT_NOT_MAPPED,
-		.write = write,
+		.reason = (uint8_t)fault_reason(fn, addr, need),
+		.write = need & IOMMU_WRITE,
 	};
 
-	if (!atomic_load_explicit(&fn->dma_on, memory_order_relaxed))
-		f.reason = IOMMU_FAULT_BUS_MASTER_OFF;
-	else if (addr >> 48)
-		f.reason = IOMMU_FAULT_BEYOND_WIDTH;
+	if (!f.reason)
+		return;
 	iommu_fault_push(nic_dp_faults(fn->card->dp), &f);
 	nic_dp_notify(fn->card->dp);
 }
