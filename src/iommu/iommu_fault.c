@@ -12,8 +12,10 @@ const char *iommu_reason_str(enum iommu_reason reason)
 #define REASON(name, code, text) \
 	case code:               \
 		return text;
+#define IR_REASON REASON
 #include "iommu_reasons.def"
 #undef REASON
+#undef IR_REASON
 	}
 	return "unknown reason";
 }

@@ -12,17 +12,25 @@
 
 /* Why a request was refused: iommu_reasons.def. 0 = it was not. */
 enum iommu_reason {
-#define REASON(name, code, text) IOMMU_FAULT_##name = (code),
+#define REASON(name, code, text)    IOMMU_FAULT_##name = (code),
+#define IR_REASON(name, code, text) IR_FAULT_##name = (code),
 #include "iommu_reasons.def"
 #undef REASON
+#undef IR_REASON
 };
 
 #define IOMMU_REASON_OURS 0xf0u /* codes from here on are not VT-d's */
 
 const char *iommu_reason_str(enum iommu_reason reason);
 
+/* Was it an interrupt request that was refused? */
+static inline bool iommu_reason_is_ir(uint8_t reason)
+{
+	return reason >= IR_FAULT_REQUEST && reason <= IR_FAULT_SOURCE;
+}
+
 struct iommu_fault {
-	uint64_t addr;	  /* IOVA */
+	uint64_t addr;	  /* IOVA; of an interrupt request: index << 48 | its address */
 	uint64_t time_ns; /* clock_ns() */
 	pci_rid_t rid;
 	uint16_t port;	/* who of the card, for the control thread's name table */

@@ -309,7 +309,7 @@ static void our_own_reasons_are_not_recorded(void **state)
 	fault(0, IOMMU_FAULT_BUS_MASTER_OFF);
 	fault(0, IOMMU_FAULT_NO_MEMORY);
 	assert_int_equal(vtd_read(vtd, VTD_FSTS, 4), 0);
-	fault(0x17, IOMMU_FAULT_IR_SID);
+	fault(0x17ull << 48 | 0xfee002f0, IR_FAULT_SOURCE);
 	assert_int_equal(vtd_read(vtd, VTD_FRCD, 8), 0x17ull << 48);
 }
 

@@ -219,9 +219,9 @@ static const struct test_case cases[] = {
 	{ "2 MiB page, bit 20",		LEGACY, {{SS2, 1, ALL, 1ull << 20}}, MIB(2), R, IOMMU_FAULT_PAGE_RESERVED, 0, 0, 0 },
 	{ "1 GiB page, bit 29",		LEGACY, {{SS3, 1, ALL, 1ull << 29}}, GIB(1), R, IOMMU_FAULT_PAGE_RESERVED, 0, 0, 0 },
 	{ "page at level 4",		LEGACY, {{SS4, 0, ALL, VTD_PS}}, 0, R, IOMMU_FAULT_PAGE_RESERVED, 0, 0, 0 },
-	{ "interrupt window",		LEGACY, {}, 0xfee00000, W, IOMMU_FAULT_INTERRUPT_RANGE, 0, 0, 0 },
-	{ "interrupt window, end",	LEGACY, {{CTX, LCTX, ALL, 8}}, 0xfeefffff, R, IOMMU_FAULT_INTERRUPT_RANGE, 0, 0, 0 },
-	{ "page in the window",		LEGACY, {{SS1, 0, PTR, 0xfee00000}}, 0, W, IOMMU_FAULT_INTERRUPT_RANGE, 0, 0, 0 },
+	{ "interrupt window",		LEGACY, {}, 0xfee00000, W, IOMMU_FAULT_LEGACY_INTR_RANGE, 0, 0, 0 },
+	{ "interrupt window, end",	LEGACY, {{CTX, LCTX, ALL, 8}}, 0xfeefffff, R, IOMMU_FAULT_LEGACY_INTR_RANGE, 0, 0, 0 },
+	{ "page in the window",		LEGACY, {{SS1, 0, PTR, 0xfee00000}}, 0, W, IOMMU_FAULT_LEGACY_INTR_RANGE, 0, 0, 0 },
 	/* second stage, scalable mode */
 	{ "4 KiB page",			SCALABLE, {}, DATA * 4096 + 5, R, 0, DATA_HPA + 5, 12, RW },
 	{ "2 MiB page",			SCALABLE, {}, MIB(2) + 77777, W, 0, GIB(5) + 77777, 21, RW },
@@ -256,7 +256,7 @@ static const struct test_case cases[] = {
 	{ "no read",			SCALABLE, {{SS1, 3, ~1ull, 0}}, 0x3000, R, IOMMU_FAULT_NO_READ, 0, 0, 0 },
 	{ "beyond the tables",		SCALABLE, {}, 1ull << 48, R, IOMMU_FAULT_BEYOND_TABLE, 0, 0, 0 },
 	{ "beyond the hardware",	SCALABLE, {}, 1ull << 57, R, IOMMU_FAULT_BEYOND_WIDTH, 0, 0, 0 },
-	{ "interrupt window",		SCALABLE, {}, 0xfeeabcd0, W, IOMMU_FAULT_SM_INTERRUPT_RANGE, 0, 0, 0 },
+	{ "interrupt window",		SCALABLE, {}, 0xfeeabcd0, W, IOMMU_FAULT_INTR_RANGE, 0, 0, 0 },
 	/* first stage alone */
 	{ "4 KiB page, read",		FIRST, {}, DATA * 4096 + 5, R, 0, DATA_HPA + 5, 12, R },
 	{ "4 KiB page, write",		FIRST, {}, DATA * 4096 + 5, W, 0, DATA_HPA + 5, 12, RW },
@@ -279,7 +279,7 @@ static const struct test_case cases[] = {
 	{ "table outside",		FIRST, {{FS2, 0, PTR, NOWHERE}}, 0, R, IOMMU_FAULT_FS_ACCESS, 0, 0, 0 },
 	{ "root outside",		FIRST, {{PASID, 10, PTR, NOWHERE}}, 0, R, IOMMU_FAULT_FS_ROOT_ACCESS, 0, 0, 0 },
 	{ "no such levels",		FIRST, {{PASID, 10, ALL, 2 << 2}}, 0, R, IOMMU_FAULT_PASID_INVALID, 0, 0, 0 },
-	{ "interrupt window",		FIRST, {}, 0xfee00000, W, IOMMU_FAULT_SM_INTERRUPT_RANGE, 0, 0, 0 },
+	{ "interrupt window",		FIRST, {}, 0xfee00000, W, IOMMU_FAULT_INTR_RANGE, 0, 0, 0 },
 	/* nested */
 	{ "4 KiB on 4 KiB",		NESTED, {}, DATA * 4096 + 5, W, 0, DATA_HPA + 5, 12, RW },
 	{ "2 MiB on 2 MiB",		NESTED, {}, MIB(2) + 5, W, 0, GIB(5) + 5, 21, RW },
@@ -306,8 +306,8 @@ static const struct test_case cases[] = {
 	{ "second stage outside",	NESTED, {{SS2, 0, PTR, NOWHERE}}, 0, R, IOMMU_FAULT_SS_ACCESS, 0, 0, 0 },
 	{ "second root outside",	NESTED, {{PASID, 8, PTR, NOWHERE}}, 0, R, IOMMU_FAULT_SS_ROOT_ACCESS, 0, 0, 0 },
 	{ "reserved on the way",	NESTED, {{SS1, FS3, ALL, 1ull << 11}}, 0, R, IOMMU_FAULT_SS_RESERVED, 0, 0, 0 },
-	{ "page in the window",		NESTED, {{SS1, 0, PTR, 0xfee00000}}, 0, W, IOMMU_FAULT_SM_INTERRUPT_RANGE, 0, 0, 0 },
-	{ "interrupt window",		NESTED, {}, 0xfee00000, W, IOMMU_FAULT_SM_INTERRUPT_RANGE, 0, 0, 0 },
+	{ "page in the window",		NESTED, {{SS1, 0, PTR, 0xfee00000}}, 0, W, IOMMU_FAULT_INTR_RANGE, 0, 0, 0 },
+	{ "interrupt window",		NESTED, {}, 0xfee00000, W, IOMMU_FAULT_INTR_RANGE, 0, 0, 0 },
 };
 // clang-format on
 
@@ -358,9 +358,11 @@ static bool not_for_dma(uint8_t code)
 static void each_reason_has_a_case(void **state)
 {
 	static const uint8_t codes[] = {
-#define REASON(name, code, text) code,
+#define REASON(name, code, text)    code,
+#define IR_REASON(name, code, text) code,
 #include "iommu_reasons.def"
 #undef REASON
+#undef IR_REASON
 	};
 	/* These two need a root table outside, which no patch can make, and an odd RTADDR;
 	 * the last a table in memory that the host offered for reading. */

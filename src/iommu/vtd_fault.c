@@ -29,10 +29,8 @@ void vtd_fault_status(struct vtd *vtd)
 /* Interrupt-remapping faults name an index, DMA faults a page. */
 static uint64_t info_of(const struct iommu_fault *fault)
 {
-	bool interrupt =
-		fault->reason >= IOMMU_FAULT_IR_REQUEST && fault->reason <= IOMMU_FAULT_IR_SID;
-
-	return interrupt ? fault->addr << 48 : fault->addr & VTD_MASK(63, 12);
+	return fault->addr &
+	       (iommu_reason_is_ir(fault->reason) ? VTD_MASK(63, 48) : VTD_MASK(63, 12));
 }
 
 void vtd_fault(struct vtd *vtd, const struct iommu_fault *fault)

@@ -496,7 +496,6 @@ enum iommu_reason vtd_translate(const struct iommu_space *space, const struct vt
 		return reason;
 	/* Nor may a table lead there. */
 	if (unlikely(window || vtd_is_interrupt(ret_leaf->hpa)))
-		return ctx->scalable ? IOMMU_FAULT_SM_INTERRUPT_RANGE
-				     : IOMMU_FAULT_INTERRUPT_RANGE;
+		return ctx->scalable ? IOMMU_FAULT_INTR_RANGE : IOMMU_FAULT_LEGACY_INTR_RANGE;
 	return 0;
 }
