@@ -8,6 +8,7 @@
  *   function_irq.c   interrupts: eventfds, INTx masks
  *   function_dma.c   the client's memory
  *   function_feature.c  DEVICE_FEATURE: VF token and what libladon asks for
+ *   function_stage1.c  ... of which: nested translation
  *   function_msg.c   DMA by messages, where that memory cannot be mapped
  *   function_vf.c    what differs by kind: a virtual function,
  *   function_pf.c    the physical function, for a PF driver in a guest,
@@ -176,6 +177,10 @@ int function_feature(void *dev, uint32_t number, bool set, bool probe, const voi
 int function_dma_map(struct function *fn, const struct vfu_dma_map *map);
 int function_dma_unmap(struct function *fn, uint64_t addr, uint64_t size);
 void function_dma_unmap_all(struct function *fn);
+/* function_stage1.c: DEVICE_FEATUREs of nested translation; the client has gone. */
+int function_stage1_set(struct function *fn, const void *data);
+int function_stage1_forget(struct function *fn, const void *data);
+void function_stage1_off(struct function *fn);
 /*
  * function_msg.c: shadow queues. _start when a client in message mode has been told of its
  * regions (or turned out to be one later), _stop before its memory goes away.

@@ -17,9 +17,15 @@ struct feature {
 	int (*set)(struct function *fn, const void *data);
 };
 
-/* Empty for now: -ENOTTY to everything. */
 static const struct feature features[] = {
-	{.number = UINT32_MAX},
+	{VFU_FEATURE_LADON_STAGE1,
+	 {&function_vf, &function_pf},
+	 sizeof(struct vfu_feature_stage1),
+	 function_stage1_set},
+	{VFU_FEATURE_LADON_STAGE1_INV,
+	 {&function_vf, &function_pf},
+	 sizeof(struct vfu_feature_stage1_inv),
+	 function_stage1_forget},
 };
 
 static bool has(const struct function *fn, const struct feature *feature)

@@ -115,7 +115,8 @@ static int teardown(void **state)
 {
 	(void)state;
 	iommu_domain_free(dom);
-	iommu_space_remove(vtd_space(vtd), &slice);
+	while (vtd_space(vtd)->ends.next != &vtd_space(vtd)->ends)
+		iommu_space_remove(vtd_space(vtd), vtd_space(vtd)->ends.next);
 	vtd_free(vtd);
 	free(words);
 	return 0;
@@ -566,8 +567,8 @@ static void a_status_address_that_is_nobodys_is_ignored(void **state)
 
 static void a_hostile_table_reaches_only_memory_its_host_offered(void **state)
 {
-	struct iommu_slice part;
-	uint8_t *around = aligned_alloc(4096, 16 * 4096);
+	static struct iommu_slice part;
+	static uint8_t around[4 * 4096] __attribute__((aligned(4096)));
 
 	(void)state;
 	/* A slice of one page, the pages around it are ours. */
@@ -589,12 +590,11 @@ static void a_hostile_table_reaches_only_memory_its_host_offered(void **state)
 	assert_false(is_cached(MIB(6)));
 	iommu_space_remove(vtd_space(vtd), &part);
 	assert_false(reach(MIB(6) + part.hpa % MIB(2)));
-	free(around);
 }
 
 static void memory_offered_for_reading_is_not_written(void **state)
 {
-	struct iommu_slice rom;
+	static struct iommu_slice rom;
 	uint8_t *bytes = aligned_alloc(4096, MIB(2));
 	uint32_t len = 1;
 
