@@ -9,8 +9,7 @@
 
 #include "vtd.h"
 
-#define FLAT_BYTES (IOMMU_FLAT_ENTRIES * sizeof(uint64_t))
-#define FIRST_CAP  16u
+#define FIRST_CAP 16u
 
 struct mapping {
 	struct iommu_map_info info; /* info.mem is owned */
@@ -101,17 +100,15 @@ static void mapping_free(struct iommu_domain *dom, struct mapping *map)
 static int domain_alloc(struct vtd *unit, struct iommu_domain **ret_dom)
 {
 	struct iommu_domain *dom = calloc(1, sizeof(*dom));
-	void *flat;
+	int ret;
 
 	if (!dom)
 		return -ENOMEM;
-	flat = mmap(NULL, FLAT_BYTES, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	dom->flat = flat == MAP_FAILED ? NULL : flat;
+	ret = iommu_flat_new(dom);
 	dom->maps = calloc(1, sizeof(*dom->maps));
 	dom->own_unit = !unit;
 	dom->unit = unit;
-	if (!dom->flat || !dom->maps || (dom->own_unit && vtd_new_local(&dom->unit) < 0)) {
+	if (ret < 0 || !dom->maps || (dom->own_unit && vtd_new_local(&dom->unit) < 0)) {
 		iommu_domain_free(dom);
 		return -ENOMEM;
 	}
@@ -161,8 +158,7 @@ void iommu_domain_free(struct iommu_domain *dom)
 	if (dom->maps)
 		free(dom->maps->map);
 	free(dom->maps);
-	if (dom->flat)
-		munmap((void *)dom->flat, FLAT_BYTES);
+	iommu_flat_free(dom);
 	free(dom);
 }
 
@@ -319,8 +315,15 @@ int iommu_stage1(struct iommu_domain *dom, unsigned levels, uint64_t root)
 	if (levels && (levels < 4 || levels > 5 || root & (IOMMU_PAGE - 1) ||
 		       root >> VTD_TABLES_IOVA_BITS))
 		return -EINVAL;
-	if (levels || iommu_domain_context(dom)->kind == VTD_NESTED)
-		vtd_tables_stage1(vtd_own_tables(dom->unit), &dom->pt, levels, root);
+	if (levels)
+		iommu_flat_widen(dom);
+	else if (iommu_domain_context(dom)->kind != VTD_NESTED)
+		return 0;
+	else
+		iommu_flat_narrow(dom);
+	vtd_tables_stage1(vtd_own_tables(dom->unit), &dom->pt, levels, root);
+	if (!levels)
+		iommu_flat_give_back(dom);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
  * 8 bytes for each 2 MiB of the first 512 GiB of IOVA (2 MiB of address space, reserved without
  * being paid for), holding {host pointer - IOVA | permissions} where one translation covers the
  * whole granule; a hit is one load. 0 in the flat table means: walk the tables, and fill it.
+ * While there is a first stage the flat table reaches up to 2^47, as a process's addresses do.
  *
  * Threads: the control thread changes tables and invalidates; the data path only calls
  * iommu_xlate. Filling races with invalidation. The one who fills reads the generation, walks,
@@ -32,14 +33,18 @@
 #define IOMMU_MAX_MAPS	   65535u
 #define IOMMU_MAX_BYTES	   (1ull << 40) /* of memory, for one domain */
 
-/* A page of the flat table each bit: only those that hold something are cleared. */
-#define IOMMU_FLAT_PAGES (IOMMU_FLAT_ENTRIES * 8 / 4096)
+#define IOMMU_FLAT_MAX	 (1u << 26) /* with a first stage: 512 MiB of address space ... */
+#define IOMMU_FLAT_HIGH	 512u	    /* ... of which so many pages are ever used */
+#define IOMMU_FLAT_PAGES (IOMMU_FLAT_MAX / 512)
 
 struct iommu_domain {
-	_Atomic uint64_t *flat;			     /* IOMMU_FLAT_ENTRIES entries */
+	_Atomic uint64_t *flat;
+	_Atomic uint64_t flat_entries;		     /* IOMMU_FLAT_ENTRIES or IOMMU_FLAT_MAX */
 	_Atomic uint64_t generation;		     /* moved by every change */
 	_Atomic(const struct vtd_context *) context; /* one of the two below; release */
 	const struct iommu_space *space;	     /* borrowed: the unit's */
+	_Atomic unsigned high_pages;		     /* in use beyond IOMMU_FLAT_ENTRIES */
+	/* A bit for each page of the flat table: only those that hold something are cleared. */
 	_Atomic uint64_t filled[IOMMU_FLAT_PAGES / 64];
 	/* Control thread only from here. */
 	struct vtd_context contexts[2];
@@ -119,6 +124,14 @@ void *iommu_walk(struct iommu_domain *dom, uint64_t iova, uint32_t *len, uint32_
 unsigned iommu_reason(const struct iommu_domain *dom, uint64_t iova, uint32_t need,
 		      bool *ret_record);
 
+/* For iommu_domain.c: the flat table, and how far it reaches. */
+int iommu_flat_new(struct iommu_domain *dom);
+void iommu_flat_free(struct iommu_domain *dom);
+void iommu_flat_widen(struct iommu_domain *dom);
+/* narrow first, then drain, then give back. */
+void iommu_flat_narrow(struct iommu_domain *dom);
+void iommu_flat_give_back(struct iommu_domain *dom);
+
 /* For the unit. Sets the context (the flat table is emptied, a drain is due). */
 void iommu_domain_set_context(struct iommu_domain *dom, const struct vtd_context *ctx);
 const struct vtd_context *iommu_domain_context(const struct iommu_domain *dom);
@@ -141,7 +154,7 @@ static inline void *iommu_xlate(struct iommu_domain *dom, uint64_t iova, uint32_
 {
 	uint64_t granule = iova >> IOMMU_GRANULE_SHIFT;
 
-	if (likely(granule < IOMMU_FLAT_ENTRIES)) {
+	if (likely(granule < atomic_load_explicit(&dom->flat_entries, memory_order_relaxed))) {
 		/* Acquire, with the release of whoever filled it: shows what lies there. */
 		uint64_t e = atomic_load_explicit(&dom->flat[granule], memory_order_acquire);
 
