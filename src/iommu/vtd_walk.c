@@ -250,16 +250,6 @@ static const uint8_t ss_reason[USE_NUM][SS_NUM] = {
 		[SS_RESERVED] = IOMMU_FAULT_SS_RESERVED,     [SS_NO_READ]  = IOMMU_FAULT_NEST_READ,
 	},
 };
-
-/* Reserved bits by level, of an entry that points to a table and of one that is a page. At
- * levels 4 and 5 the page bit itself is reserved, at level 1 it means nothing. */
-static const uint64_t ss_reserved[VTD_LEVELS_MAX + 1][2] = {
-	[1] = { VTD_SS_RESERVED,	  VTD_SS_RESERVED },
-	[2] = { VTD_SS_RESERVED,	  VTD_SS_RESERVED | VTD_MASK(20, 12) },
-	[3] = { VTD_SS_RESERVED,	  VTD_SS_RESERVED | VTD_MASK(29, 12) },
-	[4] = { VTD_SS_RESERVED,	  VTD_SS_RESERVED | VTD_PS },
-	[5] = { VTD_SS_RESERVED,	  VTD_SS_RESERVED | VTD_PS },
-};
 // clang-format on
 
 static inline unsigned level_shift(unsigned level)
@@ -282,39 +272,77 @@ static inline void leaf_set(struct vtd_leaf *leaf, uint64_t entry, unsigned shif
 	leaf->shift = shift;
 }
 
+/*
+ * Where the last table was found: tables mostly lie in one granule, and a guess that the branch
+ * predictor confirms costs less than a load that the next one waits for.
+ */
+struct near {
+	uint64_t granule, word;
+};
+
+static inline const _Atomic uint64_t *near_at(const struct iommu_space *space,
+					      struct near *near, uint64_t hpa)
+{
+	const uint8_t *at;
+	uint64_t run;
+
+	if (likely(hpa >> IOMMU_GRANULE_SHIFT == near->granule))
+		return (const _Atomic uint64_t *)(uintptr_t)((near->word & ~(IOMMU_PAGE - 1)) +
+							     hpa);
+	near->granule = UINT64_MAX;
+	near->word = 0;
+	at = iommu_space_at(space, hpa, &near->word, &run);
+	if (unlikely(!at || !(near->word & IOMMU_READ)))
+		return NULL;
+	if (near->word & IOMMU_SPACE_WHOLE)
+		near->granule = hpa >> IOMMU_GRANULE_SHIFT;
+	return (const _Atomic uint64_t *)(const void *)at;
+}
+
+/* Pages are of 4 KiB, 2 MiB and 1 GiB, their low address bits are reserved, and above that so
+ * is the page bit; in the lowest tables it means nothing. */
+static inline bool page_is_sound(uint64_t entry, unsigned shift)
+{
+	return shift <= 30 && !(entry & VTD_PTR & (BIT64(shift) - 1));
+}
+
 static inline enum ss_end ss_walk(const struct iommu_space *space,
 				  const struct vtd_context *ctx, uint64_t addr, uint32_t need,
 				  struct vtd_leaf *leaf)
 {
 	uint64_t table = ctx->ss_root, perm = IOMMU_READ | IOMMU_WRITE, entry;
-	unsigned level = ctx->ss_levels;
+	unsigned top = level_shift(ctx->ss_levels), shift = top;
+	struct near near = {.granule = UINT64_MAX};
 
-	if (unlikely(addr >> (12 + 9 * level)))
+	if (unlikely(addr >> (top + 9)))
 		return SS_BEYOND;
-	for (;; level--) {
-		bool page;
+	for (;; shift -= 9) {
+		const _Atomic uint64_t *at =
+			near_at(space, &near, table + (addr >> shift & 511) * 8);
 
-		if (unlikely(!fetch(space, entry_at(table, level, addr), &entry)))
-			return level == ctx->ss_levels ? SS_ROOT : SS_TABLE;
-		if (!(entry & (VTD_SS_READ | VTD_SS_WRITE)))
+		if (unlikely(!at))
+			return shift == top ? SS_ROOT : SS_TABLE;
+		entry = atomic_load_explicit(at, memory_order_acquire);
+		if (unlikely(!(entry & (VTD_SS_READ | VTD_SS_WRITE))))
 			return SS_ABSENT;
-		page = entry & VTD_PS;
-		if (unlikely(entry & ss_reserved[level][page]))
+		if (unlikely(entry & VTD_SS_RESERVED))
 			return SS_RESERVED;
 		perm &= entry;
-		if (page || level == 1)
+		if (entry & VTD_PS || shift == 12)
 			break;
 		table = entry & VTD_PTR;
 	}
+	if (unlikely(!page_is_sound(entry, shift)))
+		return SS_RESERVED;
 	if (unlikely(need & ~perm))
 		return need & ~perm & IOMMU_WRITE ? SS_NO_WRITE : SS_NO_READ;
-	leaf_set(leaf, entry, level_shift(level), addr, perm);
+	leaf_set(leaf, entry, shift, addr, perm);
 	return SS_OK;
 }
 
-static enum iommu_reason second_stage(const struct iommu_space *space,
-				      const struct vtd_context *ctx, uint64_t addr,
-				      uint32_t need, struct vtd_leaf *leaf)
+static inline enum iommu_reason second_stage(const struct iommu_space *space,
+					     const struct vtd_context *ctx, uint64_t addr,
+					     uint32_t need, struct vtd_leaf *leaf)
 {
 	enum ss_end end = ss_walk(space, ctx, addr, need, leaf);
 
@@ -467,9 +495,7 @@ static enum iommu_reason by_kind(const struct iommu_space *space, const struct v
 {
 	switch (ctx->kind) {
 	case VTD_SECOND:
-		if (unlikely(addr >> VTD_MGAW_BITS))
-			break;
-		return second_stage(space, ctx, addr, need, leaf);
+		break; /* beyond MGAW; the rest is vtd_translate's */
 	case VTD_FIRST:
 	case VTD_NESTED:
 		return first_stage(space, ctx, addr, need, leaf);
@@ -491,7 +517,9 @@ enum iommu_reason vtd_translate(const struct iommu_space *space, const struct vt
 	enum iommu_reason reason = 0;
 
 	if (likely(!window))
-		reason = by_kind(space, ctx, addr, need, ret_leaf);
+		reason = likely(ctx->kind == VTD_SECOND && !(addr >> VTD_MGAW_BITS))
+				 ? second_stage(space, ctx, addr, need, ret_leaf)
+				 : by_kind(space, ctx, addr, need, ret_leaf);
 	if (unlikely(reason))
 		return reason;
 	/* Nor may a table lead there. */
