@@ -493,6 +493,13 @@ static uint64_t address_of(uint64_t value)
 	}
 }
 
+static void write_register(uint32_t offset, unsigned size, uint64_t value)
+{
+	vtd_write(vtd, offset, size, value);
+	if (offset == VTD_GCMD && value & VTD_GCMD_SRTP)
+		latched = vtd_read(vtd, VTD_RTADDR, 8);
+}
+
 static void do_op(const uint8_t *data)
 {
 	unsigned page = data[1], word = get_le16(data + 2);
@@ -538,9 +545,7 @@ static void do_op(const uint8_t *data)
 		     vtd_read(vtd, VTD_IQH, 8) == vtd_read(vtd, VTD_IQT, 8));
 		break;
 	case 14:
-		vtd_write(vtd, word % 0x600 & ~3u, page & 1 ? 4 : 8, value);
-		if ((word % 0x600 & ~3u) == VTD_GCMD && value & VTD_GCMD_SRTP)
-			latched = vtd_read(vtd, VTD_RTADDR, 8);
+		write_register(word % 0x600 & ~3u, page & 1 ? 4 : 8, value);
 		break;
 	default:
 		iommu_reason(dom, address_of(value), word % 3 + 1, &(bool){false});
