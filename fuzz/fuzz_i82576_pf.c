@@ -55,7 +55,7 @@ static void world_init(void)
 	struct iommu_mem *mem;
 
 	MUST(nic_card_new("fuzz", VFS, &params, &card) == 0);
-	MUST(iommu_domain_new(drain, NULL, &dom) == 0);
+	MUST(iommu_domain_new(NULL, 0, drain, NULL, &dom) == 0);
 	MUST(iommu_mem_anon(MEM_SIZE + 2 * EDGE, &mem) == 0);
 	guest_mem = (uint8_t *)mem->base + EDGE;
 	memset(mem->base, 0xc5, EDGE);

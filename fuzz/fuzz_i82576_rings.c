@@ -117,7 +117,7 @@ static void guest_new(unsigned n)
 
 	guest[n].mem = mem->base + EDGE;
 	guest[n].rom = rom->base + EDGE;
-	MUST(iommu_domain_new(drain, NULL, &guest[n].dom) == 0);
+	MUST(iommu_domain_new(NULL, 0, drain, NULL, &guest[n].dom) == 0);
 	MUST(iommu_map(guest[n].dom, BASE, MEM_SIZE, IOMMU_READ | IOMMU_WRITE, mem, EDGE) == 0);
 	MUST(iommu_map(guest[n].dom, ROM, 4096, IOMMU_READ, rom, EDGE) == 0);
 	MUST(i82576_vf_new(card, n, PCI_RID(1, 16, n), guest[n].dom, &guest[n].vf) == 0);

@@ -43,7 +43,7 @@ static void world_init(void)
 	struct iommu_mem *mem;
 
 	MUST(nic_card_new("fuzz", 2, &params, &card) == 0);
-	MUST(iommu_domain_new(drain, NULL, &dom) == 0);
+	MUST(iommu_domain_new(NULL, 0, drain, NULL, &dom) == 0);
 	MUST(iommu_mem_anon(MEM_SIZE, &mem) == 0);
 	guest_mem = mem->base;
 	MUST(iommu_map(dom, 0, MEM_SIZE, IOMMU_READ | IOMMU_WRITE, mem, 0) == 0);

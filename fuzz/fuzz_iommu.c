@@ -231,7 +231,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct model model = {0};
 
-	if (iommu_domain_new(drain, &model, &model.dom) < 0)
+	if (iommu_domain_new(NULL, 0, drain, &model, &model.dom) < 0)
 		return 0;
 	for (; size >= OP_BYTES; data += OP_BYTES, size -= OP_BYTES) {
 		struct op op = op_decode(data);

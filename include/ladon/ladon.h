@@ -163,6 +163,51 @@ LADON_API size_t ladon_dma_size(const struct ladon_dma *dma);
 LADON_API int ladon_dma_lookup(const struct ladon_function *function, const void *ptr,
 			       size_t len, uint64_t *ret_iova);
 
+/**
+ * struct ladon_stage1 - page tables of the caller's own, on top of its DMA memory. Opaque.
+ *
+ * While they are in force, addresses that the function uses for DMA (in rings, in descriptors)
+ * are not IOVAs but whatever is mapped here: the process's virtual addresses, if it likes. The
+ * tables lead to DMA memory of the function only (nested translation). Rings of a driver of
+ * this library use IOVAs: map them to themselves.
+ */
+struct ladon_stage1;
+
+/**
+ * ladon_stage1_open - put empty tables in force: from now on the function reaches nothing
+ * @ret_stage1: ended by ladon_stage1_close(), before the function is detached
+ *
+ * Return: 0; -ENOTTY (the card has no nested translation); -EOPNOTSUPP (DMA goes by messages);
+ * -ENOMEM; -ENOSPC; the connection's errors.
+ */
+LADON_API int ladon_stage1_open(struct ladon_function *function,
+				struct ladon_stage1 **ret_stage1);
+
+/* Without tables again: DMA addresses are IOVAs. Frees. Takes NULL. */
+LADON_API void ladon_stage1_close(struct ladon_stage1 *stage1);
+
+/**
+ * ladon_stage1_map - let [addr, addr + size) mean the IOVAs [iova, iova + size)
+ * @addr: 4 KiB multiple below 2^47, as iova and size are
+ * @flags: 0 or LADON_DMA_READ_ONLY
+ *
+ * Return: 0; -EINVAL; -EEXIST (something is mapped there); -ENOMEM; -ENOSPC. Nothing has
+ * changed then.
+ */
+LADON_API int ladon_stage1_map(struct ladon_stage1 *stage1, uint64_t addr, uint64_t iova,
+			       size_t size, unsigned flags);
+
+/* DMA memory at its virtual address in this process: a pointer into it is what the card is
+ * given. */
+LADON_API int ladon_stage1_map_dma(struct ladon_stage1 *stage1, const struct ladon_dma *dma);
+
+/**
+ * ladon_stage1_unmap - take [addr, addr + size) away. When it returns, no DMA to it is under
+ * way. The range begins and ends where earlier maps did.
+ * Return: 0; -EINVAL; -ENOENT; the connection's errors.
+ */
+LADON_API int ladon_stage1_unmap(struct ladon_stage1 *stage1, uint64_t addr, size_t size);
+
 /* Number of MSI-X vectors. */
 LADON_API unsigned ladon_irq_count(const struct ladon_function *function);
 

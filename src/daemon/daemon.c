@@ -23,10 +23,13 @@ int daemon_new(const struct opts *opts, struct daemon **ret_daemon, struct cmd_e
 	daemon->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	daemon->start_ns = clock_ns();
 	ret = host_init(&daemon->local, "local");
-	if (ret == 0)
-		ret = loop_new(&daemon->loop);
 	if (ret < 0)
-		cmd_fail(error, ret, "there is no event loop: %s", strerror(-ret));
+		cmd_fail(error, ret, "there is not enough memory for the IOMMU's tables");
+	if (ret == 0) {
+		ret = loop_new(&daemon->loop);
+		if (ret < 0)
+			cmd_fail(error, ret, "there is no event loop: %s", strerror(-ret));
+	}
 	if (ret == 0)
 		ret = rundir_take(opts, daemon->run_dir, &daemon->run_dir_fd, error);
 	if (ret == 0)
@@ -47,7 +50,7 @@ void daemon_free(struct daemon *daemon)
 		card_free(daemon->cards);
 	control_free(daemon->control);
 	loop_free(daemon->loop);
-	host_fini(&daemon->local);
+	host_done(&daemon->local);
 	fd_close(&daemon->run_dir_fd);
 	fd_close(&daemon->statm_fd);
 	free(daemon);

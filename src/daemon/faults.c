@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "daemon.h"
 #include "event.h"
+#include "host.h"
 #include "ir.h"
 
 static const struct function *function_of(const struct card *card, pci_rid_t rid)
@@ -94,6 +95,8 @@ static void record(struct daemon *daemon, const struct card *card,
 	rec->fault = *fault;
 	snprintf(rec->card, sizeof(rec->card), "%s", card->name);
 	snprintf(rec->name, sizeof(rec->name), "%s", fn ? fn->name : "?");
+	if (fn)
+		vtd_fault(fn->host->vtd, fault);
 	tell(daemon, rec);
 }
 

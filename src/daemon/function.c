@@ -124,6 +124,7 @@ static void on_disconnected(void *dev, const char *reason)
 	i82576_fn_set_dma(fn->dev, false);
 	fn->kind->gone(fn);
 	pci_config_reset(&fn->cfg);
+	function_stage1_off(fn);
 	function_dma_unmap_all(fn);
 	function_irqs_off(fn);
 	jam_watch(-1);

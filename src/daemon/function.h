@@ -9,6 +9,7 @@
  *   function_posted.c  interrupts posted into the client's memory
  *   function_dma.c   the client's memory
  *   function_feature.c  DEVICE_FEATURE: VF token and what libladon asks for
+ *   function_stage1.c  ... of which: nested translation
  *   function_token.c who may attach
  *   function_msg.c   DMA by messages, where that memory cannot be mapped
  *   function_vf.c    what differs by kind: a virtual function,
@@ -227,6 +228,10 @@ void function_add_access(struct json_object *obj, const struct function *fn);
 int function_dma_map(struct function *fn, const struct vfu_dma_map *map);
 int function_dma_unmap(struct function *fn, uint64_t addr, uint64_t size);
 void function_dma_unmap_all(struct function *fn);
+/* function_stage1.c: DEVICE_FEATUREs of nested translation; the client has gone. */
+int function_stage1_set(struct function *fn, const void *data);
+int function_stage1_forget(struct function *fn, const void *data);
+void function_stage1_off(struct function *fn);
 /*
  * function_msg.c: shadow queues. _start when a client in message mode has been told of its
  * regions (or turned out to be one later), _stop before its memory goes away.

@@ -23,6 +23,14 @@ static const struct feature features[] = {
 	 {&function_vf, &function_pf},
 	 sizeof(struct vfu_feature_posted),
 	 function_posted_set},
+	{VFU_FEATURE_LADON_STAGE1,
+	 {&function_vf, &function_pf},
+	 sizeof(struct vfu_feature_stage1),
+	 function_stage1_set},
+	{VFU_FEATURE_LADON_STAGE1_INV,
+	 {&function_vf, &function_pf},
+	 sizeof(struct vfu_feature_stage1_inv),
+	 function_stage1_forget},
 };
 
 static bool has(const struct function *fn, const struct feature *feature)

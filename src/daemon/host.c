@@ -26,18 +26,26 @@ int host_init(struct host *host, const char *name)
 {
 	*host = (struct host){0};
 	snprintf(host->name, sizeof(host->name), "%s", name);
-	return ir_new(HOST_VECTORS, drain_cards, host, &host->ir);
+	int ret = vtd_new_local(&host->vtd);
+
+	return ret < 0 ? ret : ir_new(HOST_VECTORS, drain_cards, host, &host->ir);
 }
 
-void host_fini(struct host *host)
+void host_done(struct host *host)
 {
 	ir_delete(host->ir);
 	host->ir = NULL;
+	vtd_free(host->vtd);
+	host->vtd = NULL;
 }
 
 int host_add(struct host *host, struct function *function, void (*drain)(void *arg), void *arg)
 {
-	int ret = iommu_domain_new(drain, arg, &function->dom);
+	/* A view has the RID of its VF but no DMA: what its client maps is only written down.
+	 */
+	bool dma = function->kind->has_memory;
+	int ret = iommu_domain_new(dma ? host->vtd : NULL, function->rid, drain, arg,
+				   &function->dom);
 
 	if (ret < 0)
 		return ret;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * host.h - a host that functions belong to: it owns the address spaces of its functions. The
- * one named "local" lives inside this process; compute hosts behind a bridge come later.
+ * host.h - a host that functions belong to: it has a remapping unit (src/iommu/vtd.h), and in
+ * that the address spaces of its functions. The one named "local" lives inside this process;
+ * compute hosts behind a bridge come later.
  */
 #ifndef LADON_DAEMON_HOST_H
 #define LADON_DAEMON_HOST_H
 
 #include "iommu_domain.h"
 #include "ir.h"
+#include "vtd.h"
 
 #define HOST_NAME_LEN 16
 
@@ -15,14 +17,15 @@ struct function;
 
 struct host {
 	char name[HOST_NAME_LEN];
+	struct vtd *vtd;	    /* owned */
 	struct function *functions; /* borrowed: linked by function.host_next */
 	struct ir *ir;		    /* owned: interrupt remapping of its functions */
 };
 
 /* Returns 0 or -errno. */
 int host_init(struct host *host, const char *name);
-/* It has no functions any more. Takes one whose host_init failed, or that is zero. */
-void host_fini(struct host *host);
+/* All functions are gone. Takes one whose host_init failed, or that is zero. */
+void host_done(struct host *host);
 
 /* Makes the function's address space (function->dom), drained by drain, and lists it here. */
 int host_add(struct host *host, struct function *function, void (*drain)(void *arg), void *arg);

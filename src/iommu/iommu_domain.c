@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* iommu_domain.c - the list of mappings, the flat table, and the order of steps of map and
- * unmap. */
+/* iommu_domain.c - the list of mappings, and the order of steps of map and unmap. What is
+ * cached, and the data path's side, is in iommu_cache.c. */
 #include "iommu_domain.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "iommu_radix.h"
+#include "vtd.h"
 
-#define FLAT_BYTES (IOMMU_FLAT_ENTRIES * sizeof(uint64_t))
-#define FIRST_CAP  16u
+#define FIRST_CAP 16u
+
+struct mapping {
+	struct iommu_map_info info; /* info.mem is owned */
+	struct iommu_slice slice;   /* of the host's space; size 0: none */
+};
 
 /* Sorted by IOVA, without overlap. Pointers, so that an insertion moves 8 bytes for each
  * mapping. */
 struct iommu_map_table {
-	struct iommu_map_info **map; /* owned, and so are the elements */
+	struct mapping **map; /* owned, and so are the elements */
 	unsigned n, cap;
 };
 
@@ -27,7 +31,7 @@ static unsigned table_above(const struct iommu_map_table *table, uint64_t iova)
 	while (lo < hi) {
 		unsigned mid = lo + (hi - lo) / 2;
 
-		if (table->map[mid]->iova <= iova)
+		if (table->map[mid]->info.iova <= iova)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -36,29 +40,28 @@ static unsigned table_above(const struct iommu_map_table *table, uint64_t iova)
 }
 
 /* The mapping that contains iova, given at = table_above(iova). */
-static struct iommu_map_info *table_at(const struct iommu_map_table *table, unsigned at,
-				       uint64_t iova)
+static struct mapping *table_at(const struct iommu_map_table *table, unsigned at, uint64_t iova)
 {
-	struct iommu_map_info *info = at ? table->map[at - 1] : NULL;
+	struct mapping *map = at ? table->map[at - 1] : NULL;
 
-	return info && iova - info->iova < info->size ? info : NULL;
+	return map && iova - map->info.iova < map->info.size ? map : NULL;
 }
 
 static bool table_overlaps(const struct iommu_map_table *table, unsigned at, uint64_t iova,
 			   uint64_t size)
 {
 	return table_at(table, at, iova) ||
-	       (at < table->n && table->map[at]->iova - iova < size);
+	       (at < table->n && table->map[at]->info.iova - iova < size);
 }
 
 static int table_grow(struct iommu_map_table *table)
 {
 	unsigned cap = table->cap ? table->cap * 2 : FIRST_CAP;
-	struct iommu_map_info **map;
+	struct mapping **map;
 
 	if (table->n < table->cap)
 		return 0;
-	map = realloc(table->map, cap * sizeof(struct iommu_map_info *));
+	map = realloc(table->map, cap * sizeof(struct mapping *));
 	if (!map)
 		return -ENOMEM;
 	table->map = map;
@@ -66,12 +69,11 @@ static int table_grow(struct iommu_map_table *table)
 	return 0;
 }
 
-static void table_insert(struct iommu_map_table *table, unsigned at,
-			 struct iommu_map_info *info)
+static void table_insert(struct iommu_map_table *table, unsigned at, struct mapping *map)
 {
 	memmove(&table->map[at + 1], &table->map[at],
-		(table->n - at) * sizeof(struct iommu_map_info *));
-	table->map[at] = info;
+		(table->n - at) * sizeof(struct mapping *));
+	table->map[at] = map;
 	table->n++;
 }
 
@@ -79,33 +81,62 @@ static void table_remove(struct iommu_map_table *table, unsigned at)
 {
 	table->n--;
 	memmove(&table->map[at], &table->map[at + 1],
-		(table->n - at) * sizeof(struct iommu_map_info *));
+		(table->n - at) * sizeof(struct mapping *));
 }
 
-static void map_info_free(struct iommu_map_info *info)
+static void mapping_free(struct iommu_domain *dom, struct mapping *map)
 {
-	iommu_mem_free(info->mem);
-	free(info);
+	if (map->slice.size) {
+		iommu_space_remove(vtd_space(dom->unit), &map->slice);
+		dom->bytes -= map->info.size;
+	}
+	iommu_mem_free(map->info.mem);
+	free(map);
 }
 
-int iommu_domain_new(void (*drain)(void *arg), void *drain_arg, struct iommu_domain **ret_dom)
+/* ---- life ---- */
+
+/* With neither tables nor list: what needs no undoing step by step. */
+static int domain_alloc(struct vtd *unit, struct iommu_domain **ret_dom)
 {
 	struct iommu_domain *dom = calloc(1, sizeof(*dom));
-	void *flat;
+	int ret;
 
 	if (!dom)
 		return -ENOMEM;
-	dom->drain = drain;
-	dom->drain_arg = drain_arg;
-	flat = mmap(NULL, FLAT_BYTES, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	dom->flat = flat == MAP_FAILED ? NULL : flat;
-	dom->radix = iommu_radix_new();
+	ret = iommu_flat_new(dom);
 	dom->maps = calloc(1, sizeof(*dom->maps));
-	if (!dom->flat || !dom->radix || !dom->maps) {
+	dom->own_unit = !unit;
+	dom->unit = unit;
+	if (ret < 0 || !dom->maps || (dom->own_unit && vtd_new_local(&dom->unit) < 0)) {
 		iommu_domain_free(dom);
 		return -ENOMEM;
 	}
+	dom->space = vtd_space(dom->unit);
+	*ret_dom = dom;
+	return 0;
+}
+
+int iommu_domain_new(struct vtd *unit, uint16_t rid, void (*drain)(void *arg), void *drain_arg,
+		     struct iommu_domain **ret_dom)
+{
+	struct iommu_domain *dom;
+	int ret = domain_alloc(unit, &dom);
+
+	if (ret < 0)
+		return ret;
+	dom->rid = rid;
+	if (vtd_own_tables(dom->unit))
+		ret = vtd_tables_attach(vtd_own_tables(dom->unit), &dom->pt, rid,
+					vtd_free_did(dom->unit));
+	if (ret < 0) {
+		iommu_domain_free(dom);
+		return ret;
+	}
+	vtd_add_domain(dom->unit, dom);
+	dom->drain = drain;
+	dom->drain_arg = drain_arg;
+	dom->undrained = false; /* nobody has used it yet */
 	*ret_dom = dom;
 	return 0;
 }
@@ -114,26 +145,24 @@ void iommu_domain_free(struct iommu_domain *dom)
 {
 	if (!dom)
 		return;
-	if (dom->maps) {
+	if (dom->context) {
 		iommu_unmap_all(dom);
-		free(dom->maps->map);
-		free(dom->maps);
+		if (vtd_own_tables(dom->unit)) {
+			dom->drain = NULL;
+			vtd_tables_detach(vtd_own_tables(dom->unit), &dom->pt);
+		}
+		vtd_del_domain(dom->unit, dom);
 	}
-	iommu_radix_free(dom->radix);
-	if (dom->flat)
-		munmap((void *)dom->flat, FLAT_BYTES);
+	if (dom->own_unit)
+		vtd_free(dom->unit);
+	if (dom->maps)
+		free(dom->maps->map);
+	free(dom->maps);
+	iommu_flat_free(dom);
 	free(dom);
 }
 
-/* Writes entry for each granule that lies wholly inside the range. */
-static void flat_fill(struct iommu_domain *dom, uint64_t iova, uint64_t size, uint64_t entry)
-{
-	uint64_t granule = ALIGN_UP(iova, BIT64(IOMMU_GRANULE_SHIFT)) >> IOMMU_GRANULE_SHIFT;
-	uint64_t end = MIN((iova + size) >> IOMMU_GRANULE_SHIFT, (uint64_t)IOMMU_FLAT_ENTRIES);
-
-	for (; granule < end; granule++)
-		atomic_store_explicit(&dom->flat[granule], entry, memory_order_release);
-}
+/* ---- map and unmap ---- */
 
 /* A range without memory or without permission is in the list only. */
 static bool translates(const struct iommu_map_info *info)
@@ -141,43 +170,19 @@ static bool translates(const struct iommu_map_info *info)
 	return info->mem && info->perm;
 }
 
-static void publish(struct iommu_domain *dom, const struct iommu_map_info *info,
-		    uint64_t mem_offset)
+/* The tables no longer lead there; the unit has not been told. */
+static void withdraw(struct iommu_domain *dom, const struct mapping *map)
 {
-	uint64_t host = (uint64_t)(uintptr_t)info->mem->base + mem_offset;
-	uint64_t entry = (host - info->iova) | info->perm;
-
-	iommu_radix_set(dom->radix, info->iova, info->size, entry);
-	flat_fill(dom, info->iova, info->size, entry);
-}
-
-static void withdraw(struct iommu_domain *dom, const struct iommu_map_info *info)
-{
-	if (!translates(info))
-		return;
-	flat_fill(dom, info->iova, info->size, 0);
-	iommu_radix_clear(dom->radix, info->iova, info->size);
-}
-
-/* The generation tells a reader that looks; the drain waits for one that does not. */
-static void changed(struct iommu_domain *dom)
-{
-	atomic_fetch_add_explicit(&dom->generation, 1, memory_order_release);
-}
-
-static void drain_and_reap(struct iommu_domain *dom)
-{
-	changed(dom);
-	if (dom->drain)
-		dom->drain(dom->drain_arg);
-	iommu_radix_reap(dom->radix);
+	if (map->slice.size)
+		vtd_tables_clear(vtd_own_tables(dom->unit), &dom->pt, map->info.iova,
+				 map->info.size);
 }
 
 static int check_range(uint64_t iova, uint64_t size, uint32_t perm)
 {
 	if (size == 0 || (iova | size) & (IOMMU_PAGE - 1))
 		return -EINVAL;
-	if (iova >> IOMMU_IOVA_BITS || size > BIT64(IOMMU_IOVA_BITS) - iova)
+	if (iova >> VTD_TABLES_IOVA_BITS || size > BIT64(VTD_TABLES_IOVA_BITS) - iova)
 		return -EINVAL;
 	return perm & ~(IOMMU_READ | IOMMU_WRITE) ? -EINVAL : 0;
 }
@@ -197,33 +202,59 @@ static int check_mem(const struct iommu_mem *mem, uint64_t mem_offset, uint64_t 
 	return 0;
 }
 
-/* Everything that can fail after the checks. *ret_info is filled but not yet in the list. */
-static int prepare(struct iommu_domain *dom, const struct iommu_map_info *want,
-		   struct iommu_map_info **ret_info)
+/* What the pages can do, not what this mapping may: the tables say that. */
+static uint32_t slice_perm(const struct iommu_mem *mem)
 {
-	struct iommu_map_info *info;
+	return (mem->prot & PROT_READ ? IOMMU_READ : 0) |
+	       (mem->prot & PROT_WRITE ? IOMMU_WRITE : 0);
+}
+
+/* Everything that can fail after the checks. *ret_map is filled but not yet in the list. */
+static int prepare(struct iommu_domain *dom, const struct iommu_map_info *want,
+		   uint64_t mem_offset, struct mapping **ret_map)
+{
+	struct mapping *map;
+	int ret = 0;
 
 	if (table_grow(dom->maps) < 0)
 		return -ENOMEM;
-	if (translates(want) && iommu_radix_reserve(dom->radix, want->iova, want->size) < 0)
+	map = aligned_alloc(_Alignof(struct mapping), sizeof(*map));
+	if (!map)
 		return -ENOMEM;
-	info = calloc(1, sizeof(*info));
-	if (!info)
-		return -ENOMEM;
-	*info = *want;
-	*ret_info = info;
+	*map = (struct mapping){.info = *want};
+	if (translates(want)) {
+		ret = vtd_tables_reserve(vtd_own_tables(dom->unit), want->iova, want->size);
+		if (ret == 0)
+			ret = iommu_space_add(vtd_space(dom->unit), &map->slice,
+					      want->mem->base + mem_offset, want->size,
+					      slice_perm(want->mem), want->iova);
+	}
+	if (ret < 0) {
+		free(map);
+		return ret;
+	}
+	*ret_map = map;
 	return 0;
+}
+
+static void publish(struct iommu_domain *dom, struct mapping *map)
+{
+	if (!map->slice.size)
+		return;
+	vtd_tables_map(vtd_own_tables(dom->unit), &dom->pt, map->info.iova, map->info.size,
+		       map->slice.hpa, map->info.perm);
+	dom->bytes += map->info.size;
 }
 
 int iommu_map(struct iommu_domain *dom, uint64_t iova, uint64_t size, uint32_t perm,
 	      struct iommu_mem *mem, uint64_t mem_offset)
 {
 	struct iommu_map_info want = {.iova = iova, .size = size, .perm = perm, .mem = mem};
-	struct iommu_map_info *info;
+	struct mapping *map;
 	unsigned at;
 	int ret;
 
-	ret = check_range(iova, size, perm);
+	ret = vtd_own_tables(dom->unit) ? check_range(iova, size, perm) : -EOPNOTSUPP;
 	if (ret == 0)
 		ret = check_mem(mem, mem_offset, size, perm);
 	if (ret < 0)
@@ -231,29 +262,32 @@ int iommu_map(struct iommu_domain *dom, uint64_t iova, uint64_t size, uint32_t p
 	at = table_above(dom->maps, iova);
 	if (table_overlaps(dom->maps, at, iova, size))
 		return -EEXIST;
-	if (dom->maps->n >= IOMMU_MAX_MAPS)
+	if (dom->maps->n >= IOMMU_MAX_MAPS ||
+	    (translates(&want) && size > IOMMU_MAX_BYTES - dom->bytes))
 		return -ENOSPC;
-	ret = prepare(dom, &want, &info);
+	ret = prepare(dom, &want, mem_offset, &map);
 	if (ret < 0)
 		return ret;
-	table_insert(dom->maps, at, info);
-	if (translates(info))
-		publish(dom, info, mem_offset);
-	changed(dom);
+	table_insert(dom->maps, at, map);
+	publish(dom, map);
+	/* Nothing that is not present is ever cached: no invalidation, but whoever waits for
+	 * the address looks at the generation. */
+	atomic_fetch_add_explicit(&dom->generation, 1, memory_order_release);
 	return 0;
 }
 
 int iommu_unmap(struct iommu_domain *dom, uint64_t iova, uint64_t size)
 {
 	unsigned at = table_above(dom->maps, iova);
-	struct iommu_map_info *info = table_at(dom->maps, at, iova);
+	struct mapping *map = table_at(dom->maps, at, iova);
 
-	if (!info || info->iova != iova || info->size != size)
+	if (!map || map->info.iova != iova || map->info.size != size)
 		return -ENOENT;
 	table_remove(dom->maps, at - 1);
-	withdraw(dom, info);
-	drain_and_reap(dom);
-	map_info_free(info);
+	withdraw(dom, map);
+	vtd_tables_sync_range(vtd_own_tables(dom->unit), &dom->pt, iova, size);
+	vtd_tables_reap(vtd_own_tables(dom->unit), &dom->pt);
+	mapping_free(dom, map);
 	return 0;
 }
 
@@ -265,20 +299,50 @@ void iommu_unmap_all(struct iommu_domain *dom)
 		return;
 	for (unsigned i = 0; i < table->n; i++)
 		withdraw(dom, table->map[i]);
-	drain_and_reap(dom);
+	vtd_tables_sync_all(vtd_own_tables(dom->unit), &dom->pt);
+	vtd_tables_reap(vtd_own_tables(dom->unit), &dom->pt);
 	for (unsigned i = 0; i < table->n; i++)
-		map_info_free(table->map[i]);
+		mapping_free(dom, table->map[i]);
 	table->n = 0;
 }
 
+/* ---- first stage ---- */
+
+int iommu_stage1(struct iommu_domain *dom, unsigned levels, uint64_t root)
+{
+	if (!vtd_own_tables(dom->unit))
+		return -EOPNOTSUPP;
+	if (levels && (levels < 4 || levels > 5 || root & (IOMMU_PAGE - 1) ||
+		       root >> VTD_TABLES_IOVA_BITS))
+		return -EINVAL;
+	if (levels)
+		iommu_flat_widen(dom);
+	else if (iommu_domain_context(dom)->kind != VTD_NESTED)
+		return 0;
+	else
+		iommu_flat_narrow(dom);
+	vtd_tables_stage1(vtd_own_tables(dom->unit), &dom->pt, levels, root);
+	if (!levels)
+		iommu_flat_give_back(dom);
+	return 0;
+}
+
+void iommu_stage1_forget(struct iommu_domain *dom, uint64_t addr, uint64_t size)
+{
+	if (vtd_own_tables(dom->unit))
+		vtd_tables_sync_stage1(vtd_own_tables(dom->unit), &dom->pt, addr, size);
+}
+
+/* ---- what is mapped ---- */
+
 bool iommu_find(const struct iommu_domain *dom, uint64_t iova, struct iommu_map_info *ret_info)
 {
-	const struct iommu_map_info *info;
+	const struct mapping *map;
 
-	info = table_at(dom->maps, table_above(dom->maps, iova), iova);
-	if (!info)
+	map = table_at(dom->maps, table_above(dom->maps, iova), iova);
+	if (!map)
 		return false;
-	*ret_info = *info;
+	*ret_info = map->info;
 	return true;
 }
 
@@ -286,7 +350,7 @@ void iommu_for_each(const struct iommu_domain *dom,
 		    void (*fn)(void *arg, const struct iommu_map_info *info), void *arg)
 {
 	for (unsigned i = 0; i < dom->maps->n; i++)
-		fn(arg, dom->maps->map[i]);
+		fn(arg, &dom->maps->map[i]->info);
 }
 
 static void usage_add(void *arg, const struct iommu_map_info *info)

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * iommu_domain.h - one IOMMU address space: IOVA -> host pointer, with permissions.
+ * iommu_domain.h - one function's address space: IOVA -> host pointer, with permissions.
  *
- * The radix tree (4 levels of 9 bits, 4 KiB pages, 2 MiB and 1 GiB leaves) is the truth. Over
- * it lies a flat table: 8 bytes for each 2 MiB of the first 512 GiB of IOVA (2 MiB of address
- * space, reserved without being paid for), holding {host pointer - IOVA | permissions} where
- * one mapping covers the whole granule; a hit is one load. 0 in the flat table means: walk the
- * tree.
+ * VT-d's tables are the truth: those that the unit's host has written for the function's
+ * routing ID (iommu_map writes them for the host in this process). Over them lies a flat table:
+ * 8 bytes for each 2 MiB of the first 512 GiB of IOVA (2 MiB of address space, reserved without
+ * being paid for), holding {host pointer - IOVA | permissions} where one translation covers the
+ * whole granule; a hit is one load. 0 in the flat table means: walk the tables, and fill it.
+ * While there is a first stage the flat table reaches up to 2^47, as a process's addresses do.
  *
- * Threads: the control thread maps and unmaps; the data path only calls iommu_xlate. Entries
- * are single 64-bit atomics. iommu_unmap clears entries, bumps the generation, calls the drain
- * function (which returns when the data path has passed a quiesce point) and only then frees
- * memory: when it returns, nobody holds a pointer into what went away.
+ * Threads: the control thread changes tables and invalidates; the data path only calls
+ * iommu_xlate. Filling races with invalidation. The one who fills reads the generation, walks,
+ * stores, fences, reads the generation again and takes its store back if that has moved. The
+ * one who invalidates changes the table, moves the generation, fences, clears the flat entries,
+ * and drains. So after the drain no entry and no pointer from before is left: iommu_unmap frees
+ * memory only then.
  */
 #ifndef LADON_IOMMU_DOMAIN_H
 #define LADON_IOMMU_DOMAIN_H
@@ -22,25 +25,47 @@
 
 #include "bits.h"
 #include "iommu_mem.h"
+#include "iommu_space.h"
+#include "vtd_tables.h"
+#include "vtd_walk.h"
 
-#define IOMMU_READ	    1u
-#define IOMMU_WRITE	    2u
-#define IOMMU_PAGE	    4096ull
-#define IOMMU_GRANULE_SHIFT 21
-#define IOMMU_FLAT_ENTRIES  (1u << 18) /* x 2 MiB = 512 GiB */
-#define IOMMU_MAX_MAPS	    65535u
+#define IOMMU_FLAT_ENTRIES (1u << 18) /* x 2 MiB = 512 GiB */
+#define IOMMU_MAX_MAPS	   65535u
+#define IOMMU_MAX_BYTES	   (1ull << 40) /* of memory, for one domain */
+
+#define IOMMU_FLAT_MAX	 (1u << 26) /* with a first stage: 512 MiB of address space ... */
+#define IOMMU_FLAT_HIGH	 512u	    /* ... of which so many pages are ever used */
+#define IOMMU_FLAT_PAGES (IOMMU_FLAT_MAX / 512)
 
 struct iommu_domain {
-	_Atomic uint64_t *flat;	      /* IOMMU_FLAT_ENTRIES entries */
-	struct iommu_radix *radix;    /* owned */
-	_Atomic uint64_t generation;  /* bumped by every change; release */
-	struct iommu_map_table *maps; /* owned: sorted list of mappings, control thread only */
+	_Atomic uint64_t *flat;
+	_Atomic uint64_t flat_entries;		     /* IOMMU_FLAT_ENTRIES or IOMMU_FLAT_MAX */
+	_Atomic uint64_t generation;		     /* moved by every change */
+	_Atomic(const struct vtd_context *) context; /* one of the two below; release */
+	const struct iommu_space *space;	     /* borrowed: the unit's */
+	_Atomic unsigned high_pages;		     /* in use beyond IOMMU_FLAT_ENTRIES */
+	/* A bit for each page of the flat table: only those that hold something are cleared. */
+	_Atomic uint64_t filled[IOMMU_FLAT_PAGES / 64];
+	/* Control thread only from here. */
+	struct vtd_context contexts[2];
+	struct vtd *unit; /* borrowed, or owned */
+	bool own_unit;
+	bool undrained; /* something was invalidated since the last drain */
+	uint16_t rid;
+	struct iommu_domain *next;    /* the unit's list */
+	struct vtd_pt pt;	      /* its tables, when the unit's tables are ours */
+	struct iommu_map_table *maps; /* owned: sorted list of mappings */
+	uint64_t bytes;		      /* of memory in them */
 	void (*drain)(void *arg);
 	void *drain_arg;
 };
 
-/* drain may be NULL (no data path yet). Returns 0 or -ENOMEM. */
-int iommu_domain_new(void (*drain)(void *arg), void *drain_arg, struct iommu_domain **ret_dom);
+/*
+ * The address space of rid at unit; NULL: a unit of its own. drain may be NULL (no data path
+ * yet). Returns 0, -ENOMEM, -ENOSPC (the host's space is full) or -EEXIST (rid has one).
+ */
+int iommu_domain_new(struct vtd *unit, uint16_t rid, void (*drain)(void *arg), void *drain_arg,
+		     struct iommu_domain **ret_dom);
 /* Unmaps all, frees. The data path no longer knows dom. Takes NULL. */
 void iommu_domain_free(struct iommu_domain *dom);
 
@@ -50,8 +75,8 @@ void iommu_domain_free(struct iommu_domain *dom);
  * checks and unmap, but translates to nothing. All values are 4 KiB multiples, else -EINVAL.
  * mem is consumed on success, and belongs to one mapping only. Errors: -EINVAL (alignment,
  * wrap, size 0, beyond 2^48 or the end of mem, unknown perm), -EACCES (perm that mem->prot
- * lacks), -EEXIST (overlap), -ENOSPC (too many mappings), -ENOMEM. On failure nothing has
- * changed.
+ * lacks), -EEXIST (overlap), -ENOSPC (too many mappings, or too much memory), -ENOMEM,
+ * -EOPNOTSUPP (the host writes its tables itself). On failure nothing has changed.
  */
 int iommu_map(struct iommu_domain *dom, uint64_t iova, uint64_t size, uint32_t perm,
 	      struct iommu_mem *mem, uint64_t mem_offset);
@@ -78,8 +103,43 @@ struct iommu_usage {
 };
 void iommu_usage(const struct iommu_domain *dom, struct iommu_usage *ret_usage);
 
-/* The tree walk behind iommu_xlate; same contract. */
-void *iommu_walk(const struct iommu_domain *dom, uint64_t iova, uint32_t *len, uint32_t need);
+/*
+ * A first stage on top of what is mapped (nested translation): tables of 4 or 5 levels that the
+ * client keeps in its own memory, root being an IOVA as iommu_map knows it. IOVAs of DMA are
+ * from then on what these tables translate. levels 0: without. Returns drained: 0, -EINVAL
+ * (levels, root unaligned or beyond 2^48), -EOPNOTSUPP.
+ */
+int iommu_stage1(struct iommu_domain *dom, unsigned levels, uint64_t root);
+/* The client changed first-stage entries of [addr, addr + size); size 0: of any address.
+ * Returns drained. */
+void iommu_stage1_forget(struct iommu_domain *dom, uint64_t addr, uint64_t size);
+
+/* The walk behind iommu_xlate; same contract. */
+void *iommu_walk(struct iommu_domain *dom, uint64_t iova, uint32_t *len, uint32_t need);
+/*
+ * Why iommu_xlate said NULL: an enum iommu_reason, 0 if it would not say so now. It walks
+ * again, so the tables may have changed in between. *ret_record: the fault is to be recorded
+ * (the context's FPD is clear). Any thread.
+ */
+unsigned iommu_reason(const struct iommu_domain *dom, uint64_t iova, uint32_t need,
+		      bool *ret_record);
+
+/* For iommu_domain.c: the flat table, and how far it reaches. */
+int iommu_flat_new(struct iommu_domain *dom);
+void iommu_flat_free(struct iommu_domain *dom);
+void iommu_flat_widen(struct iommu_domain *dom);
+/* narrow first, then drain, then give back. */
+void iommu_flat_narrow(struct iommu_domain *dom);
+void iommu_flat_give_back(struct iommu_domain *dom);
+
+/* For the unit. Sets the context (the flat table is emptied, a drain is due). */
+void iommu_domain_set_context(struct iommu_domain *dom, const struct vtd_context *ctx);
+const struct vtd_context *iommu_domain_context(const struct iommu_domain *dom);
+/* Empties the flat table, or the part that size bytes at iova can be in; a drain is due. */
+void iommu_domain_forget(struct iommu_domain *dom, uint64_t iova, uint64_t size);
+void iommu_domain_forget_all(struct iommu_domain *dom);
+/* Drains if it is due. */
+void iommu_domain_drain(struct iommu_domain *dom);
 
 /*
  * Translates the first part of [iova, iova + *len): returns the host pointer and trims *len to
@@ -89,13 +149,13 @@ void *iommu_walk(const struct iommu_domain *dom, uint64_t iova, uint32_t *len, u
  * is the walk's to refuse. Callable from one data-path thread while the control thread changes
  * the domain.
  */
-static inline void *iommu_xlate(const struct iommu_domain *dom, uint64_t iova, uint32_t *len,
+static inline void *iommu_xlate(struct iommu_domain *dom, uint64_t iova, uint32_t *len,
 				uint32_t need)
 {
 	uint64_t granule = iova >> IOMMU_GRANULE_SHIFT;
 
-	if (likely(granule < IOMMU_FLAT_ENTRIES)) {
-		/* Acquire, with the release in iommu_map: shows what mem held before. */
+	if (likely(granule < atomic_load_explicit(&dom->flat_entries, memory_order_relaxed))) {
+		/* Acquire, with the release of whoever filled it: shows what lies there. */
 		uint64_t e = atomic_load_explicit(&dom->flat[granule], memory_order_acquire);
 
 		if (likely((e & need) == need)) {

@@ -9,32 +9,13 @@ static_assert((IOMMU_FAULT_RING & (IOMMU_FAULT_RING - 1)) == 0, "the ring is a p
 const char *iommu_reason_str(enum iommu_reason reason)
 {
 	switch (reason) {
-	case IOMMU_FAULT_NOT_MAPPED:
-		return "address not mapped for reading";
-	case IOMMU_FAULT_NO_WRITE:
-		return "address not mapped for writing";
-	case IOMMU_FAULT_BEYOND_WIDTH:
-		return "address beyond the width of the IOMMU";
-	case IOMMU_FAULT_BUS_MASTER_OFF:
-		return "DMA with bus mastering off";
-	case IOMMU_FAULT_MEMORY_LOST:
-		return "the memory behind the address was truncated";
-	case IOMMU_FAULT_INTR_RANGE:
-		return "DMA to the interrupt window that is no interrupt request";
-	case IR_FAULT_REQUEST:
-		return "reserved bits in the interrupt request";
-	case IR_FAULT_INDEX:
-		return "interrupt index beyond the end of the table";
-	case IR_FAULT_NOT_PRESENT:
-		return "no interrupt entry at this index";
-	case IR_FAULT_TABLE:
-		return "the interrupt-remapping table cannot be read";
-	case IR_FAULT_ENTRY:
-		return "reserved bits in the interrupt entry";
-	case IR_FAULT_COMPATIBILITY:
-		return "interrupt request in compatibility format";
-	case IR_FAULT_SOURCE:
-		return "an interrupt of another function";
+#define REASON(name, code, text) \
+	case code:               \
+		return text;
+#define IR_REASON REASON
+#include "iommu_reasons.def"
+#undef REASON
+#undef IR_REASON
 	}
 	return "unknown reason";
 }

@@ -10,24 +10,16 @@
 
 #include "pci_rid.h"
 
-/* Values are VT-d fault reasons (specification 7.1.3) where VT-d has one.
- */
+/* Why a request was refused: iommu_reasons.def. 0 = it was not. */
 enum iommu_reason {
-	IOMMU_FAULT_NOT_MAPPED = 0x06,	   /* read of an address not present, or without R */
-	IOMMU_FAULT_NO_WRITE = 0x05,	   /* write without W, or not present */
-	IOMMU_FAULT_BEYOND_WIDTH = 0x04,   /* address beyond MGAW, or addr + len wraps */
-	IOMMU_FAULT_BUS_MASTER_OFF = 0x01, /* ours: DMA attempted with bus mastering off */
-	IOMMU_FAULT_MEMORY_LOST = 0x07,	   /* the memory behind it was truncated */
-	IOMMU_FAULT_INTR_RANGE = 0x87,	   /* DMA to the interrupt window that is no request */
-	/* Interrupt requests (ir.h): addr is index << 48 | address of the request. */
-	IR_FAULT_REQUEST = 0x20, /* reserved bits of the request are set */
-	IR_FAULT_INDEX = 0x21,	 /* beyond the end of the table */
-	IR_FAULT_NOT_PRESENT = 0x22,
-	IR_FAULT_TABLE = 0x23,	       /* the table cannot be read */
-	IR_FAULT_ENTRY = 0x24,	       /* reserved bits of the entry are set */
-	IR_FAULT_COMPATIBILITY = 0x25, /* compatibility format is blocked */
-	IR_FAULT_SOURCE = 0x26,	       /* this requester may not raise it */
+#define REASON(name, code, text)    IOMMU_FAULT_##name = (code),
+#define IR_REASON(name, code, text) IR_FAULT_##name = (code),
+#include "iommu_reasons.def"
+#undef REASON
+#undef IR_REASON
 };
+
+#define IOMMU_REASON_OURS 0xf0u /* codes from here on are not VT-d's */
 
 const char *iommu_reason_str(enum iommu_reason reason);
 
@@ -38,7 +30,7 @@ static inline bool iommu_reason_is_ir(uint8_t reason)
 }
 
 struct iommu_fault {
-	uint64_t addr;	  /* IOVA; of an interrupt request see above */
+	uint64_t addr;	  /* IOVA; of an interrupt request: index << 48 | its address */
 	uint64_t time_ns; /* clock_ns() */
 	pci_rid_t rid;
 	uint16_t port;	/* who of the card, for the control thread's name table */

@@ -37,7 +37,7 @@ static int setup(void **state)
 	struct iommu_domain *dom;
 
 	drains = 0;
-	if (iommu_domain_new(count_drain, NULL, &dom) < 0)
+	if (iommu_domain_new(NULL, 0, count_drain, NULL, &dom) < 0)
 		return -1;
 	*state = dom;
 	return 0;
@@ -67,7 +67,7 @@ static uint8_t *map(struct iommu_domain *dom, uint64_t iova, uint64_t size, uint
 }
 
 /* Both ways to translate agree on the pointer, and trim to something useful. */
-static void expect_hit(const struct iommu_domain *dom, uint64_t iova, const uint8_t *host)
+static void expect_hit(struct iommu_domain *dom, uint64_t iova, const uint8_t *host)
 {
 	uint32_t flat_len = 100000, walk_len = 100000;
 	uint32_t page_left = (uint32_t)(IOMMU_PAGE - iova % IOMMU_PAGE);
@@ -78,7 +78,7 @@ static void expect_hit(const struct iommu_domain *dom, uint64_t iova, const uint
 	assert_in_range(walk_len, MIN(page_left, 100000u), 100000);
 }
 
-static void expect_miss(const struct iommu_domain *dom, uint64_t iova, uint32_t need)
+static void expect_miss(struct iommu_domain *dom, uint64_t iova, uint32_t need)
 {
 	uint32_t len = 1;
 
@@ -87,12 +87,15 @@ static void expect_miss(const struct iommu_domain *dom, uint64_t iova, uint32_t 
 	assert_int_equal(len, 1);
 }
 
-static uint32_t walk_len(const struct iommu_domain *dom, uint64_t iova)
+/* How large the page is that the tables have for iova. */
+static uint64_t page_size(const struct iommu_domain *dom, uint64_t iova)
 {
-	uint32_t len = UINT32_MAX;
+	struct vtd_leaf leaf;
 
-	assert_non_null(iommu_walk(dom, iova, &len, IOMMU_READ));
-	return len;
+	assert_int_equal(
+		vtd_translate(dom->space, iommu_domain_context(dom), iova, IOMMU_READ, &leaf),
+		0);
+	return 1ull << leaf.shift;
 }
 
 static unsigned count_maps(const struct iommu_domain *dom)
@@ -207,11 +210,11 @@ static void leaves_are_as_large_as_the_iova_allows(void **state)
 	uint8_t *host = mem->base + KIB(4);
 
 	assert_int_equal(iommu_map(dom, iova, GIB(1) + MIB(4) + KIB(8), BOTH, mem, KIB(4)), 0);
-	assert_int_equal(walk_len(dom, iova + 1), KIB(4) - 1);
-	assert_int_equal(walk_len(dom, iova + KIB(4)), MIB(2));
-	assert_int_equal(walk_len(dom, GIB(1) + 10), GIB(1) - 10);
-	assert_int_equal(walk_len(dom, GIB(2)), MIB(2));
-	assert_int_equal(walk_len(dom, GIB(2) + MIB(2)), KIB(4));
+	assert_int_equal(page_size(dom, iova + 1), KIB(4));
+	assert_int_equal(page_size(dom, iova + KIB(4)), MIB(2));
+	assert_int_equal(page_size(dom, GIB(1) + 10), GIB(1));
+	assert_int_equal(page_size(dom, GIB(2)), MIB(2));
+	assert_int_equal(page_size(dom, GIB(2) + MIB(2)), KIB(4));
 	for (uint64_t at = 0; at < mem->size - KIB(4); at += KIB(68))
 		expect_hit(dom, iova + at, host + at);
 	expect_miss(dom, iova - 1, IOMMU_READ);
@@ -234,22 +237,92 @@ static void length_is_trimmed_and_never_grown(void **state)
 	assert_int_equal(len, 7);
 }
 
-static void flat_table_holds_only_whole_granules(void **state)
+static bool is_flat(struct iommu_domain *dom, uint64_t iova)
+{
+	uint32_t len = 1;
+
+	assert_non_null(iommu_walk(dom, iova, &len, IOMMU_READ));
+	return dom->flat[iova / MIB(2)] != 0;
+}
+
+static void flat_table_is_filled_with_whole_granules_when_asked(void **state)
 {
 	struct iommu_domain *dom = *state;
 
 	map(dom, MIB(2) - KIB(4), MIB(4) + KIB(8), BOTH);
-	assert_int_equal(dom->flat[0], 0);
-	assert_int_not_equal(dom->flat[1], 0);
-	assert_int_not_equal(dom->flat[2], 0);
-	assert_int_equal(dom->flat[3], 0);
+	assert_int_equal(dom->flat[1], 0);
+	assert_false(is_flat(dom, MIB(2) - 1));
+	assert_true(is_flat(dom, MIB(2)));
+	assert_true(is_flat(dom, MIB(6) - 1));
+	assert_false(is_flat(dom, MIB(6)));
 	/* Two mappings that fill a granule together do not count. */
 	map(dom, MIB(8), MIB(1), BOTH);
 	map(dom, MIB(9), MIB(1), BOTH);
-	assert_int_equal(dom->flat[4], 0);
+	assert_false(is_flat(dom, MIB(8)));
+	assert_false(is_flat(dom, MIB(9)));
 	assert_int_equal(iommu_unmap(dom, MIB(2) - KIB(4), MIB(4) + KIB(8)), 0);
 	assert_int_equal(dom->flat[1], 0);
 	assert_int_equal(dom->flat[2], 0);
+}
+
+/* Pages larger than a granule fill it as well; what is read-only stays so. */
+static void flat_entries_have_the_tables_permissions(void **state)
+{
+	struct iommu_domain *dom = *state;
+	uint32_t len = 1;
+
+	map(dom, GIB(1), GIB(1), IOMMU_READ);
+	assert_true(is_flat(dom, GIB(2) - MIB(1)));
+	assert_int_equal(dom->flat[1023] & 0xfff, IOMMU_READ);
+	expect_miss(dom, GIB(2) - MIB(1), IOMMU_WRITE);
+	assert_null(iommu_xlate(dom, GIB(2) - MIB(1), &len, BOTH));
+	assert_int_equal(dom->flat[1023] & 0xfff, IOMMU_READ);
+}
+
+static void interrupt_window_translates_to_nothing(void **state)
+{
+	struct iommu_domain *dom = *state;
+	uint8_t *host = map(dom, GIB(3), GIB(1), BOTH);
+
+	expect_hit(dom, 0xfee00000 - 4, host + 0x3ee00000 - 4);
+	expect_miss(dom, 0xfee00000, BOTH);
+	expect_miss(dom, 0xfeeff000, IOMMU_READ);
+	expect_hit(dom, 0xfef00000, host + 0x3ef00000);
+	expect_miss(dom, 0xfee00000, IOMMU_WRITE);
+}
+
+static void reasons_are_told(void **state)
+{
+	struct iommu_domain *dom = *state;
+	bool record = false;
+
+	map(dom, 0, KIB(4), IOMMU_READ);
+	map(dom, KIB(4), KIB(4), IOMMU_WRITE);
+	assert_int_equal(iommu_reason(dom, 0, IOMMU_READ, &record), 0);
+	assert_true(record);
+	assert_int_equal(iommu_reason(dom, 0, IOMMU_WRITE, &record), IOMMU_FAULT_NO_WRITE);
+	assert_int_equal(iommu_reason(dom, KIB(4), BOTH, &record), IOMMU_FAULT_NO_READ);
+	assert_int_equal(iommu_reason(dom, KIB(8), IOMMU_READ, &record),
+			 IOMMU_FAULT_NOT_MAPPED);
+	assert_int_equal(iommu_reason(dom, TOP, IOMMU_READ, &record), IOMMU_FAULT_BEYOND_TABLE);
+	assert_int_equal(iommu_reason(dom, 1ull << 60, IOMMU_READ, &record),
+			 IOMMU_FAULT_BEYOND_WIDTH);
+}
+
+static void too_much_memory_is_refused(void **state)
+{
+	struct iommu_domain *dom = *state;
+	struct iommu_mem *mem = mem_of(KIB(4));
+	uint64_t before = dom->generation;
+
+	dom->bytes = IOMMU_MAX_BYTES;
+	assert_int_equal(iommu_map(dom, 0, KIB(4), BOTH, mem, 0), -ENOSPC);
+	dom->bytes = IOMMU_MAX_BYTES - KIB(4);
+	assert_int_equal(dom->generation, before);
+	assert_int_equal(iommu_map(dom, 0, KIB(4), BOTH, mem, 0), 0);
+	assert_int_equal(dom->bytes, IOMMU_MAX_BYTES);
+	assert_int_equal(iommu_unmap(dom, 0, KIB(4)), 0);
+	assert_int_equal(dom->bytes, IOMMU_MAX_BYTES - KIB(4));
 }
 
 static void range_across_the_flat_tables_end(void **state)
@@ -258,9 +331,9 @@ static void range_across_the_flat_tables_end(void **state)
 	uint64_t iova = GIB(512) - MIB(2);
 	uint8_t *host = map(dom, iova, MIB(6), BOTH);
 
-	assert_int_not_equal(dom->flat[IOMMU_FLAT_ENTRIES - 1], 0);
 	for (uint64_t at = 0; at < MIB(6); at += KIB(256))
 		expect_hit(dom, iova + at, host + at);
+	assert_int_not_equal(dom->flat[IOMMU_FLAT_ENTRIES - 1], 0);
 	assert_int_equal(iommu_unmap(dom, iova, MIB(6)), 0);
 	for (uint64_t at = 0; at < MIB(6); at += KIB(256))
 		expect_miss(dom, iova + at, IOMMU_READ);
@@ -468,7 +541,7 @@ static void drain_comes_after_clearing_and_before_freeing(void **state)
 	struct last_user user = {.iova = {GIB(1), MIB(4)}};
 
 	(void)state;
-	assert_int_equal(iommu_domain_new(touch_in_drain, &user, &user.dom), 0);
+	assert_int_equal(iommu_domain_new(NULL, 0, touch_in_drain, &user, &user.dom), 0);
 	for (unsigned round = 0; round < 2; round++) {
 		unsigned before = user.calls;
 
@@ -492,7 +565,7 @@ static void domain_without_a_drain_function(void **state)
 	struct iommu_domain *dom;
 
 	(void)state;
-	assert_int_equal(iommu_domain_new(NULL, NULL, &dom), 0);
+	assert_int_equal(iommu_domain_new(NULL, 0, NULL, NULL, &dom), 0);
 	map(dom, 0, KIB(4), BOTH);
 	assert_int_equal(iommu_unmap(dom, 0, KIB(4)), 0);
 	map(dom, 0, KIB(4), BOTH);
@@ -578,7 +651,7 @@ static void model_map(struct model *model, struct iommu_domain *dom, unsigned i)
 	model->map[i].host = mem ? mem->base + offset : NULL;
 }
 
-static void model_look(struct model *model, const struct iommu_domain *dom)
+static void model_look(struct model *model, struct iommu_domain *dom)
 {
 	uint64_t iova = rnd_iova(model);
 	uint32_t need = 1 + (uint32_t)(rnd(model) % 3), want = (uint32_t)(rnd(model) % 0x10000);
@@ -635,7 +708,11 @@ int main(void)
 		TEST(number_of_mappings_is_bounded),
 		TEST(leaves_are_as_large_as_the_iova_allows),
 		TEST(length_is_trimmed_and_never_grown),
-		TEST(flat_table_holds_only_whole_granules),
+		TEST(flat_table_is_filled_with_whole_granules_when_asked),
+		TEST(flat_entries_have_the_tables_permissions),
+		TEST(interrupt_window_translates_to_nothing),
+		TEST(reasons_are_told),
+		TEST(too_much_memory_is_refused),
 		TEST(range_across_the_flat_tables_end),
 		TEST(last_page_of_the_space_works_and_beyond_is_refused),
 		TEST(permissions_are_kept_apart),

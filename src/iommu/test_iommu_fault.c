@@ -88,8 +88,8 @@ static void counters_wrap_at_32_bits(void **state)
 static void every_reason_has_its_own_sentence(void **state)
 {
 	static const enum iommu_reason reasons[] = {
-		IOMMU_FAULT_NOT_MAPPED,	    IOMMU_FAULT_NO_WRITE,    IOMMU_FAULT_BEYOND_WIDTH,
-		IOMMU_FAULT_BUS_MASTER_OFF, IOMMU_FAULT_MEMORY_LOST, (enum iommu_reason)0xee,
+		IOMMU_FAULT_NOT_MAPPED,	    IOMMU_FAULT_NO_WRITE,  IOMMU_FAULT_BEYOND_WIDTH,
+		IOMMU_FAULT_BUS_MASTER_OFF, IOMMU_FAULT_NO_MEMORY, (enum iommu_reason)0xee,
 	};
 
 	(void)state;

@@ -160,7 +160,7 @@ static void nothing_is_written_after_unmap_returns(void **state)
 	assert_true(file >= 0);
 	view = mmap(NULL, WINDOW, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	assert_ptr_not_equal(view, MAP_FAILED);
-	assert_int_equal(iommu_domain_new(drain, &epoch, &epoch.dom), 0);
+	assert_int_equal(iommu_domain_new(NULL, 0, drain, &epoch, &epoch.dom), 0);
 	assert_int_equal(pthread_create(&thread, NULL, reader, &epoch), 0);
 	for (round = 0; test_goes_on(start, round, ROUNDS); round++) {
 		if (round % 32)
@@ -183,10 +183,56 @@ static void nothing_is_written_after_unmap_returns(void **state)
 	fd_close(&file);
 }
 
+/* Fills the flat entry again and again, as many queues would. */
+static void *filler(void *arg)
+{
+	struct epoch *epoch = arg;
+
+	while (!atomic_load_explicit(&epoch->stop, memory_order_relaxed)) {
+		uint64_t asked = atomic_load_explicit(&epoch->asked, memory_order_acquire);
+
+		atomic_store_explicit(&epoch->seen, asked, memory_order_release);
+		for (unsigned i = 0; i < 64; i++) {
+			uint32_t len = 4;
+
+			if (iommu_walk(epoch->dom, i, &len, IOMMU_WRITE))
+				atomic_fetch_add_explicit(&epoch->hits, 1,
+							  memory_order_relaxed);
+		}
+	}
+	atomic_store_explicit(&epoch->seen, UINT64_MAX, memory_order_release);
+	return NULL;
+}
+
+/* An entry that was filled from a table as it was before the unmap is taken back. */
+static void no_flat_entry_outlives_its_mapping(void **state)
+{
+	struct epoch epoch = {0};
+	uint64_t start = clock_ns();
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(iommu_domain_new(NULL, 0, drain, &epoch, &epoch.dom), 0);
+	assert_int_equal(pthread_create(&thread, NULL, filler, &epoch), 0);
+	for (unsigned round = 0; test_goes_on(start, round, ROUNDS); round++) {
+		struct iommu_mem *mem;
+
+		assert_int_equal(iommu_mem_anon(2 << 20, &mem), 0);
+		assert_int_equal(iommu_map(epoch.dom, 0, 2 << 20, BOTH, mem, 0), 0);
+		wait_for_hits(&epoch);
+		assert_int_equal(iommu_unmap(epoch.dom, 0, 2 << 20), 0);
+		assert_int_equal(atomic_load(&epoch.dom->flat[0]), 0);
+	}
+	atomic_store(&epoch.stop, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	iommu_domain_free(epoch.dom);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_written_after_unmap_returns),
+		cmocka_unit_test(no_flat_entry_outlives_its_mapping),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,6 +132,9 @@ static_assert(VFU_IRQ_INDEX_NUM == 5, "what GET_INFO says");
 #define VFU_FEATURE_VF_TOKEN 0u /* SET on a PF: 16 bytes, the UUID */
 /* SET: struct vfu_feature_posted */
 #define VFU_FEATURE_LADON_POSTED 0x4c01u
+/* SET: struct vfu_feature_stage1, struct vfu_feature_stage1_inv */
+#define VFU_FEATURE_LADON_STAGE1     0x4c02u
+#define VFU_FEATURE_LADON_STAGE1_INV 0x4c03u
 
 struct vfu_header {
 	uint16_t msg_id; /* the sender's own; echoed in the reply */
@@ -232,6 +235,24 @@ struct vfu_feature_posted {
 	uint32_t bit, reserved;
 };
 static_assert(sizeof(struct vfu_feature_posted) == 24, "wire format");
+
+/*
+ * Nested translation: the function's DMA addresses are translated by first-stage tables in
+ * x86-64 format (levels 4 or 5) that the client keeps in memory it has mapped; root and all
+ * pointers in them are addresses of DMA_MAP. levels 0: without, as at first.
+ */
+struct vfu_feature_stage1 {
+	uint32_t levels, reserved;
+	uint64_t root;
+};
+static_assert(sizeof(struct vfu_feature_stage1) == 16, "wire format");
+
+/* First-stage entries of [addr, addr + size) were changed (size 0: of any address). When the
+ * reply comes, nothing of what was there before is used any more. */
+struct vfu_feature_stage1_inv {
+	uint64_t addr, size;
+};
+static_assert(sizeof(struct vfu_feature_stage1_inv) == 16, "wire format");
 
 static inline uint32_t vfu_header_type(const struct vfu_header *hdr)
 {

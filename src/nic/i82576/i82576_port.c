@@ -113,20 +113,29 @@ static void push_fault(struct i82576_fn *fn, uint64_t addr, uint8_t reason, bool
 	nic_dp_notify(fn->card->dp);
 }
 
+/* The reason, or 0 when the fault is not to be recorded. */
+static unsigned fault_reason(struct i82576_fn *fn, uint64_t addr, uint32_t need)
+{
+	unsigned reason;
+	bool record;
+
+	if (!atomic_load_explicit(&fn->dma_on, memory_order_relaxed))
+		return IOMMU_FAULT_BUS_MASTER_OFF;
+	reason = iommu_reason(fn->dom, addr, need, &record);
+	/* It has just been mapped, or only the first bytes of what was asked for are there. */
+	if (!reason)
+		reason = need & IOMMU_WRITE ? IOMMU_FAULT_NO_WRITE : IOMMU_FAULT_NOT_MAPPED;
+	return record ? reason : 0;
+}
+
 void i82576_fault(struct i82576_fn *fn, uint64_t addr, uint32_t need)
 {
-	bool write = need & IOMMU_WRITE;
-	uint8_t reason = write ? IOMMU_FAULT_NO_WRITE : IOMMU_FAULT_NOT_MAPPED;
+	unsigned reason = fault_reason(fn, addr, need);
 
-	if (!atomic_load_explicit(&fn->dma_on, memory_order_relaxed)) {
-		reason = IOMMU_FAULT_BUS_MASTER_OFF;
-	} else if (ir_in_window(addr, 1)) {
-		reason = IOMMU_FAULT_INTR_RANGE;
+	if (reason == IOMMU_FAULT_INTR_RANGE)
 		nic_count(&fn->intr.window_faults, 1);
-	} else if (addr >> 48) {
-		reason = IOMMU_FAULT_BEYOND_WIDTH;
-	}
-	push_fault(fn, addr, reason, write);
+	if (reason)
+		push_fault(fn, addr, (uint8_t)reason, need & IOMMU_WRITE);
 }
 
 void i82576_raise(struct i82576_fn *fn, const struct i82576_queue *q, bool tx)

@@ -525,7 +525,7 @@ int i82576_shadow_start(struct i82576_fn *fn, const struct i82576_shadow_ops *op
 	s->ctx = ctx;
 	s->max_xfer = max_xfer;
 	s->guest_dom = fn->dom;
-	r = iommu_domain_new(NULL, NULL, &s->dom);
+	r = iommu_domain_new(NULL, 0, NULL, NULL, &s->dom);
 	for (unsigned i = 0; r == 0 && i < 2 * s->num_queues; i++) {
 		struct shadow_queue *sq = &s->queue[i];
 

@@ -41,7 +41,7 @@ static int __attribute__((unused)) test_set_up(void **state)
 
 	(void)state;
 	if (nic_card_new("nic0", 2, &params, &tc.card) < 0 ||
-	    iommu_domain_new(test_drain, NULL, &tc.dom) < 0)
+	    iommu_domain_new(NULL, 0, test_drain, NULL, &tc.dom) < 0)
 		return -1;
 	for (unsigned n = 0; n < 2; n++)
 		if (i82576_vf_new(tc.card, n, PCI_RID(1, 16, n), tc.dom, &tc.vf[n]) < 0)

@@ -61,7 +61,7 @@ static int guest_new(unsigned n)
 	struct iommu_mem *mem;
 
 	memset(&g[n], 0, sizeof(g[n]));
-	if (iommu_domain_new(test_drain, NULL, &g[n].dom) < 0 ||
+	if (iommu_domain_new(NULL, 0, test_drain, NULL, &g[n].dom) < 0 ||
 	    iommu_mem_anon(MEM_SIZE + 2 * EDGE, &mem) < 0)
 		return -1;
 	g[n].mem = mem->base + EDGE;

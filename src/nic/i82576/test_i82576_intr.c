@@ -90,10 +90,10 @@ static void the_window_ends_where_it_ends(void **state)
 	rings_on();
 	write_back_to(IR_WINDOW - 4);
 	assert_true(next_fault(&fault));
-	assert_int_equal(fault.reason, IOMMU_FAULT_NO_WRITE);
+	assert_int_equal(fault.reason, IOMMU_FAULT_NOT_MAPPED);
 	write_back_to(IR_WINDOW + IR_WINDOW_SIZE);
 	assert_true(next_fault(&fault));
-	assert_int_equal(fault.reason, IOMMU_FAULT_NO_WRITE);
+	assert_int_equal(fault.reason, IOMMU_FAULT_NOT_MAPPED);
 	write_back_to((1ull << 32) + IR_WINDOW);
 	assert_true(next_fault(&fault));
 	assert_int_equal(fault.reason, IOMMU_FAULT_NO_WRITE);

@@ -26,7 +26,7 @@ static int set_up(void **state)
 
 	(void)state;
 	if (nic_card_new("nic0", 1, &params, &tc.card) < 0 ||
-	    iommu_domain_new(test_drain, NULL, &tc.dom) < 0)
+	    iommu_domain_new(NULL, 0, test_drain, NULL, &tc.dom) < 0)
 		return -1;
 	nic_card_set_base_mac(tc.card, mac);
 	return i82576_pf_new(tc.card, PCI_RID(1, 0, 0), tc.dom, tc.vf, 0, &pf);

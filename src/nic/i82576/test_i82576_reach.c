@@ -56,7 +56,7 @@ static void an_unmapped_rx_buffer_costs_one_frame(void **state)
 	assert_int_equal(wb.len, 0);
 	assert_frame(tx_buf(&g[0], 1), 200);
 	assert_int_equal(rx_drop(NIC_DROP_IOMMU), 1);
-	assert_fault(0x2000, 1, true, IOMMU_FAULT_NO_WRITE);
+	assert_fault(0x2000, 1, true, IOMMU_FAULT_NOT_MAPPED);
 	assert_true(got(&g[1], 1) >= 1);
 }
 
@@ -153,7 +153,7 @@ static void an_unmapped_rx_ring_waits_until_it_is_mapped(void **state)
 	send_frame(0, 100);
 	send_frame(1, 100);
 	settle();
-	assert_fault(0x3000, 1, true, IOMMU_FAULT_NO_WRITE);
+	assert_fault(0x3000, 1, true, IOMMU_FAULT_NOT_MAPPED);
 	assert_int_equal(rx_drop(NIC_DROP_IOMMU), 1);
 	assert_int_equal(rx_drop(NIC_DROP_RXOFF), 1);
 	map_ring(&g[1], 0x3000, &p);
