@@ -84,16 +84,35 @@ static void dev_region_read(void *dev, unsigned index, uint64_t offset, void *bu
 		config_read(fn, offset, buf, count);
 }
 
-static void was_bad(struct function *fn, uint64_t offset, const uint8_t *buf, uint32_t count)
+static uint32_t first_word(const void *buf, uint32_t count)
 {
 	uint32_t value = 0;
 
-	fn->bad_config++;
 	memcpy(&value, buf, MIN(count, (uint32_t)sizeof(value)));
+	return value;
+}
+
+/* What the model has no register for is counted; the first of a client, and then some, named.
+ */
+static void bar_write(struct function *fn, unsigned bar, uint32_t offset, const void *buf,
+		      uint32_t count)
+{
+	uint64_t unknown = fn->dev->unknown_regs;
+
+	fn->kind->bar_write(fn, bar, offset, buf, count);
+	if (fn->dev->unknown_regs != unknown && log_limit_ok(&fn->log_bad))
+		log_info("%s: a write of 0x%x (%u bytes) to BAR %u at 0x%x was ignored: the "
+			 "model has no register there",
+			 fn->name, first_word(buf, count), count, bar, offset);
+}
+
+static void was_bad(struct function *fn, uint64_t offset, const uint8_t *buf, uint32_t count)
+{
+	fn->bad_config++;
 	if (log_limit_ok(&fn->log_bad))
 		log_warn("%s: a write of 0x%x (%u bytes) to configuration space at 0x%x was "
 			 "ignored: the specification forbids it now",
-			 fn->name, value, count, (unsigned)offset);
+			 fn->name, first_word(buf, count), count, (unsigned)offset);
 }
 
 static void config_write(struct function *fn, uint64_t offset, const void *buf, uint32_t count)
@@ -127,7 +146,7 @@ static void dev_region_write(void *dev, unsigned index, uint64_t offset, const v
 	struct function *fn = dev;
 
 	if (index < PCI_NUM_BARS)
-		fn->kind->bar_write(fn, index, (uint32_t)offset, buf, count);
+		bar_write(fn, index, (uint32_t)offset, buf, count);
 	else
 		config_write(fn, offset, buf, count);
 }

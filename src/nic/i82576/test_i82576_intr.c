@@ -96,7 +96,7 @@ static void the_window_ends_where_it_ends(void **state)
 	assert_int_equal(fault.reason, IOMMU_FAULT_NOT_MAPPED);
 	write_back_to((1ull << 32) + IR_WINDOW);
 	assert_true(next_fault(&fault));
-	assert_int_equal(fault.reason, IOMMU_FAULT_NO_WRITE);
+	assert_int_equal(fault.reason, IOMMU_FAULT_NOT_MAPPED);
 	assert_int_equal(nic_counter(&g[0].vf->fn.intr.refused), 0);
 }
 
