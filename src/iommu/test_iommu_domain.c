@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "iommu_domain.h"
+#include "vtd.h"
 
 #define KIB(n) ((uint64_t)(n) << 10)
 #define MIB(n) ((uint64_t)(n) << 20)

@@ -53,6 +53,10 @@ def check_table(table, problems):
         for path in files:
             if not os.path.exists(os.path.join(ROOT, "src", path)):
                 problems.append(f"SECURITY.md: there is no src/{path}")
+                return
+        for word in words:
+            if not any(f"LADON_BREAK_{word.upper()}" in read("src", path) for path in files):
+                problems.append(f"SECURITY.md: the switch {word} is not in {' or '.join(files)}")
         for test in tests:
             if not named(test.split(": ", 1)[-1], everything):
                 problems.append(f"SECURITY.md: there is no case {test}")
