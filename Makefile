@@ -5,7 +5,7 @@
 PREFIX ?= /usr/local
 BUILD  ?= build
 
-.PHONY: all demo demo-pf check check-long fuzz bench lint install clean deps deps-test
+.PHONY: all demo demo-pf check check-long breaks fuzz bench lint install clean deps deps-test
 
 all: deps
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --prefix $(PREFIX) -Dtests=disabled >/dev/null
@@ -32,6 +32,10 @@ check: deps-test
 
 check-long: deps-test
 	@tests/run-check --long
+
+# Do the tests of SECURITY.md fail without what they test? All, or: make breaks W="drain sid".
+breaks: deps-test
+	@tests/run-breaks $(W)
 
 # One fuzz target for a while: make fuzz T=uplink SECONDS=600. Without T: their names.
 fuzz: deps-test

@@ -70,6 +70,9 @@ int siphash_key_random(struct siphash_key *ret_key)
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
+#ifdef LADON_BREAK_HASH_KEY
+	key = (struct siphash_key){0};
+#endif
 	*ret_key = key;
 	return 0;
 }

@@ -67,10 +67,12 @@ static int on_connected(void *dev, pid_t pid, uid_t uid, const char **why)
 
 	if (ret < 0)
 		return ret;
+#ifndef LADON_BREAK_QUARANTINE
 	if (clock_ns() < fn->quarantine_until) {
 		*why = "the function is in quarantine: its last client tried to block the card";
 		return -EBUSY;
 	}
+#endif
 	clock_gettime(CLOCK_REALTIME, &now);
 	fn->client = (struct function_client){
 		.attached = true,
@@ -166,8 +168,10 @@ void function_check_client(struct function *fn)
 	if (!fn->client.attached)
 		return;
 	conn = vfu_sock_conn(fn->sock);
+#ifndef LADON_BREAK_SILENT
 	if (conn && !vfu_conn_caps(conn) && clock_ns() - fn->client.since_ns > VERSION_NS)
 		vfu_sock_drop(fn->sock, "it sent no VERSION within 5 s");
+#endif
 	if (atomic_load(&fn->dev->intr.jammed))
 		vfu_sock_drop(fn->sock, "its eventfd was made to block the card");
 	if (memory_lost(fn))

@@ -39,6 +39,9 @@ bool helper_request_ok(const struct helper_request *request, size_t len)
 {
 	if (len != sizeof(*request) || request->kind >= HELPER_KIND_NUM)
 		return false;
+#ifdef LADON_BREAK_HELPER
+	return true;
+#endif
 	if (request->kind == HELPER_BYE)
 		return true;
 	return memchr(request->name, '\0', sizeof(request->name)) &&

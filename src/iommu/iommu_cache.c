@@ -31,9 +31,11 @@ static void fill(struct iommu_domain *dom, uint64_t granule, uint64_t entry,
 	}
 	atomic_store_explicit(&dom->flat[granule], entry, memory_order_release);
 	atomic_thread_fence(memory_order_seq_cst);
+#ifndef LADON_BREAK_REFILL
 	if (unlikely(atomic_load_explicit(&dom->generation, memory_order_relaxed) !=
 		     generation))
 		atomic_store_explicit(&dom->flat[granule], 0, memory_order_relaxed);
+#endif
 }
 
 /* iova + len leaves the address space of the tables, or wraps. */

@@ -178,8 +178,10 @@ static uint8_t decode(const struct ir *ir, uint32_t addr, uint32_t data, uint32_
 {
 	uint32_t index = FIELD_GET(IR_ADDR_HANDLE, addr) | (addr & IR_ADDR_HANDLE_15) << 13;
 
+#ifndef LADON_BREAK_COMPATIBILITY
 	if (!(addr & IR_ADDR_FORMAT))
 		return IR_FAULT_COMPATIBILITY;
+#endif
 	if (addr & IR_ADDR_SHV) {
 		if (data >> 16)
 			return IR_FAULT_REQUEST;
@@ -188,6 +190,10 @@ static uint8_t decode(const struct ir *ir, uint32_t addr, uint32_t data, uint32_
 	*ret_index = index;
 	if (!ir->table)
 		return IR_FAULT_TABLE;
+#ifdef LADON_BREAK_IR_INDEX
+	*ret_index = index % ir->table_entries;
+	return 0;
+#endif
 	return index < ir->table_entries ? 0 : IR_FAULT_INDEX;
 }
 

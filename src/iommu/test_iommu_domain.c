@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "iommu_domain.h"
+#include "vtd.h"
 
 #define KIB(n) ((uint64_t)(n) << 10)
 #define MIB(n) ((uint64_t)(n) << 20)
@@ -696,6 +697,31 @@ static void random_changes_agree_with_a_model(void **state)
 	}
 }
 
+/* As the functions of a card have: one unit, routing IDs side by side, the same IOVAs. */
+static void functions_have_address_spaces_of_their_own(void **state)
+{
+	struct iommu_domain *dom[2];
+	uint8_t *bytes[2];
+	struct vtd *unit;
+	uint32_t len = 16;
+
+	(void)state;
+	assert_int_equal(vtd_new_local(&unit), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(
+			iommu_domain_new(unit, (uint16_t)(0x180 + i), NULL, NULL, &dom[i]), 0);
+		bytes[i] = map(dom[i], GIB(1), IOMMU_PAGE, BOTH);
+	}
+	map(dom[0], GIB(2), IOMMU_PAGE, BOTH);
+	for (unsigned i = 0; i < 2; i++)
+		assert_ptr_equal(iommu_xlate(dom[i], GIB(1), &len, IOMMU_WRITE), bytes[i]);
+	assert_null(iommu_xlate(dom[1], GIB(2), &len, IOMMU_READ));
+	iommu_domain_free(dom[0]);
+	assert_ptr_equal(iommu_xlate(dom[1], GIB(1), &len, IOMMU_WRITE), bytes[1]);
+	iommu_domain_free(dom[1]);
+	vtd_free(unit);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -727,6 +753,7 @@ int main(void)
 		cmocka_unit_test(drain_comes_after_clearing_and_before_freeing),
 		cmocka_unit_test(domain_without_a_drain_function),
 		TEST(random_changes_agree_with_a_model),
+		cmocka_unit_test(functions_have_address_spaces_of_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

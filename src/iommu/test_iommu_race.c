@@ -231,8 +231,8 @@ static void no_flat_entry_outlives_its_mapping(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_is_written_after_unmap_returns),
 		cmocka_unit_test(no_flat_entry_outlives_its_mapping),
+		cmocka_unit_test(nothing_is_written_after_unmap_returns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

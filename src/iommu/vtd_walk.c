@@ -195,6 +195,9 @@ void vtd_context_load(const struct iommu_space *space, uint64_t rtaddr, bool on,
 {
 	uint64_t mode = VTD_GET(VTD_RTADDR_TTM, rtaddr);
 
+#ifdef LADON_BREAK_RID
+	rid &= 0xfff8; /* all functions of a device alike */
+#endif
 	*ret_ctx = (struct vtd_context){.scalable = mode != VTD_TTM_LEGACY};
 	if (!on) {
 		ret_ctx->kind = VTD_PASS;
@@ -325,9 +328,13 @@ static inline enum ss_end ss_walk(const struct iommu_space *space,
 		entry = atomic_load_explicit(at, memory_order_acquire);
 		if (unlikely(!(entry & (VTD_SS_READ | VTD_SS_WRITE))))
 			return SS_ABSENT;
+#ifndef LADON_BREAK_RESERVED
 		if (unlikely(entry & VTD_SS_RESERVED))
 			return SS_RESERVED;
+#endif
+#ifndef LADON_BREAK_PERM
 		perm &= entry;
+#endif
 		if (entry & VTD_PS || shift == 12)
 			break;
 		table = entry & VTD_PTR;
@@ -369,12 +376,14 @@ static enum iommu_reason fs_slot_find(const struct iommu_space *space,
 	struct vtd_leaf leaf = {.hpa = addr, .perm = IOMMU_READ | IOMMU_WRITE};
 	uint64_t word = 0, run;
 
+#ifndef LADON_BREAK_NEST
 	if (ctx->kind == VTD_NESTED) {
 		enum ss_end end = ss_walk(space, ctx, addr, IOMMU_READ, &leaf);
 
 		if (end != SS_OK)
 			return ss_reason[root ? USE_FS_ROOT : USE_FS_TABLE][end];
 	}
+#endif
 	slot->at = (_Atomic uint64_t *)(void *)iommu_space_at(space, leaf.hpa, &word, &run);
 	if (!slot->at || !(word & IOMMU_READ))
 		return root ? IOMMU_FAULT_FS_ROOT_ACCESS : IOMMU_FAULT_FS_ACCESS;
@@ -516,6 +525,9 @@ enum iommu_reason vtd_translate(const struct iommu_space *space, const struct vt
 	bool window = vtd_is_interrupt(addr);
 	enum iommu_reason reason = 0;
 
+#ifdef LADON_BREAK_WINDOW
+	window = false;
+#endif
 	if (likely(!window))
 		reason = likely(ctx->kind == VTD_SECOND && !(addr >> VTD_MGAW_BITS))
 				 ? second_stage(space, ctx, addr, need, ret_leaf)

@@ -37,6 +37,9 @@ static bool foreign_vlan(const struct nic_policy *p, const struct nic_frame *f)
 {
 	uint16_t vid = nic_frame_vid(f), inner = get_be16(f->hdr + 12);
 
+#ifdef LADON_BREAK_VLAN
+	return false;
+#endif
 	if (!vid && f->tagged && (p->pvid || p->spoof_vlan))
 		return inner == NET_ETH_P_VLAN || inner == NET_ETH_P_QINQ;
 	if (p->pvid)
@@ -58,10 +61,14 @@ static enum nic_drop ingress(const struct nic_policy *p, const struct nic_frame 
 		off += NET_VLAN_HLEN;
 		type = get_be16(f->hdr + off);
 	}
+#ifndef LADON_BREAK_PAUSE
 	if (p->filter_control && net_is_link_control(f->hdr, type))
 		return NIC_DROP_CONTROL;
+#endif
+#ifndef LADON_BREAK_SPOOF
 	if (p->spoof_mac && !owns_mac(p, net_mac_u64(f->hdr + NET_ETH_ALEN)))
 		return NIC_DROP_SPOOF;
+#endif
 	return foreign_vlan(p, f) ? NIC_DROP_VLAN : NIC_DROP_NONE;
 }
 

@@ -203,6 +203,9 @@ unsigned pci_sriov_written(struct pci_config *cfg, uint16_t old_control, uint16_
 {
 	unsigned events = control_events(old_control, pci_sriov_reg16(cfg, PCI_SRIOV_CONTROL));
 
+#ifdef LADON_BREAK_NUM_VFS
+	return events;
+#endif
 	if (pci_sriov_reg16(cfg, PCI_SRIOV_NUM_VFS) <= cfg->sriov.total_vfs)
 		return events;
 	put_le16(&cfg->value[cfg->sriov.cap + PCI_SRIOV_NUM_VFS], old_num_vfs);

@@ -160,6 +160,9 @@ static int execute(struct vfu_sock *sock, const void *buf, size_t len, int *fds,
 {
 	int ret = vfu_conn_input(sock->conn, buf, len, fds, nfds, 1);
 
+#ifdef LADON_BREAK_TURN
+	sock->turn_end = UINT64_MAX;
+#endif
 	for (unsigned i = 1; ret > 0 && i < MESSAGES_A_READ && clock_ns() < sock->turn_end; i++)
 		ret = vfu_conn_input(sock->conn, NULL, 0, NULL, 0, 1);
 	return ret;
@@ -341,6 +344,10 @@ static void on_connection(struct vfu_sock *sock, int fd)
 	const char *why = "another client is attached";
 	int ret = -EBUSY;
 
+#ifdef LADON_BREAK_ONE_CLIENT
+	if (sock->conn)
+		detach(sock, true);
+#endif
 	if (!sock->conn) {
 		why = NULL;
 		ret = attach(sock, fd);

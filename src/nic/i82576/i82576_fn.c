@@ -9,6 +9,9 @@
 
 void i82576_fn_set_dma(struct i82576_fn *fn, bool on)
 {
+#ifdef LADON_BREAK_BUS_MASTER
+	on = true;
+#endif
 	atomic_store(&fn->dma_on, on);
 	if (on)
 		nic_dp_kick(fn->card->dp);
@@ -32,8 +35,10 @@ void i82576_fn_resample(struct i82576_fn *fn)
 	fn->traps++;
 	for (unsigned q = 0; q < fn->num_queues; q++)
 		stale |= queue_stale(&fn->rx[q]) || queue_stale(&fn->tx[q]);
+#ifndef LADON_BREAK_QUEUE_DRAIN
 	if (stale)
 		nic_dp_quiesce(fn->card->dp);
+#endif
 	i82576_shadow_kick(fn); /* the same for queues under a shadow, which it follows */
 }
 

@@ -59,6 +59,9 @@ static inline uint32_t i82576_queue_next(const struct i82576_queue *q, uint32_t 
 /* May the function use queue i at the moment? Written by the control thread. */
 static inline bool i82576_owns(const struct i82576_fn *fn, unsigned i)
 {
+#ifdef LADON_BREAK_OWN_QUEUES
+	return true;
+#endif
 	return atomic_load_explicit(&fn->own_queues, memory_order_relaxed) >> i & 1;
 }
 

@@ -257,6 +257,10 @@ int i82576_vf_renew(struct i82576_vf *vf)
 	int r = qpage_open(&fd, &c.page);
 
 	i82576_shadow_stop(&vf->fn);
+#ifdef LADON_BREAK_PAGES
+	qpage_close(fd, c.page);
+	r = -ENOMEM;
+#endif
 	if (r == 0) {
 		qpage_fill(vf, c.page);
 		nic_dp_call(vf->fn.card->dp, swap_on_dp, &c);

@@ -205,6 +205,28 @@ static void a_queue_that_is_off_does_nothing(void **state)
 	assert_int_equal(rx_drop(NIC_DROP_RXOFF), 1);
 }
 
+/* Its guest may go on writing the page: of a VF that is gone, or of queues that VFs have taken.
+ */
+static void a_queue_that_was_taken_away_does_nothing(void **state)
+{
+	(void)state;
+	rings_on();
+	atomic_store(&g[0].vf->fn.own_queues, 0);
+	settle(); /* a round under way may still have it */
+	send_frame(0, 100);
+	settle();
+	assert_nothing();
+	assert_false(tx_is_done(&g[0], 0));
+	atomic_store(&g[0].vf->fn.own_queues, 3);
+	settle();
+	assert_frame(tx_buf(&g[0], 0), 100);
+	atomic_store(&g[1].vf->fn.own_queues, 0);
+	settle();
+	send_frame(0, 100);
+	settle();
+	assert_int_equal(rx_drop(NIC_DROP_RXOFF), 1);
+}
+
 /* As igbvf after a reset: the same ring again, from 0. */
 static void a_queue_begins_anew_at_head_0(void **state)
 {
@@ -336,6 +358,7 @@ int main(void)
 		TEST(an_unmapped_rx_ring_waits_until_it_is_mapped),
 		TEST(without_bus_mastering_nothing_moves),
 		TEST(a_queue_that_is_off_does_nothing),
+		TEST(a_queue_that_was_taken_away_does_nothing),
 		TEST(a_queue_begins_anew_at_head_0),
 		TEST(a_head_that_is_written_counts),
 		TEST(what_was_latched_is_forgotten_with_the_ring),
