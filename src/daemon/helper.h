@@ -37,7 +37,7 @@ int helper_start(struct helper **ret_helper);
 void helper_free(struct helper *helper);
 
 /*
- * Creates or attaches to tap interface name, up and with this mtu (uplink_tap_fn; arg is the
+ * Creates or attaches to tap interface name, up and with this mtu (uplink_fd_fn; arg is the
  * struct helper). Returns its descriptor, close-on-exec and non-blocking, or -errno with a
  * sentence in *ret_why that lives until the next call.
  */

@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Uplinks of a running ladond: frames both ways, and what happens when the other end stalls, vanishes and comes back."""
+import contextlib
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+
+from ladond import CARD, WAIT_S, Daemon, Monitor, Scratch, Skip, Suite, is_sanitized, need_build, wait_for
+from tenant import BROADCAST, Tenant
+
+SUITE = Suite()
+CASE = SUITE.test
+ADD = "card add nic1 model 82576 vfs 2 uplink"
+
+
+def refused(daemon, words, *wanted):
+    """One sentence that names what is wrong, and no card is made."""
+    done = daemon.ladon(*words.split())
+    assert done.returncode > 0 and len(done.stderr.splitlines()) == 1, f"{words}: {done}"
+    for word in wanted:
+        assert word in done.stderr, f"{word!r} is missing: {done.stderr}"
+    assert all(card["name"] != words.split()[2] for card in daemon.json("card", "show"))
+
+
+def is_up(daemon, card="nic0"):
+    """Has the card a wire with another end?"""
+    link, = daemon.json("link", "show", card)
+    assert (link["operstate"] == "UP") == ("LOWER_UP" in link["flags"]) == ("NO-CARRIER" not in link["flags"])
+    return link["operstate"] == "UP"
+
+
+def wait_up(daemon, up=True, card="nic0"):
+    """Until the link is as wanted; card show says the same."""
+    wait_for(f"the link of {card} is {'up' if up else 'down'}", lambda: is_up(daemon, card) == up)
+    assert daemon.json("card", "show", card)[0]["uplink_up"] == up
+
+
+def drops(daemon, why="uplink", way="rx", card="nic0"):
+    """Frames that the uplink lost: rx did not leave the card, tx did not come in."""
+    link, = daemon.json("-s", "link", "show", card)
+    return link["ladon"][way + "_drops"].get(why, 0)
+
+
+# ---- stream ----
+
+class Peer:
+    """The other end of a stream: whole frames after their length."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.sock.settimeout(WAIT_S)
+
+    def _take(self, n):
+        data = b""
+        while len(data) < n:
+            more = self.sock.recv(n - len(data))
+            assert more, "ladond has closed the connection"
+            data += more
+        return data
+
+    def receive(self):
+        """The next frame."""
+        return self._take(struct.unpack("!I", self._take(4))[0])
+
+    def send(self, *frames):
+        """Sends them in one go."""
+        self.sock.sendall(b"".join(struct.pack("!I", len(frame)) + frame for frame in frames))
+
+    def close(self):
+        """Goes away."""
+        self.sock.close()
+
+
+def listen(path):
+    """A server there."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.settimeout(WAIT_S)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    sock.bind(path)
+    sock.listen(1)
+    return sock
+
+
+def both_ways(tenant, peer, mark):
+    """A frame out, three frames in."""
+    frame = tenant.frame(b"out " + mark)
+    tenant.send(frame)
+    assert peer.receive() == frame
+    frames = [BROADCAST + b"\x02" + bytes(4) + bytes([i]) + b"\x88\xb5" + mark.ljust(50 + i, b".") for i in range(3)]
+    peer.send(*frames)
+    for frame in frames:
+        assert tenant.receive() == frame
+
+
+@CASE
+def stream_connect():
+    """A server that comes late, vanishes and comes back; the VFs' links follow, events tell."""
+    scratch = Scratch()
+    path = scratch / "wire.sock"
+    daemon = Daemon(config=f"{CARD} uplink stream:{path}")
+    monitor = Monitor(daemon)
+    assert not is_up(daemon) and "(down)" in daemon.ok("card", "show")
+    server = listen(path)
+    tenant = Tenant(daemon)
+    for turn in range(3):
+        peer = Peer(server.accept()[0])
+        monitor.wait("link", card="nic0", vf=0, up=True)
+        assert is_up(daemon)
+        both_ways(tenant, peer, b"turn %d" % turn)
+        if turn == 1:
+            server.close()
+            os.unlink(path)
+        peer.close()
+        monitor.wait("link", card="nic0", vf=0, up=False)
+        if turn == 1:
+            assert not is_up(daemon)
+            server = listen(path)
+    daemon.ok("card", "del", "nic0")
+    tenant.client.wait_end()
+    server.close()
+    daemon.stop()
+
+
+@CASE
+def stream_listen():
+    """Below the run directory; one peer after the other; the file goes with the card."""
+    scratch = Scratch()
+    run_dir = scratch / "run"
+    path = run_dir + "/nic0/wire.sock"
+    daemon = Daemon(run_dir=run_dir, config=f"{CARD} uplink stream:listen={path}")
+    assert os.stat(path).st_mode & 0o777 == 0o600 and not is_up(daemon)
+    tenant = Tenant(daemon)
+    for turn in range(2):
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.connect(path)
+        wait_up(daemon)
+        both_ways(tenant, Peer(sock), b"turn %d" % turn)
+        sock.close()
+        wait_up(daemon, False)
+    if not is_sanitized():
+        refused(daemon, f"{ADD} stream:listen={scratch / 'wire.sock'}", "run directory")
+    refused(daemon, f"{ADD} stream:listen={path}", "taken", "nic0")
+    daemon.ok("card", "del", "nic0")
+    assert not os.path.exists(path) and not os.path.exists(os.path.dirname(path))
+    daemon.stop()
+
+
+@CASE
+def stream_stalls():
+    """A peer that does not read costs frames, which are counted, and nothing else; then it reads on."""
+    scratch = Scratch()
+    server = listen(scratch / "wire.sock")
+    daemon = Daemon(config=f"{CARD} uplink stream:connect={scratch / 'wire.sock'}")
+    peer = Peer(server.accept()[0])
+    wait_up(daemon)
+    tenant, other = Tenant(daemon), Tenant(daemon, 1)
+    frame = tenant.frame(b"x" * 1400, to=b"\x02\0\0\0\0\x01")
+    count = 0
+    while not drops(daemon):
+        for _ in range(50):
+            tenant.send(frame)
+        count += 50
+    assert count > 100 and is_up(daemon)
+    local = tenant.frame(b"local", to=other.mac)
+    tenant.send(local)
+    assert other.receive() == local
+    lost = drops(daemon)
+    for _ in range(count - lost):
+        assert peer.receive() == frame
+    both_ways(tenant, peer, b"awake")
+    assert drops(daemon) == lost
+    daemon.stop()
+
+
+@CASE
+def stream_nonsense():
+    """Frames too long and too short are counted; a length that nobody sends ends the connection."""
+    scratch = Scratch()
+    server = listen(scratch / "wire.sock")
+    daemon = Daemon(config=f"{CARD} uplink stream:{scratch / 'wire.sock'}")
+    peer = Peer(server.accept()[0])
+    tenant = Tenant(daemon)
+    wait_up(daemon)
+    peer.send(bytes(60000), bytes(9), b"")
+    both_ways(tenant, peer, b"still there")
+    assert drops(daemon, "size", "tx") == 1 and drops(daemon, "malformed", "tx") == 2
+    peer.sock.sendall(b"\xff" * 8)
+    assert peer.sock.recv(1) == b""
+    both_ways(tenant, Peer(server.accept()[0]), b"again")
+    daemon.stop()
+
+
+@CASE
+def stream_refused():
+    """Wrong places, and a server of another user's."""
+    scratch = Scratch()
+    daemon = Daemon(config=f"{CARD} uplink stream:{scratch / 'a'}")
+    refused(daemon, f"{ADD} stream:{scratch / 'a'}", "taken", "nic0")
+    refused(daemon, f"{ADD} stream:wire.sock", "begins with /")
+    refused(daemon, f"{ADD} stream:/{'x' * 107}", "107")
+    refused(daemon, f"{ADD} stream:", "stream:PATH")
+    daemon.stop()
+    if os.geteuid() == 0:
+        os.chmod(scratch.path, 0o755)
+        path = scratch / "root.sock"
+        with listen(path):
+            os.chmod(path, 0o600)
+            daemon = Daemon(user="nobody")
+            refused(daemon, f"{ADD} stream:{path}", "may not open", path)
+            daemon.stop()
+
+
+def arp(tenant, address, own):
+    """Who has address?"""
+    return tenant.frame(struct.pack("!HHBBH", 1, 0x800, 6, 4, 1) + tenant.mac + own + bytes(6) + address,
+                        kind=b"\x08\x06")
+
+
+@CASE
+def stream_passt():
+    """passt answers ARP, and again after it was started anew; nobody needs root."""
+    passt = shutil.which("passt", path=os.environ.get("PATH", "") + ":" + os.environ.get("LADON_PASST", ""))
+    if not passt:
+        raise Skip("there is no passt")
+    scratch = Scratch()
+    os.chmod(scratch.path, 0o777)
+    path = scratch / "passt.sock"
+    daemon = Daemon(config=f"{CARD} uplink stream:{path}")
+    tenant = Tenant(daemon)
+    for _ in range(2):
+        process = subprocess.Popen([passt, "-f", "-s", path, "-m", "1500", "-a", "10.9.9.2", "-n", "24",
+                                    "-g", "10.9.9.1"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            wait_for("passt listens", lambda: os.path.exists(path) or process.poll() is not None)
+            if process.poll() is not None:
+                raise Skip(f"passt does not start here: {process.stderr.read().decode().strip()[-200:]}")
+            os.chmod(path, 0o666)
+            wait_up(daemon)
+            tenant.send(arp(tenant, bytes([10, 9, 9, 1]), bytes([10, 9, 9, 2])))
+            answer = tenant.receive(lambda f: f[12:14] == b"\x08\x06" and f[20:22] == b"\0\x02")
+            assert answer[28:32] == bytes([10, 9, 9, 1]) and answer[:6] == tenant.mac
+        finally:
+            process.kill()
+            process.wait()
+            process.stderr.close()
+        wait_up(daemon, False)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    daemon.stop()
+
+
+if __name__ == "__main__":
+    need_build()
+    sys.exit(SUITE.run())
