@@ -66,8 +66,19 @@ static void on_timer(void *arg)
 
 void card_uplink_event(struct card *card)
 {
-	if (card->uplink && uplink_failed(card->uplink) && card->nic->uplink_up)
+	if (card->uplink && uplink_wants_service(card->uplink))
 		look_after(card);
+}
+
+static bool find(void *arg, const char *name, struct uplink **ret_uplink)
+{
+	const struct daemon *daemon = arg;
+	const struct card *card = daemon->cards;
+
+	while (card && strcmp(card->name, name))
+		card = card->next;
+	*ret_uplink = card ? card->uplink : NULL;
+	return card;
 }
 
 static int open_it(struct card *card, struct cmd_error *error)
@@ -77,6 +88,9 @@ static int open_it(struct card *card, struct cmd_error *error)
 		.mtu = card->params.mtu,
 		.tap = helper ? helper_tap : NULL,
 		.arg = helper,
+		.card = card->name,
+		.find = find,
+		.find_arg = card->daemon,
 	};
 	const char *why = "no reason is known";
 	int ret = uplink_open(card->params.uplink, &env, &card->uplink, &why);
@@ -105,7 +119,8 @@ static int attach(struct card *card, struct cmd_error *error)
 			 card->params.uplink);
 		nic_card_uplink_state(card->nic, false);
 	}
-	loop_timer_arm(card->uplink_timer, wait);
+	if (wait != UINT64_MAX)
+		loop_timer_arm(card->uplink_timer, wait);
 	return 0;
 }
 

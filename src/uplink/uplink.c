@@ -11,6 +11,7 @@ static const struct uplink_kind *const kinds[] = {
 	&uplink_tap_kind,
 	&uplink_fd_kind,
 	&uplink_stream_kind,
+	&uplink_link_kind,
 };
 
 /* *ret_rest: what follows the prefix. NULL = there is no such kind. */
@@ -38,7 +39,7 @@ const char *uplink_spec_wrong(const char *spec)
 		return "it is too long";
 	kind = kind_of(spec, &rest);
 	if (!kind)
-		return "none, tap:IFNAME, fd:NUMBER or stream:PATH is right";
+		return "none, tap:IFNAME, fd:NUMBER, stream:PATH or link:CARD is right";
 	return kind->wrong(rest);
 }
 
@@ -115,12 +116,15 @@ void uplink_detach(struct uplink *uplink)
 {
 	if (!uplink->card)
 		return;
+	if (uplink->kind->detach)
+		uplink->kind->detach(uplink);
 	nic_card_set_uplink(uplink->card, NULL, -1);
 	uplink->card = NULL;
 }
 
 bool uplink_service(struct uplink *uplink, uint64_t now_ns, uint64_t *ret_wait_ns)
 {
+	atomic_store_explicit(&uplink->attend, false, memory_order_relaxed);
 	if (uplink->kind->service)
 		return uplink->kind->service(uplink, now_ns, ret_wait_ns);
 	*ret_wait_ns = UPLINK_SERVICE_NS;
@@ -154,6 +158,12 @@ void uplink_set_fd(struct uplink *up, int fd)
 void uplink_fail(struct uplink *up)
 {
 	atomic_store_explicit(&up->failed, true, memory_order_release);
+	uplink_attend(up);
+}
+
+void uplink_attend(struct uplink *up)
+{
+	atomic_store_explicit(&up->attend, true, memory_order_release);
 	if (up->card)
 		nic_dp_notify(up->card->dp);
 }
@@ -166,6 +176,11 @@ struct nic_port *uplink_port(struct uplink *uplink)
 const char *uplink_spec(const struct uplink *uplink)
 {
 	return uplink->spec;
+}
+
+bool uplink_wants_service(const struct uplink *uplink)
+{
+	return atomic_load_explicit(&uplink->attend, memory_order_acquire);
 }
 
 bool uplink_failed(const struct uplink *uplink)

@@ -8,6 +8,7 @@
  *   stream:PATH   a UNIX stream socket, each frame after its length (uplink_stream.c):
  *                 stream:connect=PATH goes to a server such as passt, and again when it has
  *                 gone; stream:listen=PATH waits for one peer after the other
+ *   link:CARD     another card of this daemon, whose uplink is a link to this one
  *
  * Functions are the control thread's if nothing else is said.
  */
@@ -34,6 +35,10 @@ struct uplink_env {
 	unsigned mtu;	   /* of a tap interface */
 	uplink_fd_fn *tap; /* NULL = uplink_tap_open, for who has the right to */
 	void *arg;	   /* of the functions above */
+	const char *card;  /* its name: borrowed as long as the uplink lives */
+	/* Is there a card with that name? Its uplink, NULL = none. For links only. */
+	bool (*find)(void *find_arg, const char *card, struct uplink **ret_uplink);
+	void *find_arg;
 };
 
 /* What is wrong with a specification, as the end of a sentence; NULL = nothing. Pure. The text
@@ -56,12 +61,15 @@ void uplink_close(struct uplink *uplink);
 
 /*
  * Looks after the other end: notices that it has gone, goes to it again, takes the next one.
- * To be called when *ret_wait_ns have passed since, and when uplink_failed. Returns whether
+ * To be called when *ret_wait_ns have passed since (UINT64_MAX: never), and when
+ * uplink_wants_service. Returns whether
  * there is another end now: the carrier.
  */
 bool uplink_service(struct uplink *uplink, uint64_t now_ns, uint64_t *ret_wait_ns);
-/* Has the data path found the other end gone (interface deleted, socket closed)? Any thread.
- * With a data path it also makes that one's event fd readable. */
+/* Has something happened to the other end? Any thread. With a data path it also makes that
+ * one's event fd readable. */
+bool uplink_wants_service(const struct uplink *uplink);
+/* Has the data path found the other end gone (interface deleted, socket closed)? Any thread. */
 bool uplink_failed(const struct uplink *uplink);
 
 struct nic_port *uplink_port(struct uplink *uplink);

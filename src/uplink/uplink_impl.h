@@ -21,7 +21,7 @@ struct uplink {
 	struct nic_card *card; /* borrowed; NULL = not attached */
 	char spec[UPLINK_SPEC_MAX];
 	_Atomic int fd; /* owned, non-blocking; -1 = no other end. Set by the control thread */
-	_Atomic bool failed;
+	_Atomic bool failed, attend;
 	uint64_t empty_at; /* data path: clock of the last read that found nothing */
 };
 
@@ -43,11 +43,14 @@ struct uplink_kind {
 	int (*open)(struct uplink *up, const char *rest, const char **ret_why);
 	/* NULL: an end that has gone stays away. */
 	bool (*service)(struct uplink *up, uint64_t now_ns, uint64_t *ret_wait_ns);
+	/* The data path is about to lose the port. NULL: nothing. */
+	void (*detach)(struct uplink *up);
 	/* What fd and memory are not. NULL: nothing. */
 	void (*close)(struct uplink *up);
 };
 
-extern const struct uplink_kind uplink_tap_kind, uplink_fd_kind, uplink_stream_kind;
+extern const struct uplink_kind uplink_tap_kind, uplink_fd_kind, uplink_stream_kind,
+	uplink_link_kind;
 
 /* uplink_port.c: frames through a descriptor, one a system call. */
 extern const struct nic_port_ops uplink_port_ops;
@@ -60,6 +63,8 @@ bool uplink_strips_tag(const struct nic_port *port);
 
 /* Data path: the other end is gone. */
 void uplink_fail(struct uplink *up);
+/* uplink_service is due. Any thread. */
+void uplink_attend(struct uplink *up);
 /* A new other end for the data path, or with -1 none: then the former is closed, and the data
  * path has let go of it. */
 void uplink_set_fd(struct uplink *up, int fd);

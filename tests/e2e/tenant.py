@@ -74,5 +74,9 @@ class Tenant:
     def close(self):
         """Detaches."""
         self.client.close()
+        self.drop()
+
+    def drop(self):
+        """Gives the memory back; the daemon has ended the connection."""
         self.memory.close()
         os.close(self.fd)

@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 
 from ladond import CARD, WAIT_S, Daemon, Monitor, Scratch, Skip, Suite, is_sanitized, need_build, wait_for
 from tenant import BROADCAST, Tenant
@@ -251,6 +252,92 @@ def stream_passt():
         wait_up(daemon, False)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
+    daemon.stop()
+
+
+# ---- link ----
+
+BACK_TO_BACK = CARD + " uplink link:nic1\ncard add nic1 model 82576 vfs 2 uplink link:nic0 mac 52:54:00:00:01:00"
+
+
+def exchange(one, other, mark):
+    """A frame each way, and the longest."""
+    for sender, receiver in ((one, other), (other, one)):
+        for frame in (sender.frame(mark), sender.frame(mark * 100, to=receiver.mac),
+                      sender.frame(b"." * 1500, to=receiver.mac)):
+            sender.send(frame)
+            assert receiver.receive() == frame
+
+
+@CASE
+def link_both_ways():
+    """Two cards of one daemon; one goes while the other sends, and comes back."""
+    daemon = Daemon(config=BACK_TO_BACK)
+    wait_up(daemon, card="nic0")
+    wait_up(daemon, card="nic1")
+    one, other = Tenant(daemon, 0, "nic0"), Tenant(daemon, 0, "nic1")
+    monitor = Monitor(daemon)
+    exchange(one, other, b"first")
+    for turn in range(3):
+        with Flood(one) as flood:
+            daemon.ok("card", "del", "nic1")
+            monitor.wait("link", card="nic0", vf=0, up=False)
+            flood.more()
+            daemon.ok(*BACK_TO_BACK.splitlines()[1].split())
+            monitor.wait("link", card="nic0", vf=0, up=True)
+            flood.more()
+        other.client.wait_end()
+        other.drop()
+        other = Tenant(daemon, 0, "nic1")
+        exchange(one, other, b"turn %d" % turn)
+    link, = daemon.json("-s", "link", "show", "nic0")
+    lost = link["vfinfo_list"][0]["ladon"]["tx_drops"]
+    assert sum(lost.values()) + drops(daemon) > 0, "what was sent to no card is counted nowhere"
+    daemon.stop()
+
+
+class Flood:
+    """A thread that sends without end."""
+
+    def __init__(self, tenant):
+        self.tenant, self.over, self.count = tenant, False, 0
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        frame = self.tenant.frame(b"flood", to=b"\x02\0\0\0\0\x01")
+        while not self.over:
+            self.tenant.send(frame)
+            self.count += 1
+
+    def more(self):
+        """Until it has sent some more."""
+        now = self.count
+        wait_for("the flood goes on", lambda: self.count > now + 20)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *unused):
+        self.over = True
+        self.thread.join()
+
+
+@CASE
+def link_refused():
+    """To itself, to a card with another wire, to one that is taken; waiting for one that is not there is right."""
+    daemon = Daemon(config=CARD)
+    refused(daemon, f"{ADD} link:nic1", "both")
+    refused(daemon, f"{ADD} link:nic0", "nic0 has uplink none")
+    refused(daemon, f"{ADD} link:sixteen-letters-", "link:CARD")
+    refused(daemon, f"{ADD} link:", "link:CARD")
+    daemon.ok(*f"{ADD} link:nic2".split())
+    assert not is_up(daemon, "nic1")
+    refused(daemon, "card add nic3 model 82576 vfs 2 uplink link:nic1", "nic1 has uplink link:nic2")
+    refused(daemon, "card add nic3 model 82576 vfs 2 uplink link:nic2", "taken", "nic1")
+    daemon.ok(*"card add nic2 model 82576 vfs 2 uplink link:nic1".split())
+    wait_up(daemon, card="nic1")
+    wait_up(daemon, card="nic2")
     daemon.stop()
 
 
