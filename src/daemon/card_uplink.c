@@ -87,6 +87,7 @@ static int open_it(struct card *card, struct cmd_error *error)
 	const struct uplink_env env = {
 		.mtu = card->params.mtu,
 		.tap = helper ? helper_tap : NULL,
+		.packet = helper ? helper_packet : NULL,
 		.arg = helper,
 		.card = card->name,
 		.find = find,

@@ -8,10 +8,8 @@
 #include "uplink_impl.h"
 
 static const struct uplink_kind *const kinds[] = {
-	&uplink_tap_kind,
-	&uplink_fd_kind,
-	&uplink_stream_kind,
-	&uplink_link_kind,
+	&uplink_tap_kind,  &uplink_fd_kind,	&uplink_stream_kind,
+	&uplink_link_kind, &uplink_packet_kind,
 };
 
 /* *ret_rest: what follows the prefix. NULL = there is no such kind. */
@@ -39,7 +37,8 @@ const char *uplink_spec_wrong(const char *spec)
 		return "it is too long";
 	kind = kind_of(spec, &rest);
 	if (!kind)
-		return "none, tap:IFNAME, fd:NUMBER, stream:PATH or link:CARD is right";
+		return "none, tap:IFNAME, packet:IFNAME, fd:NUMBER, stream:PATH or link:CARD "
+		       "is right";
 	return kind->wrong(rest);
 }
 

@@ -3,6 +3,7 @@
  * uplink.h - the card's wire. A specification names the kind:
  *   none          the card has no wire; its functions reach each other
  *   tap:NAME      a tap interface, created if need be (CAP_NET_ADMIN), brought up
+ *   packet:NAME   an interface that is there (CAP_NET_RAW): its frames are the card's, too
  *   fd:N          a tap or datagram socket handed over as descriptor N: one frame a read or
  *                 write
  *   stream:PATH   a UNIX stream socket, each frame after its length (uplink_stream.c):
@@ -32,10 +33,11 @@ typedef int uplink_fd_fn(void *arg, const char *name, unsigned mtu, const char *
 
 /* What the card has for its uplink. */
 struct uplink_env {
-	unsigned mtu;	   /* of a tap interface */
-	uplink_fd_fn *tap; /* NULL = uplink_tap_open, for who has the right to */
-	void *arg;	   /* of the functions above */
-	const char *card;  /* its name: borrowed as long as the uplink lives */
+	unsigned mtu;	      /* of a tap interface, and at least of another */
+	uplink_fd_fn *tap;    /* NULL = uplink_tap_open, for who has the right to */
+	uplink_fd_fn *packet; /* likewise, uplink_packet_open */
+	void *arg;	      /* of the functions above */
+	const char *card;     /* its name: borrowed as long as the uplink lives */
 	/* Is there a card with that name? Its uplink, NULL = none. For links only. */
 	bool (*find)(void *find_arg, const char *card, struct uplink **ret_uplink);
 	void *find_arg;
@@ -79,6 +81,8 @@ const char *uplink_spec(const struct uplink *uplink);
 /* Creates or attaches tap interface name, brings it up with mtu. Returns the fd, or -errno with
  * *ret_why. */
 int uplink_tap_open(const char *name, unsigned mtu, const char **ret_why);
+/* A packet socket on interface name, whose MTU must be mtu at least. Likewise. */
+int uplink_packet_open(const char *name, unsigned mtu, const char **ret_why);
 /* Could an interface be called so? Else UPLINK_TAP_NAME_WRONG says so (printf, with the name).
  */
 bool uplink_tap_name_ok(const char *name);

@@ -50,10 +50,14 @@ struct uplink_kind {
 };
 
 extern const struct uplink_kind uplink_tap_kind, uplink_fd_kind, uplink_stream_kind,
-	uplink_link_kind;
+	uplink_link_kind, uplink_packet_kind;
 
 /* uplink_port.c: frames through a descriptor, one a system call. */
 extern const struct nic_port_ops uplink_port_ops;
+enum nic_drop uplink_rx_buffers(struct nic_port *port, const struct nic_rx_meta *meta,
+				struct nic_sink *sink);
+enum nic_drop uplink_rx_commit(struct nic_port *port, const struct nic_rx_meta *meta);
+void uplink_rx_done(struct nic_port *port, uint64_t now_ns);
 /* Appends the frame of len bytes at buf, which stay where they are until tx_done. One whose
  * length makes no frame is counted instead. */
 void uplink_frame(struct uplink *up, struct nic_burst *b, const uint8_t *buf, uint32_t len);

@@ -84,8 +84,8 @@ bool uplink_strips_tag(const struct nic_port *port)
 	return false;
 }
 
-static enum nic_drop port_rx_buffers(struct nic_port *port, const struct nic_rx_meta *meta,
-				     struct nic_sink *sink)
+enum nic_drop uplink_rx_buffers(struct nic_port *port, const struct nic_rx_meta *meta,
+				struct nic_sink *sink)
 {
 	struct uplink_framed *framed = framed_of(port);
 
@@ -99,7 +99,7 @@ static enum nic_drop port_rx_buffers(struct nic_port *port, const struct nic_rx_
 	return NIC_DROP_NONE;
 }
 
-static enum nic_drop port_rx_commit(struct nic_port *port, const struct nic_rx_meta *meta)
+enum nic_drop uplink_rx_commit(struct nic_port *port, const struct nic_rx_meta *meta)
 {
 	struct uplink_framed *framed = framed_of(port);
 	ssize_t n = write(uplink_fd(&framed->up), framed->rx_buf, meta->len);
@@ -109,10 +109,10 @@ static enum nic_drop port_rx_commit(struct nic_port *port, const struct nic_rx_m
 	if (n < 0 &&
 	    (errno == EBADFD || errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN))
 		uplink_fail(&framed->up);
-	return NIC_DROP_UPLINK;
+	return n < 0 && errno == EMSGSIZE ? NIC_DROP_SIZE : NIC_DROP_UPLINK;
 }
 
-static void port_rx_done(struct nic_port *port, uint64_t now_ns)
+void uplink_rx_done(struct nic_port *port, uint64_t now_ns)
 {
 	/* Who was sent something is likely to answer: look at once. */
 	framed_of(port)->up.empty_at = 0;
@@ -123,7 +123,7 @@ const struct nic_port_ops uplink_port_ops = {
 	.tx_poll = port_tx_poll,
 	.tx_done = uplink_tx_done,
 	.rx_strips_tag = uplink_strips_tag,
-	.rx_buffers = port_rx_buffers,
-	.rx_commit = port_rx_commit,
-	.rx_done = port_rx_done,
+	.rx_buffers = uplink_rx_buffers,
+	.rx_commit = uplink_rx_commit,
+	.rx_done = uplink_rx_done,
 };
