@@ -302,6 +302,7 @@ int card_new(struct daemon *daemon, const struct card_params *params, struct car
 		card->params.place.stride = CARD_STRIDE;
 	memcpy(card->name, params->name, sizeof(card->name));
 	ret = build(daemon, card, error);
+	card->params.files = NULL; /* borrowed no longer */
 	if (ret < 0) {
 		card_free(card);
 		return ret;

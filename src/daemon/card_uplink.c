@@ -11,6 +11,7 @@
 #include "daemon.h"
 #include "helper.h"
 #include "log.h"
+#include "pcap_spec.h"
 #include "uplink.h"
 
 /*
@@ -35,6 +36,8 @@ static const struct card *user_of(const struct card *card)
 {
 	const struct card *other = card->daemon->cards;
 
+	if (!strncmp(card->params.uplink, PCAP_SPEC_PREFIX, strlen(PCAP_SPEC_PREFIX)))
+		return NULL; /* a file may be read by many; one that is written is locked */
 	while (other && strcmp(other->params.uplink, card->params.uplink))
 		other = other->next;
 	return strcmp(card->params.uplink, "none") ? other : NULL;
@@ -53,7 +56,10 @@ static void look_after(struct card *card)
 	if (up)
 		log_info("%s: uplink %s is there", card->name, card->params.uplink);
 	else
-		log_warn("%s: uplink %s is gone", card->name, card->params.uplink);
+		log_warn("%s: uplink %s is gone%s%s", card->name, card->params.uplink,
+			 uplink_error(card->uplink) ? ": " : "",
+			 uplink_error(card->uplink) ? strerror(uplink_error(card->uplink))
+						    : "");
 	nic_card_uplink_state(card->nic, up);
 	function_pf_wire(card->pf);
 	card_tell_links(card);
@@ -92,6 +98,7 @@ static int open_it(struct card *card, struct cmd_error *error)
 		.card = card->name,
 		.find = find,
 		.find_arg = card->daemon,
+		.files = card->params.files,
 	};
 	const char *why = "no reason is known";
 	int ret = uplink_open(card->params.uplink, &env, &card->uplink, &why);

@@ -41,6 +41,7 @@ struct card_params {
 	struct i82576_sriov_place place; /* 0 = default, for each */
 	struct uid_list uids;
 	const char *token_file; /* NULL = none; borrowed until the command has run */
+	int *files;		/* of a pcap uplink (uplink.h): likewise */
 };
 
 /* Which fields of struct link_change were given. */

@@ -8,8 +8,8 @@
 #include "uplink_impl.h"
 
 static const struct uplink_kind *const kinds[] = {
-	&uplink_tap_kind,  &uplink_fd_kind,	&uplink_stream_kind,
-	&uplink_link_kind, &uplink_packet_kind,
+	&uplink_tap_kind,    &uplink_packet_kind, &uplink_fd_kind,
+	&uplink_stream_kind, &uplink_link_kind,	  &uplink_pcap_kind,
 };
 
 /* *ret_rest: what follows the prefix. NULL = there is no such kind. */
@@ -37,8 +37,8 @@ const char *uplink_spec_wrong(const char *spec)
 		return "it is too long";
 	kind = kind_of(spec, &rest);
 	if (!kind)
-		return "none, tap:IFNAME, packet:IFNAME, fd:NUMBER, stream:PATH or link:CARD "
-		       "is right";
+		return "none, tap:IFNAME, packet:IFNAME, fd:NUMBER, stream:PATH, link:CARD or "
+		       "pcap:replay=FILE is right";
 	return kind->wrong(rest);
 }
 
@@ -180,6 +180,11 @@ const char *uplink_spec(const struct uplink *uplink)
 bool uplink_wants_service(const struct uplink *uplink)
 {
 	return atomic_load_explicit(&uplink->attend, memory_order_acquire);
+}
+
+int uplink_error(const struct uplink *uplink)
+{
+	return atomic_load_explicit(&uplink->err, memory_order_relaxed);
 }
 
 bool uplink_failed(const struct uplink *uplink)

@@ -10,6 +10,7 @@
  *                 stream:connect=PATH goes to a server such as passt, and again when it has
  *                 gone; stream:listen=PATH waits for one peer after the other
  *   link:CARD     another card of this daemon, whose uplink is a link to this one
+ *   pcap:...      files in place of a wire: replay=FILE, record=FILE, speed=N (pcap_spec.h)
  *
  * Functions are the control thread's if nothing else is said.
  */
@@ -41,6 +42,9 @@ struct uplink_env {
 	/* Is there a card with that name? Its uplink, NULL = none. For links only. */
 	bool (*find)(void *find_arg, const char *card, struct uplink **ret_uplink);
 	void *find_arg;
+	/* Of a pcap uplink, as pcap_spec_open gives them. Each that is used up becomes -1. NULL
+	 * = none. For uplink_open. */
+	int *files;
 };
 
 /* What is wrong with a specification, as the end of a sentence; NULL = nothing. Pure. The text
@@ -73,6 +77,9 @@ bool uplink_service(struct uplink *uplink, uint64_t now_ns, uint64_t *ret_wait_n
 bool uplink_wants_service(const struct uplink *uplink);
 /* Has the data path found the other end gone (interface deleted, socket closed)? Any thread. */
 bool uplink_failed(const struct uplink *uplink);
+
+/* Why there is no other end: an errno, 0 = nobody knows. */
+int uplink_error(const struct uplink *uplink);
 
 struct nic_port *uplink_port(struct uplink *uplink);
 /* "tap:ladon0" as given. */

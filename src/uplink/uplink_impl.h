@@ -22,6 +22,7 @@ struct uplink {
 	char spec[UPLINK_SPEC_MAX];
 	_Atomic int fd; /* owned, non-blocking; -1 = no other end. Set by the control thread */
 	_Atomic bool failed, attend;
+	_Atomic int err;   /* why there is no other end, 0 = nobody knows */
 	uint64_t empty_at; /* data path: clock of the last read that found nothing */
 };
 
@@ -50,7 +51,7 @@ struct uplink_kind {
 };
 
 extern const struct uplink_kind uplink_tap_kind, uplink_fd_kind, uplink_stream_kind,
-	uplink_link_kind, uplink_packet_kind;
+	uplink_link_kind, uplink_packet_kind, uplink_pcap_kind;
 
 /* uplink_port.c: frames through a descriptor, one a system call. */
 extern const struct nic_port_ops uplink_port_ops;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Uplinks of a running ladond: frames both ways, and what happens when the other end stalls, vanishes and comes back."""
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -338,6 +339,113 @@ def link_refused():
     daemon.ok(*"card add nic2 model 82576 vfs 2 uplink link:nic1".split())
     wait_up(daemon, card="nic1")
     wait_up(daemon, card="nic2")
+    daemon.stop()
+
+
+# ---- pcap ----
+
+PCAP_HEAD = struct.Struct("<IHHiIII")
+PCAP_RECORD = struct.Struct("<IIII")
+
+
+def write_pcap(path, frames, step_us=1000):
+    """A file as tcpdump -w writes it."""
+    with open(path, "wb") as file:
+        file.write(PCAP_HEAD.pack(0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for i, frame in enumerate(frames):
+            file.write(PCAP_RECORD.pack(1000, i * step_us, len(frame), len(frame)) + frame)
+
+
+def read_pcap(path):
+    """The frames of a record, whose times must not go back."""
+    with open(path, "rb") as file:
+        data = file.read()
+    assert PCAP_HEAD.unpack_from(data) == (0xa1b23c4d, 2, 4, 0, 0, 262144, 1)
+    at, last, frames = PCAP_HEAD.size, (0, 0), []
+    while at < len(data):
+        seconds, part, length, wire = PCAP_RECORD.unpack_from(data, at)
+        assert length == wire and (seconds, part) >= last
+        last, at = (seconds, part), at + PCAP_RECORD.size + length
+        frames.append(data[at - length:at])
+    return frames
+
+
+def pcap_life(daemon, scratch, make):
+    """A card with both files, made by make(); what is replayed comes, what is sent is in the record."""
+    frames = [BROADCAST + b"\x02\0\0\0\0\x99\x88\xb5" + bytes([i]) * 60 for i in range(20)]
+    write_pcap(scratch / "in.pcap", frames)
+    make()
+    tenant = Tenant(daemon, 0, "nic1")
+    for frame in frames:
+        assert tenant.receive() == frame
+    sent = [tenant.frame(bytes([i]) * (60 + 60 * i)) for i in range(20)]
+    for frame in sent:
+        tenant.send(frame)
+    wait_for("the record is complete", lambda: len(read_pcap(scratch / "out.pcap")) == len(sent))
+    assert read_pcap(scratch / "out.pcap") == sent
+    daemon.ok("card", "del", "nic1")
+    tenant.client.wait_end()
+    assert read_pcap(scratch / "out.pcap") == sent
+
+
+@CASE
+def pcap_by_ladon():
+    """ladon opens the files; the daemon could not. Nothing stays open."""
+    scratch = Scratch()
+    daemon = Daemon(config=CARD)
+    before = daemon.fds()
+    spec = f"pcap:replay={scratch / 'in.pcap'},speed=0.5,record={scratch / 'out.pcap'}"
+    for _ in range(2):
+        pcap_life(daemon, scratch, lambda: daemon.ok(*f"{ADD} {spec}".split()))
+    daemon.settled_fds(before)
+    daemon.stop()
+
+
+@CASE
+def pcap_by_the_file():
+    """The configuration's are opened before the sandbox is entered."""
+    scratch = Scratch()
+    write_pcap(scratch / "empty.pcap", [])
+    spec = f"pcap:record={scratch / 'out.pcap'},speed=max,replay={scratch / 'in.pcap'}"
+    frames = [BROADCAST + b"\x02\0\0\0\0\x99\x88\xb5" + bytes([i]) * 60 for i in range(40)]
+    write_pcap(scratch / "in.pcap", frames, 1)
+    daemon = Daemon(config=f"{CARD} uplink pcap:replay={scratch / 'empty.pcap'}\n{ADD} {spec}")
+    tenant = Tenant(daemon, 1, "nic1")
+    for frame in frames:
+        assert tenant.receive() == frame
+    frame = tenant.frame(b"out")
+    tenant.send(frame)
+    wait_for("it is written", lambda: read_pcap(scratch / "out.pcap") == [frame])
+    refused(daemon, f"card add nic2 model 82576 vfs 1 uplink pcap:record={scratch / 'out.pcap'}", "out.pcap", "busy")
+    daemon.stop()
+
+
+@CASE
+def pcap_refused():
+    """Wrong files and words, by name; a full disk takes the link down and is told of."""
+    scratch = Scratch()
+    daemon = Daemon(config=CARD)
+    with open(scratch / "text", "w", encoding="utf-8") as file:
+        file.write("this is no pcap file at all\n")
+    write_pcap(scratch / "cut.pcap", [bytes(60)])
+    os.truncate(scratch / "cut.pcap", 70)
+    before = daemon.fds()
+    refused(daemon, f"{ADD} pcap:", "pcap:replay=FILE")
+    refused(daemon, f"{ADD} pcap:replay=a,speed=0", "speed=max")
+    refused(daemon, f"{ADD} pcap:replay={scratch / 'none'}", scratch / "none", "No such file")
+    refused(daemon, f"{ADD} pcap:replay={scratch / 'text'}", scratch / "text", "no pcap file")
+    refused(daemon, f"{ADD} pcap:replay={scratch / 'cut.pcap'}", "cut.pcap", "middle of a frame")
+    refused(daemon, f"{ADD} pcap:replay={scratch.path}", scratch.path, "regular file")
+    refused(daemon, f"{ADD} pcap:record={scratch / 'none/out'}", scratch / "none/out", "No such file")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.connect(os.path.join(daemon.run_dir, "control.sock"))
+        words = f"{ADD} pcap:replay={scratch / 'text'}".split()
+        sock.sendall(json.dumps({"words": words}).encode() + b"\n")
+        assert b"hands it over" in sock.recv(4096)
+        with open("/dev/full", "rb") as full:  # more files than there are places for, and no line yet
+            socket.send_fds(sock, [b"{"], [full.fileno()] * 5)
+    daemon.settled_fds(before)
+    refused(daemon, f"{ADD} pcap:record=/dev/full", "/dev/full")
     daemon.stop()
 
 
