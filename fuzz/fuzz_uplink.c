@@ -218,7 +218,7 @@ static void uplink_once(void)
 		return;
 	MUST(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sv) == 0);
 	snprintf(spec, sizeof(spec), "fd:%d", sv[0]);
-	MUST(uplink_open(spec, 1500, NULL, NULL, &up, &why) == 0);
+	MUST(uplink_open(spec, &(struct uplink_env){.mtu = 1500}, &up, &why) == 0);
 	peer = sv[1];
 	atomic_store(&uplink_port(up)->policy, &policy);
 	uplink_port(up)->is_uplink = true;

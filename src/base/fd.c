@@ -139,7 +139,7 @@ int fd_unix_listen(const char *path)
 	return ret;
 }
 
-int fd_unix_connect(const char *path)
+static int unix_connect(const char *path, int flags)
 {
 	FD_AUTO int fd = -1;
 	struct sockaddr_un addr;
@@ -147,7 +147,7 @@ int fd_unix_connect(const char *path)
 
 	if (ret < 0)
 		return ret;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	if (fd < 0)
 		return -errno;
 	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
@@ -155,4 +155,14 @@ int fd_unix_connect(const char *path)
 	ret = fd;
 	fd = -1;
 	return ret;
+}
+
+int fd_unix_connect(const char *path)
+{
+	return unix_connect(path, 0);
+}
+
+int fd_unix_try_connect(const char *path)
+{
+	return unix_connect(path, SOCK_NONBLOCK);
 }

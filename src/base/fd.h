@@ -26,6 +26,8 @@ int fd_unix_listen(const char *path);
 
 /* Connects a blocking UNIX stream socket. Returns the fd or -errno. */
 int fd_unix_connect(const char *path);
+/* The same, non-blocking: -EAGAIN when the server has too many waiting. */
+int fd_unix_try_connect(const char *path);
 
 #define FD_AUTO __attribute__((cleanup(fd_close)))
 

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "cli.h"
+#include "fd.h"
+#include "pcap_spec.h"
 
 /* Who drives the PF, and what it did with the VFs. */
 static void print_pf(json_object *card)
@@ -28,8 +30,9 @@ static int print_cards(const struct cli *cli, json_object *data)
 	for (size_t i = 0; i < n; i++) {
 		json_object *c = json_object_array_get_idx(data, i);
 
-		printf("%s: model %s vfs %lld uplink %s\n", cli_str(c, "name"),
-		       cli_str(c, "model"), (long long)cli_int(c, "vfs"), cli_str(c, "uplink"));
+		printf("%s: model %s vfs %lld uplink %s%s\n", cli_str(c, "name"),
+		       cli_str(c, "model"), (long long)cli_int(c, "vfs"), cli_str(c, "uplink"),
+		       cli_bool(c, "uplink_up") ? "" : " (down)");
 		printf("    link/ether %s  sockets %s/vf0.sock ... vf%lld.sock\n",
 		       cli_str(c, "address"), cli_str(c, "dir"),
 		       (long long)cli_int(c, "vfs") - 1);
@@ -38,13 +41,48 @@ static int print_cards(const struct cli *cli, json_object *data)
 	return 0;
 }
 
+/* The value after "uplink", if it is a pcap's. What is wrong in it the daemon says. */
+static bool pcap_of(int argc, char **argv, struct pcap_spec *ret)
+{
+	for (int i = 0; i + 1 < argc; i++) {
+		const char *value = argv[i + 1];
+
+		if (!strcmp(argv[i], "uplink") &&
+		    !strncmp(value, PCAP_SPEC_PREFIX, strlen(PCAP_SPEC_PREFIX)))
+			return !pcap_spec_parse(value + strlen(PCAP_SPEC_PREFIX), ret);
+	}
+	return false;
+}
+
+/* The daemon has no right to open files: it gets them from here. */
+static int add_card(const struct cli *cli, int argc, char **argv)
+{
+	struct pcap_spec spec;
+	struct cli with = *cli;
+	int files[PCAP_FILES], ret;
+	const char *path;
+
+	if (!pcap_of(argc, argv, &spec))
+		return cli_run_maybe_token(cli, argc, argv);
+	ret = pcap_spec_open(&spec, files, &path);
+	if (ret < 0) {
+		fprintf(stderr, "ladon: pcap file %s cannot be opened: %s\n", path,
+			strerror(-ret));
+		return 1;
+	}
+	with.files = files;
+	ret = cli_run_maybe_token(&with, argc, argv);
+	fd_close_all(files, PCAP_FILES);
+	return ret;
+}
+
 const struct cli_command cli_card_commands[] = {
 	{"card add",
-	 "NAME model 82576 vfs N [uplink none|tap:IF|fd:N] [mac MAC] [mtu N] [cpu N] "
+	 "NAME model 82576 vfs N [uplink none|KIND:...] [mac MAC] [mtu N] [cpu N] "
 	 "[vf-offset N] [vf-stride N] [allow-uid LIST] [token-file F | token-fd N | token-env "
 	 "NAME]",
 	 "make a card with N virtual functions (1 ... 7) and serve their sockets", NULL,
-	 cli_run_maybe_token},
+	 add_card},
 	{"card del", "NAME", "remove a card; its clients are disconnected", NULL, NULL},
 	{"card show", "[NAME]", "list the cards", print_cards, NULL},
 	{NULL, NULL, NULL, NULL, NULL},

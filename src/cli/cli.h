@@ -14,6 +14,7 @@ struct cli {
 	const char *run_dir;
 	bool json, pretty, stats;
 	const char *token; /* goes beside the words; NULL = none. Borrowed */
+	const int *files;  /* likewise: enum pcap_file, -1 = not that one */
 };
 
 /* Prints data as text. Returns the exit code. */

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "cli.h"
 #include "fd.h"
+#include "pcap_spec.h"
 
 #define LINE_MAX_BYTES (16u << 20)
 
@@ -25,6 +27,30 @@ int cli_connect(const struct cli *cli)
 			"another directory with --run-dir\n",
 			path, strerror(-fd), cli->run_dir);
 	return fd < 0 ? -1 : fd;
+}
+
+/* The first bytes of a line, with the files. Returns how many, or -1. */
+static ssize_t send_files(int fd, const char *buf, size_t len, const int *files)
+{
+	union {
+		char bytes[CMSG_SPACE(PCAP_FILES * sizeof(int))];
+		struct cmsghdr align;
+	} control = {{0}};
+	struct iovec iov = {(void *)buf, len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes};
+	int have[PCAP_FILES];
+	size_t n = 0;
+
+	for (int i = 0; i < PCAP_FILES; i++) {
+		if (files[i] >= 0)
+			have[n++] = files[i];
+	}
+	msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
+	CMSG_FIRSTHDR(&msg)->cmsg_level = SOL_SOCKET;
+	CMSG_FIRSTHDR(&msg)->cmsg_type = SCM_RIGHTS;
+	CMSG_FIRSTHDR(&msg)->cmsg_len = CMSG_LEN(n * sizeof(int));
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), have, n * sizeof(int));
+	return sendmsg(fd, &msg, MSG_NOSIGNAL);
 }
 
 static int write_all(int fd, const char *buf, size_t len)
@@ -46,6 +72,7 @@ int cli_send(const struct cli *cli, int fd, int argc, char **argv)
 {
 	json_object *req = json_object_new_object(), *words = json_object_new_array();
 	const char *text;
+	ssize_t sent = 0;
 	int r;
 
 	for (int i = 0; i < argc; i++)
@@ -57,7 +84,10 @@ int cli_send(const struct cli *cli, int fd, int argc, char **argv)
 	if (cli->token)
 		json_object_object_add(req, "token", json_object_new_string(cli->token));
 	text = json_object_to_json_string_ext(req, JSON_C_TO_STRING_PLAIN);
-	r = write_all(fd, text, strlen(text)) || write_all(fd, "\n", 1);
+	if (cli->files)
+		sent = send_files(fd, text, strlen(text), cli->files);
+	r = sent < 0 || write_all(fd, text + sent, strlen(text) - (size_t)sent) ||
+	    write_all(fd, "\n", 1);
 	json_object_put(req);
 	return r ? -1 : 0;
 }

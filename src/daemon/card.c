@@ -2,7 +2,6 @@
 #include "card.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,13 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "daemon.h"
 #include "event.h"
-#include "helper.h"
-#include "uplink.h"
-
-#define UPLINK_CHECK_NS (500 * NSEC_PER_MSEC)
 
 /* ---- finding ---- */
 
@@ -175,69 +169,6 @@ static int make_dir(struct card *card, struct cmd_error *error)
 			strerror(-ret));
 }
 
-/* An interface that was deleted or a socket that was closed stays away; nobody tells us. */
-static void on_uplink_timer(void *arg)
-{
-	struct card *card = arg;
-
-	if (!uplink_failed(card->uplink)) {
-		loop_timer_arm(card->uplink_timer, UPLINK_CHECK_NS);
-		return;
-	}
-	log_warn("%s: uplink %s is gone", card->name, card->params.uplink);
-	nic_card_uplink_state(card->nic, false);
-	function_pf_wire(card->pf);
-	card_tell_links(card);
-}
-
-/*
- * What is handed over came through exec. Descriptors of our own making are all close-on-exec,
- * and so are those of other uplinks: a number that means one of them must not make us close it.
- */
-static bool uplink_is_ours_to_take(const char *uplink)
-{
-	unsigned fd = 0;
-	int flags;
-
-	if (strncmp(uplink, "fd:", 3))
-		return true;
-	if (word_number(uplink + 3, STDERR_FILENO + 1, INT_MAX, &fd) < 0)
-		return false;
-	flags = fcntl((int)fd, F_GETFD);
-	return flags >= 0 && !(flags & FD_CLOEXEC);
-}
-
-static int make_uplink(struct card *card, struct cmd_error *error)
-{
-	struct helper *helper = card->daemon->helper;
-	const char *why = "no reason is known";
-	int ret;
-
-	if (!uplink_is_ours_to_take(card->params.uplink))
-		return cmd_fail(error, -EINVAL,
-				"uplink %s of %s cannot be used: the daemon was not started "
-				"with this descriptor, or it is in use",
-				card->params.uplink, card->name);
-	ret = uplink_open(card->params.uplink, card->params.mtu, helper ? helper_tap : NULL,
-			  helper, &card->uplink, &why);
-	if (ret < 0)
-		return cmd_fail(error, ret, "uplink %s of %s cannot be used: %s (%s)",
-				card->params.uplink, card->name, why, strerror(-ret));
-	if (!card->uplink)
-		return 0;
-	ret = nic_card_set_uplink(card->nic, uplink_port(card->uplink),
-				  uplink_fd(card->uplink));
-	if (ret < 0)
-		return cmd_fail(error, ret,
-				"uplink %s of %s finds no place in the data path: %s",
-				card->params.uplink, card->name, strerror(-ret));
-	ret = loop_add_timer(card->daemon->loop, on_uplink_timer, card, &card->uplink_timer);
-	if (ret < 0)
-		return cmd_fail(error, ret, "there is not enough memory");
-	loop_timer_arm(card->uplink_timer, UPLINK_CHECK_NS);
-	return 0;
-}
-
 static int make_function(struct card *card, const struct function_kind *kind, unsigned n,
 			 pci_rid_t rid, struct function **ret_fn, struct cmd_error *error)
 {
@@ -283,6 +214,7 @@ static void on_events(void *arg, uint32_t events)
 
 	(void)events;
 	nic_dp_event_drain(card->nic->dp);
+	card_uplink_event(card);
 	faults_collect(card->daemon, card);
 	for (unsigned n = 0; n < card->params.num_vfs; n++) {
 		dp_event(card->functions[n]);
@@ -316,7 +248,7 @@ static int build(struct daemon *daemon, struct card *card, struct cmd_error *err
 	if (ret == 0)
 		ret = make_dir(card, error);
 	if (ret == 0)
-		ret = make_uplink(card, error);
+		ret = card_uplink_make(card, error);
 	if (ret == 0)
 		ret = make_functions(card, error);
 	if (ret == 0)
@@ -370,6 +302,7 @@ int card_new(struct daemon *daemon, const struct card_params *params, struct car
 		card->params.place.stride = CARD_STRIDE;
 	memcpy(card->name, params->name, sizeof(card->name));
 	ret = build(daemon, card, error);
+	card->params.files = NULL; /* borrowed no longer */
 	if (ret < 0) {
 		card_free(card);
 		return ret;
@@ -385,16 +318,14 @@ void card_free(struct card *card)
 		return;
 	link_out(card);
 	loop_fd_del(card->events);
-	loop_timer_del(card->uplink_timer);
+	card_uplink_quiet(card);
 	function_free(card->pf);
 	card->pf = NULL;
 	for (unsigned n = 0; n < CARD_VFS_MAX; n++) {
 		function_free(card->views[n]);
 		function_free(card->functions[n]);
 	}
-	if (card->uplink)
-		nic_card_set_uplink(card->nic, NULL, -1);
-	uplink_close(card->uplink);
+	card_uplink_free(card);
 	nic_card_free(card->nic);
 	token_clear(&card->token);
 	if (card->dir_made)

@@ -48,6 +48,19 @@ int card_new(struct daemon *daemon, const struct card_params *params, struct car
 /* Drops its clients, removes its sockets. Takes NULL. */
 void card_free(struct card *card);
 
+/*
+ * card_uplink.c: opens the uplink that params name, before there are functions. Returns 0, or
+ * -errno with a sentence.
+ */
+int card_uplink_make(struct card *card, struct cmd_error *error);
+/* The data path wants attention: has the uplink's other end gone? */
+void card_uplink_event(struct card *card);
+/* Nobody looks after it any more; then it is closed. Take cards that have none. */
+void card_uplink_quiet(struct card *card);
+void card_uplink_free(struct card *card);
+/* Has it another end? None at all counts as up. */
+bool card_uplink_up(const struct card *card);
+
 /* Does a PF driver in a guest own the policy? Else the built-in PF does. */
 bool card_guest_owns(const struct card *card);
 

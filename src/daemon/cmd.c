@@ -22,7 +22,7 @@ static CMD_RUN(cmd_monitor)
 /* clang-format off */
 static const struct cmd_row rows[] = {
 	{"card", "add", CMD_CHANGE,
-	 "card add NAME model 82576 vfs N [uplink none|tap:IFNAME|fd:N] [mac MAC] [mtu N] [cpu N] "
+	 "card add NAME model 82576 vfs N [uplink none|KIND:...] [mac MAC] [mtu N] [cpu N] "
 	 "[vf-offset N] [vf-stride N] [allow-uid LIST] [token-file F]",
 	 "make a card with N virtual functions", cmd_parse_card_add, cmd_card_add},
 	{"card", "del", CMD_CHANGE, "card del NAME",

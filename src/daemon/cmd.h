@@ -14,14 +14,14 @@
 
 #include "i82576_pf.h"
 #include "nic_card.h"
+#include "uplink.h"
 #include "words.h"
 
 struct daemon;
 struct json_object;
 struct cmd;
 
-#define CARD_UPLINK_MAX 64
-#define UIDS_MAX	16
+#define UIDS_MAX 16
 
 /* Who may attach; num 0 = whoever may open the socket's file. */
 struct uid_list {
@@ -33,7 +33,7 @@ struct uid_list {
 struct card_params {
 	char name[NIC_NAME_MAX];
 	unsigned num_vfs;
-	char uplink[CARD_UPLINK_MAX]; /* "none" | "tap:NAME" | "fd:N" */
+	char uplink[UPLINK_SPEC_MAX];
 	uint8_t mac[6];
 	bool mac_set;
 	unsigned mtu;			 /* 0 = default */
@@ -41,6 +41,7 @@ struct card_params {
 	struct i82576_sriov_place place; /* 0 = default, for each */
 	struct uid_list uids;
 	const char *token_file; /* NULL = none; borrowed until the command has run */
+	int *files;		/* of a pcap uplink (uplink.h): likewise */
 };
 
 /* Which fields of struct link_change were given. */

@@ -68,6 +68,7 @@ static struct json_object *card_json(const struct card *card, bool unused)
 	json_add_u64(obj, "vfs", card->params.num_vfs);
 	json_add_u64(obj, "attached", attached);
 	json_add_str(obj, "uplink", card->params.uplink);
+	json_add_bool(obj, "uplink_up", card_uplink_up(card));
 	json_add_mac(obj, "address", card->nic->base_mac);
 	json_add_u64(obj, "mtu", card->params.mtu);
 	json_add_str(obj, "rid", pci_rid_str(card->pf_rid, rid));

@@ -160,7 +160,7 @@ static struct json_object *card_own_json(const struct card *card, bool with_stat
 static struct json_object *card_json(const struct card *card, bool with_stats)
 {
 	struct json_object *obj = json_object_new_object(), *list = json_object_new_array();
-	bool up = !card->nic->uplink || card->nic->uplink_up;
+	bool up = card_uplink_up(card);
 
 	json_add_str(obj, "ifname", card->name);
 	json_add(obj, "flags", flags(up));

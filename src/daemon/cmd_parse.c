@@ -13,9 +13,7 @@
 #define MTU_MIN	       68
 #define MTU_MAX	       9216
 #define CPU_MAX	       1023
-#define FD_MAX	       65535
 #define VLAN_MAX       4094 /* 4095 is reserved (802.1Q, table 9-2) */
-#define IFNAME_LEN_MAX 15
 #define RATE_MAX       NIC_MAX_MBPS
 
 static const char name_rule[] = "1 to 15 letters, digits, '_', '.' or '-', not starting with "
@@ -133,49 +131,13 @@ static int take_vfs(const char *value, void *dst, struct cmd_error *error)
 	return 0;
 }
 
-static bool is_ifname(const char *word)
-{
-	size_t len = strlen(word);
-
-	if (len < 1 || len > IFNAME_LEN_MAX || !strcmp(word, ".") || !strcmp(word, ".."))
-		return false;
-	for (; *word; word++) {
-		if ((unsigned char)*word <= 0x20 || (unsigned char)*word > 0x7e ||
-		    strchr("/:%", *word))
-			return false;
-	}
-	return true;
-}
-
-/* What follows prefix, or NULL when value begins otherwise. */
-static const char *after(const char *value, const char *prefix)
-{
-	size_t len = strlen(prefix);
-
-	return strncmp(value, prefix, len) ? NULL : value + len;
-}
-
-static bool is_uplink(const char *value)
-{
-	const char *ifname = after(value, "tap:"), *number = after(value, "fd:");
-	unsigned fd;
-
-	if (ifname)
-		return is_ifname(ifname);
-	if (number)
-		return word_number(number, 0, FD_MAX, &fd) == 0;
-	return !strcmp(value, "none");
-}
-
 static int take_uplink(const char *value, void *dst, struct cmd_error *error)
 {
 	struct card_params *add = dst;
+	const char *wrong = uplink_spec_wrong(value);
 
-	if (!is_uplink(value))
-		return cmd_fail(
-			error, -EINVAL,
-			"uplink \"%.64s\" is wrong: none, tap:IFNAME or fd:NUMBER is right",
-			value);
+	if (wrong)
+		return cmd_fail(error, -EINVAL, "uplink \"%.160s\" is wrong: %s", value, wrong);
 	snprintf(add->uplink, sizeof(add->uplink), "%s", value);
 	return 0;
 }

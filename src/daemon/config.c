@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bits.h"
+#include "fd.h"
 
 #define FILE_MAX (4u << 20)
 
@@ -121,9 +122,39 @@ static int add_token(struct config *config)
 	return 0;
 }
 
+static bool has_files(const struct cmd *cmd)
+{
+	return !strncmp(cmd->add.uplink, PCAP_SPEC_PREFIX, strlen(PCAP_SPEC_PREFIX));
+}
+
+static int keep_files(struct config *config, const struct cmd *cmd, struct cmd_error *error)
+{
+	int(*files)[PCAP_FILES] =
+		reallocarray(config->files, config->num_files + 1, sizeof(*files));
+	struct pcap_spec spec;
+	const char *path;
+	int ret;
+
+	if (!files)
+		return cmd_fail(error, -ENOMEM, "there is not enough memory");
+	config->files = files;
+	pcap_spec_parse(cmd->add.uplink + strlen(PCAP_SPEC_PREFIX), &spec);
+	ret = pcap_spec_open(&spec, files[config->num_files], &path);
+	if (ret < 0)
+		return cmd_fail(error, ret, "pcap file %.256s cannot be opened: %s", path,
+				strerror(-ret));
+	config->num_files++;
+	return 0;
+}
+
+/* What the sandbox would not let us open any more. */
 static int keep_token(void *arg, const struct cmd *cmd, struct cmd_error *error)
 {
 	struct config *config = arg;
+	int ret = has_files(cmd) ? keep_files(config, cmd, error) : 0;
+
+	if (ret < 0)
+		return ret;
 
 	if (!token_file_of(cmd))
 		return 0;
@@ -135,7 +166,7 @@ static int keep_token(void *arg, const struct cmd *cmd, struct cmd_error *error)
 struct run {
 	struct daemon *daemon;
 	const struct config *config;
-	unsigned next_token;
+	unsigned next_token, next_files;
 };
 
 /* What a line shows is nobody's here. */
@@ -150,6 +181,8 @@ static int do_run(void *arg, const struct cmd *cmd, struct cmd_error *error)
 		own.token = run->config->token[run->next_token++];
 		own.token_file = own.add.token_file = NULL;
 	}
+	if (has_files(cmd))
+		own.add.files = run->config->files[run->next_files++];
 	ret = cmd_run(run->daemon, &own, &data, error);
 	json_object_put(data);
 	return ret;
@@ -188,4 +221,9 @@ void config_done(struct config *config)
 	free(config->token);
 	config->token = NULL;
 	config->num_tokens = 0;
+	for (unsigned i = 0; i < config->num_files; i++)
+		fd_close_all(config->files[i], PCAP_FILES);
+	free(config->files);
+	config->files = NULL;
+	config->num_files = 0;
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "cmd.h"
+#include "pcap_spec.h"
 
 #define CONFIG_LINE_MAX	 4096
 #define CONFIG_LINES_MAX 65536
@@ -21,9 +22,9 @@ int config_walk(const char *name, const char *text, size_t len, config_fn *fn, v
 
 /*
  * A file in two steps, for the sandbox comes in between: it is read, all its lines are parsed,
- * and the token files that they name are read; then they are run. A line that fails when run
- * leaves those before it done: the caller frees the daemon. Return 0, or -errno with a
- * sentence.
+ * and the token files that they name are read, files of pcap uplinks opened; then they are run.
+ * A line that fails when run leaves those before it done: the caller frees the daemon. Return
+ * 0, or -errno with a sentence.
  */
 struct config {
 	const char *path; /* borrowed */
@@ -31,6 +32,8 @@ struct config {
 	size_t len;
 	char (*token)[CMD_TOKEN_ROOM]; /* owned: of the lines that have one, in their order */
 	unsigned num_tokens;
+	int (*files)[PCAP_FILES]; /* owned: likewise, of pcap uplinks */
+	unsigned num_files;
 };
 int config_read(const char *path, struct config *ret_config, struct cmd_error *error);
 int config_run(struct daemon *daemon, const struct config *config, struct cmd_error *error);

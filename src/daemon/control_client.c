@@ -141,6 +141,7 @@ static int run(struct control_client *client, const struct request *req,
 	}
 	cmd.stats = req->stats;
 	cmd.token = req->token;
+	cmd.add.files = client->files;
 	ret = cmd_run(client->daemon, &cmd, ret_data, error);
 	if (ret == 0 && cmd.row->flags & CMD_CHANGE)
 		log_change(client, req);
@@ -162,6 +163,7 @@ static void serve_line(struct control_client *client, const char *line, size_t l
 			: reply_ok(req.id, data, &reply_len);
 	send_owned(client, reply, reply_len);
 	request_done(&req);
+	fd_close_all(client->files, PCAP_FILES); /* what nobody took */
 }
 
 /* A line that fills the whole buffer will not end: say so, and end the connection. */
@@ -241,6 +243,44 @@ void control_client_serve(struct control_client *client)
 
 /* ---- input ---- */
 
+/* They belong to the line that is served next. What is too much is closed. */
+static void keep_files(struct control_client *client, struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+			if (i < PCAP_FILES && client->files[i] < 0)
+				client->files[i] = fd;
+			else
+				fd_close(&fd);
+		}
+	}
+}
+
+static ssize_t receive_bytes(struct control_client *client, size_t room)
+{
+	union {
+		char bytes[CMSG_SPACE(PCAP_FILES * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {client->in + client->in_len, room};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control.bytes,
+			     .msg_controllen = sizeof(control.bytes)};
+	ssize_t n = recvmsg(client->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n >= 0)
+		keep_files(client, &msg);
+	return n;
+}
+
 static void receive(struct control_client *client)
 {
 	size_t room = sizeof(client->in) - client->in_len;
@@ -248,7 +288,7 @@ static void receive(struct control_client *client)
 
 	if (!room || client->eof || !may_serve(client))
 		return;
-	n = recv(client->fd, client->in + client->in_len, room, MSG_DONTWAIT);
+	n = receive_bytes(client, room);
 	if (n > 0)
 		client->in_len += (size_t)n;
 	else if (n == 0)
@@ -294,6 +334,8 @@ int control_client_new(struct daemon *daemon, struct loop *loop, struct loop_tim
 		return -ENOMEM;
 	client->daemon = daemon;
 	client->again = again;
+	for (int i = 0; i < PCAP_FILES; i++)
+		client->files[i] = -1;
 	client->pid = peer_pid(fd);
 	ret = fd_set_nonblock(fd);
 	if (ret == 0)
@@ -311,6 +353,7 @@ void control_client_free(struct control_client *client)
 {
 	loop_fd_del(client->source);
 	fd_close(&client->fd);
+	fd_close_all(client->files, PCAP_FILES);
 	free(client->out);
 	free(client);
 }

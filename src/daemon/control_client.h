@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "loop.h"
+#include "pcap_spec.h"
 #include "request.h"
 
 struct daemon;
@@ -29,6 +30,7 @@ struct control_client {
 	bool closing; /* no more requests; ends when the output is sent */
 	char *out;    /* owned; out_len bytes from out_at on wait */
 	size_t out_at, out_len, out_room;
+	int files[PCAP_FILES]; /* owned: came with the line that is served next; -1 = none */
 	size_t in_len;
 	char in[REQUEST_LINE_MAX];
 };

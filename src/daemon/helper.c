@@ -66,11 +66,37 @@ static int send_reply(int sock, const struct helper_reply *reply, int fd)
 	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static int serve_tap(int sock, const struct helper_request *request)
+static bool is_listed(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *at = strchr(name, ',') ? NULL : list; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (!strncmp(at, name, len) && (at[len] == ',' || !at[len]))
+			return true;
+	}
+	return false;
+}
+
+static int open_it(const struct helper_request *request, const char *packet,
+		   const char **ret_why)
+{
+	static char why[HELPER_WHY_MAX];
+
+	if (request->kind == HELPER_TAP)
+		return uplink_tap_open(request->name, request->mtu, ret_why);
+	if (is_listed(packet, request->name))
+		return uplink_packet_open(request->name, request->mtu, ret_why);
+	snprintf(why, sizeof(why), "ladond was started without --packet %s", request->name);
+	*ret_why = why;
+	return -EPERM;
+}
+
+static int serve_one(int sock, const struct helper_request *request, const char *packet)
 {
 	struct helper_reply reply = {0};
 	const char *why = "";
-	FD_AUTO int fd = uplink_tap_open(request->name, request->mtu, &why);
+	FD_AUTO int fd = open_it(request, packet, &why);
 
 	if (fd < 0) {
 		reply.err = fd;
@@ -80,7 +106,7 @@ static int serve_tap(int sock, const struct helper_request *request)
 }
 
 /* Until ladond says good-bye, or is gone. */
-static void serve(int sock, pid_t ladond)
+static void serve(int sock, pid_t ladond, const char *packet)
 {
 	struct helper_request request;
 
@@ -101,13 +127,13 @@ static void serve(int sock, pid_t ladond)
 				(int)ladond);
 			return;
 		}
-		if (request.kind == HELPER_BYE || serve_tap(sock, &request) < 0)
+		if (request.kind == HELPER_BYE || serve_one(sock, &request, packet) < 0)
 			return;
 	}
 }
 
 /* It has ladond's stderr and its end of the socket, nothing else that ladond has open. */
-static _Noreturn void helper_main(int sock, pid_t ladond)
+static _Noreturn void helper_main(int sock, pid_t ladond, const char *packet)
 {
 	int fd = dup3(sock, STDIN_FILENO, O_CLOEXEC);
 
@@ -115,14 +141,14 @@ static _Noreturn void helper_main(int sock, pid_t ladond)
 		_exit(EXIT_FAILURE);
 	close(STDOUT_FILENO);
 	prctl(PR_SET_NAME, "ladon-helper");
-	if (sandbox_enter_helper() == 0)
-		serve(fd, ladond);
+	if (sandbox_enter_helper(packet) == 0)
+		serve(fd, ladond, packet);
 	_exit(EXIT_SUCCESS);
 }
 
 /* ---- ladond's side ---- */
 
-int helper_start(struct helper **ret_helper)
+int helper_start(const char *packet, struct helper **ret_helper)
 {
 	const struct timeval patience = {.tv_sec = PATIENCE_S};
 	struct helper *helper = calloc(1, sizeof(*helper));
@@ -138,7 +164,7 @@ int helper_start(struct helper **ret_helper)
 	}
 	pid = fork();
 	if (pid == 0)
-		helper_main(sv[1], ladond);
+		helper_main(sv[1], ladond, packet);
 	fd_close(&sv[1]);
 	if (pid < 0 ||
 	    setsockopt(sv[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience))) {
@@ -194,7 +220,8 @@ static int ask(struct helper *helper, const struct helper_request *request)
 		n = recvmsg(helper->fd, &msg, MSG_CMSG_CLOEXEC);
 	if (n != (ssize_t)sizeof(helper->reply)) {
 		snprintf(helper->reply.why, sizeof(helper->reply.why),
-			 "the helper process that makes taps has ended: start ladond again");
+			 "the helper process that makes taps and packet sockets has ended: "
+			 "start ladond again");
 		fd_close(&helper->fd); /* a late answer is nobody's */
 		return -EPIPE;
 	}
@@ -207,10 +234,10 @@ static int ask(struct helper *helper, const struct helper_request *request)
 	return fd;
 }
 
-int helper_tap(void *arg, const char *name, unsigned mtu, const char **ret_why)
+static int ask_for(struct helper *helper, enum helper_kind kind, const char *name, unsigned mtu,
+		   const char **ret_why)
 {
-	struct helper *helper = arg;
-	struct helper_request request = {.kind = HELPER_TAP, .mtu = mtu};
+	struct helper_request request = {.kind = kind, .mtu = mtu};
 	int ret;
 
 	*ret_why = helper->reply.why;
@@ -222,6 +249,16 @@ int helper_tap(void *arg, const char *name, unsigned mtu, const char **ret_why)
 	memcpy(request.name, name, strlen(name));
 	ret = ask(helper, &request);
 	if (ret < 0)
-		log_debug("helper: tap %s: %s", request.name, strerror(-ret));
+		log_debug("helper: %s: %s", request.name, strerror(-ret));
 	return ret;
+}
+
+int helper_tap(void *arg, const char *name, unsigned mtu, const char **ret_why)
+{
+	return ask_for(arg, HELPER_TAP, name, mtu, ret_why);
+}
+
+int helper_packet(void *arg, const char *name, unsigned mtu, const char **ret_why)
+{
+	return ask_for(arg, HELPER_PACKET, name, mtu, ret_why);
 }

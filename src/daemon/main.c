@@ -159,7 +159,7 @@ static int run(const struct opts *opts)
 	if (ret == 0)
 		ret = iommu_mem_guard_init();
 	if (ret == 0 && opts->sandbox)
-		ret = helper_start(&setup.helper);
+		ret = helper_start(opts->packet, &setup.helper);
 	if (ret < 0) {
 		log_err("signals and processes cannot be set up: %s", strerror(-ret));
 		return ret;

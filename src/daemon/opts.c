@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <linux/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "uplink.h"
 #include "words.h"
 
 #define CPU_MAX		  1023
@@ -16,6 +18,7 @@
 enum {
 	OPT_RUN_DIR = 256,
 	OPT_CONFIG,
+	OPT_PACKET,
 	OPT_NO_MAPPED,
 	OPT_BUSY_POLL,
 	OPT_IDLE_SLEEP,
@@ -29,6 +32,7 @@ enum {
 static const struct option long_options[] = {
 	{"run-dir", required_argument, NULL, OPT_RUN_DIR},
 	{"config", required_argument, NULL, OPT_CONFIG},
+	{"packet", required_argument, NULL, OPT_PACKET},
 	{"no-mapped-doorbells", no_argument, NULL, OPT_NO_MAPPED},
 	{"busy-poll", no_argument, NULL, OPT_BUSY_POLL},
 	{"idle-sleep-us", required_argument, NULL, OPT_IDLE_SLEEP},
@@ -48,6 +52,7 @@ static const char help[] =
 	"  --run-dir DIR          where the sockets are (default $LADON_RUN_DIR, else\n"
 	"                         $XDG_RUNTIME_DIR/ladon, else /run/ladon for root)\n"
 	"  --config FILE          run the lines of FILE first, as ladon would\n"
+	"  --packet LIST          interfaces that may be packet uplinks, with commas between\n"
 	"  --no-mapped-doorbells  every doorbell is a message; the data path may sleep for "
 	"good\n"
 	"  --busy-poll            the data path never sleeps\n"
@@ -71,6 +76,25 @@ static int opts_fail(char *error, const char *what, const char *value, const cha
 	snprintf(error, OPTS_ERROR_MAX, "%s \"%.100s\" is wrong: %s is right", what, value,
 		 right);
 	return -EINVAL;
+}
+
+static bool are_interfaces(const char *list)
+{
+	char name[IFNAMSIZ];
+
+	for (;; list++) {
+		size_t len = strcspn(list, ",");
+
+		if (len >= sizeof(name))
+			return false;
+		memcpy(name, list, len);
+		name[len] = '\0';
+		if (!uplink_tap_name_ok(name))
+			return false;
+		list += len;
+		if (!*list)
+			return true;
+	}
 }
 
 static int take_value(int option, const char *value, struct opts *opts, char *error)
@@ -98,6 +122,12 @@ static int take_value(int option, const char *value, struct opts *opts, char *er
 		if (!*value)
 			return opts_fail(error, "--run-dir", value, "a directory");
 		opts->run_dir = value;
+		return 0;
+	case OPT_PACKET:
+		if (!are_interfaces(value))
+			return opts_fail(error, "--packet", value,
+					 "a list of interfaces such as eth1,eth2");
+		opts->packet = value;
 		return 0;
 	default:
 		opts->config = value;

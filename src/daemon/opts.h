@@ -14,6 +14,7 @@ struct opts {
 	enum opts_action action;
 	const char *run_dir; /* borrowed from argv or the environment; NULL = opts_run_dir's */
 	const char *config;  /* borrowed from argv; NULL = none */
+	const char *packet;  /* likewise: interfaces for packet uplinks, commas between */
 	bool mapped_doorbells;
 	bool busy_poll;
 	bool sandbox;

@@ -128,10 +128,11 @@ int sandbox_enter(int run_dir_fd)
 	return enter(SANDBOX_LADOND, 0, &path);
 }
 
-int sandbox_enter_helper(void)
+int sandbox_enter_helper(bool packet)
 {
 	FD_AUTO int fd = open("/dev/net/tun", O_PATH | O_CLOEXEC);
 	const struct sandbox_path path = {fd, SANDBOX_DEVICE};
 
-	return enter(SANDBOX_HELPER, CAP_BIT(CAP_NET_ADMIN), &path);
+	return enter(SANDBOX_HELPER,
+		     CAP_BIT(CAP_NET_ADMIN) | (packet ? CAP_BIT(CAP_NET_RAW) : 0), &path);
 }

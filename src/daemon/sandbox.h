@@ -10,6 +10,8 @@
 #ifndef LADON_DAEMON_SANDBOX_H
 #define LADON_DAEMON_SANDBOX_H
 
+#include <stdbool.h>
+
 /*
  * ladond's own. Below run_dir_fd (borrowed) directories and sockets may still be made and
  * removed, elsewhere nothing. What the kernel or the build lacks is logged by name and done
@@ -19,9 +21,9 @@
 int sandbox_enter(int run_dir_fd);
 
 /*
- * The helper's: CAP_NET_ADMIN stays where it was, and of the file system /dev/net/tun. Needs
- * the other half's table rows only. Returns 0 or -errno.
+ * The helper's: CAP_NET_ADMIN stays where it was, with packet CAP_NET_RAW, too, and of the file
+ * system /dev/net/tun. Needs the other half's table rows only. Returns 0 or -errno.
  */
-int sandbox_enter_helper(void);
+int sandbox_enter_helper(bool packet);
 
 #endif

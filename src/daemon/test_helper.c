@@ -50,7 +50,7 @@ static void wait_for_its_end(void)
 static int setup(void **state)
 {
 	(void)state;
-	assert_int_equal(helper_start(&helper), 0);
+	assert_int_equal(helper_start("ladon-hp0,lo", &helper), 0);
 	pid = child_of_ours();
 	return pid ? 0 : -1;
 }
@@ -97,6 +97,10 @@ static void only_taps_with_a_name_may_be_asked_for(void **state)
 	assert_false(helper_request_ok(&r, sizeof(r)));
 	r = request(HELPER_KIND_NUM, "ladon0", 1500);
 	assert_false(helper_request_ok(&r, sizeof(r)));
+	r = request(HELPER_PACKET, "eth0", 1500);
+	assert_true(helper_request_ok(&r, sizeof(r)));
+	r = request(HELPER_PACKET, "a/b", 1500);
+	assert_false(helper_request_ok(&r, sizeof(r)));
 	r = request(HELPER_BYE, "", 0);
 	assert_true(helper_request_ok(&r, sizeof(r)));
 }
@@ -141,6 +145,41 @@ static void taps_come_from_it(void **state)
 	assert_int_equal(helper_tap(helper, "lo", 1500, &why), -EINVAL);
 }
 
+/* Whole names of the list it was started with, and no others. */
+static void packet_sockets_are_of_interfaces_it_was_told_of(void **state)
+{
+	static const char *const others[] = {"ladon-hp",     "ladon-hp01", "l", "o",
+					     "ladon-hp0,lo", "eth0",	   ","};
+	const char *why = NULL;
+	char *want = NULL;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(others); i++) {
+		assert_int_equal(helper_packet(helper, others[i], 1500, &why), -EPERM);
+		assert_true(asprintf(&want, "ladond was started without --packet %s",
+				     others[i]) > 0);
+		assert_string_equal(why, want);
+		free(want);
+	}
+	assert_int_not_equal(helper_packet(helper, "ladon-hp0", 1500, &why), -EPIPE);
+	assert_null(strstr(why, "--packet"));
+	assert_true(helper_packet(helper, "lo", 1500, &why) < 0);
+	assert_null(strstr(why, "--packet"));
+}
+
+static void without_a_list_there_are_none(void **state)
+{
+	const char *why = NULL;
+
+	(void)state;
+	helper_free(helper);
+	wait_for_its_end();
+	assert_int_equal(helper_start(NULL, &helper), 0);
+	pid = child_of_ours();
+	assert_int_equal(helper_packet(helper, "lo", 1500, &why), -EPERM);
+	assert_string_equal(why, "ladond was started without --packet lo");
+}
+
 static void when_it_has_died_a_sentence_says_so(void **state)
 {
 	const char *why = NULL;
@@ -166,7 +205,7 @@ static void signals_for_the_group_do_not_end_it(void **state)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, &former); /* as main does */
-	assert_int_equal(helper_start(&helper), 0);
+	assert_int_equal(helper_start("ladon-hp0,lo", &helper), 0);
 	sigprocmask(SIG_SETMASK, &former, NULL);
 	pid = child_of_ours();
 	kill(pid, SIGTERM);
@@ -182,6 +221,8 @@ int main(void)
 		T(only_taps_with_a_name_may_be_asked_for),
 		T(a_wrong_name_is_told_without_it),
 		T(taps_come_from_it),
+		T(packet_sockets_are_of_interfaces_it_was_told_of),
+		T(without_a_list_there_are_none),
 		T(when_it_has_died_a_sentence_says_so),
 		T(signals_for_the_group_do_not_end_it),
 	};

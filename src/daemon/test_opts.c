@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "bits.h"
 #include "daemon.h"
 #include "fd.h"
 #include "opts.h"
@@ -46,6 +47,7 @@ static void defaults(void **state)
 	assert_int_equal(opts.idle_sleep_us, 0);
 	assert_int_equal(opts.log_level, LOG_LVL_INFO);
 	assert_null(opts.config);
+	assert_null(opts.packet);
 }
 
 static void all_options(void **state)
@@ -56,10 +58,11 @@ static void all_options(void **state)
 	(void)state;
 	assert_int_equal(PARSE(&opts, error, "--run-dir", "/r", "--config=f", "--busy-poll",
 			       "--no-mapped-doorbells", "--idle-sleep-us", "20", "--cpu", "1",
-			       "--log-level", "debug", "--no-sandbox"),
+			       "--log-level", "debug", "--no-sandbox", "--packet", "eth1,eth2"),
 			 0);
 	assert_string_equal(opts.run_dir, "/r");
 	assert_string_equal(opts.config, "f");
+	assert_string_equal(opts.packet, "eth1,eth2");
 	assert_true(opts.busy_poll);
 	assert_false(opts.sandbox);
 	assert_false(opts.mapped_doorbells);
@@ -74,6 +77,8 @@ static void all_options(void **state)
 
 static void wrong_options_get_a_sentence(void **state)
 {
+	static const char *const lists[] = {"",	     ",",   "eth1,",
+					    ",eth1", "a/b", "eth1,sixteen-letters-"};
 	struct opts opts;
 	char error[OPTS_ERROR_MAX];
 
@@ -83,6 +88,11 @@ static void wrong_options_get_a_sentence(void **state)
 	assert_int_equal(PARSE(&opts, error, "--cpu"), -EINVAL);
 	assert_string_equal(error,
 			    "\"--cpu\" is an option that needs a value: see ladond --help");
+	assert_int_equal(PARSE(&opts, error, "--cpu", "x"), -EINVAL);
+	for (unsigned i = 0; i < ARRAY_SIZE(lists); i++) {
+		assert_int_equal(PARSE(&opts, error, "--packet", lists[i]), -EINVAL);
+		assert_non_null(strstr(error, "eth1,eth2 is right"));
+	}
 	assert_int_equal(PARSE(&opts, error, "--cpu", "x"), -EINVAL);
 	assert_string_equal(error, "--cpu \"x\" is wrong: the number of a CPU is right");
 	assert_int_equal(PARSE(&opts, error, "--idle-sleep-us", "0"), -EINVAL);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <pthread.h>
@@ -112,7 +113,7 @@ static _Noreturn void child(const struct call *call, enum sandbox_process proces
 	long ret;
 
 	prepare();
-	if (process == SANDBOX_LADOND ? sandbox_enter(fd) : sandbox_enter_helper())
+	if (process == SANDBOX_LADOND ? sandbox_enter(fd) : sandbox_enter_helper(true))
 		_exit(NO_SANDBOX);
 	errno = 0;
 	ret = call->fn ? call->fn() : syscall(call->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -332,7 +333,7 @@ static void the_helper_has_its_own_table(void **state)
 		BAD(clone, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD),
 		BAD(socket, AF_UNIX, SOCK_STREAM),
 		BAD(socket, AF_INET, SOCK_STREAM),
-		BAD(socket, AF_PACKET, SOCK_RAW),
+		BAD(setsockopt, FD_PAIR, 6, 1, P(&word), 4),
 		BAD(ioctl, FD_PAIR, FIONREAD, P(buf)),
 		BAD(ioctl, FD_PAIR, SIOCSIFFLAGS, P(buf)),
 		BAD(openat, AT_FDCWD, P("/etc/passwd"), O_RDONLY),
@@ -395,6 +396,11 @@ static const struct call allowed[] = {
 	OK(close, "ANY", FD_PEER),
 	OK(socket, "EQ(0, AF_UNIX)", AF_UNIX, SOCK_STREAM, 0),
 	OK(socket, "EQ(0, AF_NETLINK)", AF_NETLINK, SOCK_RAW, 0),
+	LIVES(socket, "EQ(0, AF_PACKET)", AF_PACKET, SOCK_RAW, 0),
+	LIVES(setsockopt, "EQ(1, SOL_PACKET)", FD_PAIR, SOL_PACKET, PACKET_AUXDATA, P(&word),
+	      4),
+	LIVES(setsockopt, "EQ(2, SO_RCVBUFFORCE)", FD_PAIR, SOL_SOCKET, SO_RCVBUFFORCE,
+	      P(&word), 4),
 	OK(bind, "ANY", FD_UNBOUND, P(&inside_addr), sizeof(inside_addr)),
 	OK(listen, "ANY", FD_LISTEN, 1),
 	ERR(EAGAIN, accept4, "ANY", FD_LISTEN, 0, 0, 0),
@@ -429,6 +435,8 @@ static const struct call allowed[] = {
 	OK(readlinkat, "ANY", AT_FDCWD, P("/proc/self/fd/201"), P(buf), sizeof(buf)),
 	LIVES(ioctl, "EQ(1, TUNSETIFF)", FD_PAIR, TUNSETIFF, P(buf)),
 	LIVES(ioctl, "EQ(1, SIOCGIFFLAGS)", FD_PAIR, SIOCGIFFLAGS, P(buf)),
+	LIVES(ioctl, "EQ(1, SIOCGIFINDEX)", FD_PAIR, SIOCGIFINDEX, P(buf)),
+	LIVES(ioctl, "EQ(1, SIOCGIFMTU)", FD_PAIR, SIOCGIFMTU, P(buf)),
 	LIVES(openat, "EQ(2, O_RDWR | O_CLOEXEC | O_NONBLOCK)", AT_FDCWD, P("/dev/net/tun"),
 	      O_RDWR | O_CLOEXEC | O_NONBLOCK),
 	OK(mkdir, "ANY", P(new_dir), 0700),

@@ -27,7 +27,7 @@ static int setup(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, sv), 0);
 	snprintf(spec, sizeof(spec), "fd:%d", sv[0]);
 	peer = sv[1];
-	return uplink_open(spec, 1500, NULL, NULL, &up, &why);
+	return uplink_open(spec, &(struct uplink_env){.mtu = 1500}, &up, &why);
 }
 
 static int teardown(void **state)
@@ -119,17 +119,18 @@ static void wrong_specifications_say_what_is_right(void **state)
 	static const char *const bad[] = {
 		"",    "tap:", "tap:a/b", "tap:averyveryverylongname", "fd:x", "fd:99999",
 		"fd:", "wire", "tap"};
+	const struct uplink_env env = {.mtu = 1500};
 	struct uplink *u = NULL;
 	const char *why;
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
 		why = NULL;
-		assert_int_equal(uplink_open(bad[i], 1500, NULL, NULL, &u, &why), -EINVAL);
+		assert_int_equal(uplink_open(bad[i], &env, &u, &why), -EINVAL);
 		assert_non_null(why);
 		assert_null(u);
 	}
-	assert_int_equal(uplink_open("none", 1500, NULL, NULL, &u, &why), 0);
+	assert_int_equal(uplink_open("none", &env, &u, &why), 0);
 	assert_null(u);
 }
 

@@ -2,91 +2,169 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "fd.h"
 #include "uplink_impl.h"
 
-#define TUN_MAJOR 10 /* /dev/net/tun: misc, 200 */
-#define TUN_MINOR 200
+static const struct uplink_kind *const kinds[] = {
+	&uplink_tap_kind,    &uplink_packet_kind, &uplink_fd_kind,
+	&uplink_stream_kind, &uplink_link_kind,	  &uplink_pcap_kind,
+};
 
-/* "fd:N": N must be open, a tap or a socket that keeps frames apart. */
-static int open_fd(const char *text, const char **ret_why)
+/* *ret_rest: what follows the prefix. NULL = there is no such kind. */
+static const struct uplink_kind *kind_of(const char *spec, const char **ret_rest)
 {
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-	socklen_t len = sizeof(int);
-	struct stat st;
-	int type;
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+		size_t len = strlen(kinds[i]->prefix);
 
-	*ret_why = "fd:N wants the number of an open tap or datagram socket";
-	if (!*text || *end || n > 1u << 20 || fstat((int)n, &st) < 0)
-		return -EINVAL;
-	if (S_ISSOCK(st.st_mode)) { /* a stream would lose where frames end */
-		if (getsockopt((int)n, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
-		    type == SOCK_STREAM)
-			return -EINVAL;
-	} else if (!S_ISCHR(st.st_mode) || major(st.st_rdev) != TUN_MAJOR ||
-		   minor(st.st_rdev) != TUN_MINOR) {
-		return -EINVAL;
+		if (strncmp(spec, kinds[i]->prefix, len))
+			continue;
+		*ret_rest = spec + len;
+		return kinds[i];
 	}
-	return (int)n;
+	return NULL;
 }
 
-static int open_kind(const char *spec, unsigned mtu, uplink_tap_fn *tap, void *arg,
-		     const char **ret_why)
+const char *uplink_spec_wrong(const char *spec)
 {
-	if (!strncmp(spec, "tap:", 4))
-		return tap ? tap(arg, spec + 4, mtu, ret_why)
-			   : uplink_tap_open(spec + 4, mtu, ret_why);
-	if (!strncmp(spec, "fd:", 3))
-		return open_fd(spec + 3, ret_why);
-	*ret_why = "an uplink is one of: none, tap:NAME, fd:N";
-	return -EINVAL;
+	const struct uplink_kind *kind;
+	const char *rest;
+
+	if (!strcmp(spec, "none"))
+		return NULL;
+	if (strlen(spec) >= UPLINK_SPEC_MAX)
+		return "it is too long";
+	kind = kind_of(spec, &rest);
+	if (!kind)
+		return "none, tap:IFNAME, packet:IFNAME, fd:NUMBER, stream:PATH, link:CARD or "
+		       "pcap:replay=FILE is right";
+	return kind->wrong(rest);
 }
 
-int uplink_open(const char *spec, unsigned mtu, uplink_tap_fn *tap, void *arg,
-		struct uplink **ret_uplink, const char **ret_why)
+static struct uplink *new_uplink(const struct uplink_kind *kind, const char *spec,
+				 const struct uplink_env *env)
 {
-	struct uplink *up;
-	int fd;
+	size_t size = ALIGN_UP(kind->size, CACHE_LINE);
+	struct uplink *up = aligned_alloc(CACHE_LINE, size);
 
-	if (!strcmp(spec, "none")) {
-		*ret_uplink = NULL;
-		return 0;
-	}
-	if (strlen(spec) >= UPLINK_SPEC_MAX) {
-		*ret_why = "the uplink's name is too long";
-		return -EINVAL;
-	}
-	fd = open_kind(spec, mtu, tap, arg, ret_why);
-	if (fd < 0)
-		return fd;
-	up = aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof(*up), CACHE_LINE));
-	if (!up || fd_set_nonblock(fd) < 0) {
-		*ret_why = "out of memory";
-		free(up);
-		fd_close(&fd);
-		return -ENOMEM;
-	}
-	memset(up, 0, sizeof(*up));
-	up->fd = fd;
-	up->port.ops = &uplink_port_ops;
+	if (!up)
+		return NULL;
+	memset(up, 0, size);
+	up->kind = kind;
+	up->env = *env;
+	atomic_init(&up->fd, -1);
+	up->port.ops = kind->ops;
 	up->port.is_uplink = true;
 	snprintf(up->spec, sizeof(up->spec), "%s", spec);
-	*ret_uplink = up;
-	return 0;
+	return up;
+}
+
+int uplink_open(const char *spec, const struct uplink_env *env, struct uplink **ret_uplink,
+		const char **ret_why)
+{
+	const struct uplink_kind *kind;
+	struct uplink *up;
+	const char *rest;
+	int ret;
+
+	*ret_uplink = NULL;
+	*ret_why = uplink_spec_wrong(spec);
+	if (*ret_why)
+		return -EINVAL;
+	kind = kind_of(spec, &rest);
+	if (!kind) /* "none" */
+		return 0;
+	*ret_why = "out of memory";
+	up = new_uplink(kind, spec, env);
+	if (!up)
+		return -ENOMEM;
+	ret = kind->open(up, rest, ret_why);
+	if (ret < 0)
+		free(up);
+	else
+		*ret_uplink = up;
+	return ret;
 }
 
 void uplink_close(struct uplink *uplink)
 {
+	int fd;
+
 	if (!uplink)
 		return;
-	fd_close(&uplink->fd);
+	if (uplink->kind->close)
+		uplink->kind->close(uplink);
+	fd = uplink_fd(uplink);
+	fd_close(&fd);
 	free(uplink);
+}
+
+int uplink_attach(struct uplink *uplink, struct nic_card *card)
+{
+	int ret;
+
+	uplink->card = card;
+	ret = nic_card_set_uplink(card, &uplink->port, uplink_fd(uplink));
+	if (ret < 0)
+		uplink->card = NULL;
+	return ret;
+}
+
+void uplink_detach(struct uplink *uplink)
+{
+	if (!uplink->card)
+		return;
+	if (uplink->kind->detach)
+		uplink->kind->detach(uplink);
+	nic_card_set_uplink(uplink->card, NULL, -1);
+	uplink->card = NULL;
+}
+
+bool uplink_service(struct uplink *uplink, uint64_t now_ns, uint64_t *ret_wait_ns)
+{
+	atomic_store_explicit(&uplink->attend, false, memory_order_relaxed);
+	if (uplink->kind->service)
+		return uplink->kind->service(uplink, now_ns, ret_wait_ns);
+	*ret_wait_ns = UPLINK_SERVICE_NS;
+	if (!uplink_failed(uplink))
+		return true;
+	uplink_set_fd(uplink, -1);
+	*ret_wait_ns = UPLINK_NEVER;
+	return false;
+}
+
+void uplink_set_fd(struct uplink *up, int fd)
+{
+	int former = uplink_fd(up);
+
+	if (former >= 0) {
+		if (up->card)
+			nic_dp_watch_fd(up->card->dp, -1);
+		atomic_store_explicit(&up->fd, -1, memory_order_release);
+		if (up->card)
+			nic_dp_quiesce(up->card->dp);
+		fd_close(&former);
+	}
+	if (fd < 0)
+		return;
+	atomic_store_explicit(&up->failed, false, memory_order_relaxed);
+	atomic_store_explicit(&up->fd, fd, memory_order_release);
+	if (up->card)
+		nic_dp_watch_fd(up->card->dp, fd);
+}
+
+void uplink_fail(struct uplink *up)
+{
+	atomic_store_explicit(&up->failed, true, memory_order_release);
+	uplink_attend(up);
+}
+
+void uplink_attend(struct uplink *up)
+{
+	atomic_store_explicit(&up->attend, true, memory_order_release);
+	if (up->card)
+		nic_dp_notify(up->card->dp);
 }
 
 struct nic_port *uplink_port(struct uplink *uplink)
@@ -94,17 +172,22 @@ struct nic_port *uplink_port(struct uplink *uplink)
 	return &uplink->port;
 }
 
-int uplink_fd(const struct uplink *uplink)
-{
-	return uplink->fd;
-}
-
 const char *uplink_spec(const struct uplink *uplink)
 {
 	return uplink->spec;
 }
 
+bool uplink_wants_service(const struct uplink *uplink)
+{
+	return atomic_load_explicit(&uplink->attend, memory_order_acquire);
+}
+
+int uplink_error(const struct uplink *uplink)
+{
+	return atomic_load_explicit(&uplink->err, memory_order_relaxed);
+}
+
 bool uplink_failed(const struct uplink *uplink)
 {
-	return atomic_load_explicit(&uplink->failed, memory_order_relaxed);
+	return atomic_load_explicit(&uplink->failed, memory_order_acquire);
 }

@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Frames through a descriptor, one a system call. While nothing comes, the descriptor is asked
- * only every POLL_NS: an empty read costs as much as switching several frames.
+ * only every UPLINK_POLL_NS: an empty read costs as much as switching several frames.
  */
 #include <errno.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "net_eth.h"
 #include "uplink_impl.h"
 
-#define POLL_NS (20 * NSEC_PER_USEC)
-
-static struct uplink *uplink_of(struct nic_port *port)
+static struct uplink_framed *framed_of(struct nic_port *port)
 {
-	return (struct uplink *)port;
+	return (struct uplink_framed *)port;
 }
 
-static void frame_from(struct nic_burst *b, const uint8_t *buf, uint32_t len)
+void uplink_frame(struct uplink *up, struct nic_burst *b, const uint8_t *buf, uint32_t len)
 {
-	struct nic_frame *f = &b->frame[b->n++];
+	struct nic_frame *f = &b->frame[b->n];
 
+	if (len < NET_ETH_HLEN || len > NIC_JUMBO_MAX) {
+		nic_count(&up->port.stats.tx_drops[len < NET_ETH_HLEN ? NIC_DROP_MALFORMED
+								      : NIC_DROP_SIZE],
+			  1);
+		return;
+	}
+	b->n++;
 	f->len = len;
 	f->hdr_len = (uint16_t)MIN(len, (uint32_t)NIC_HDR_PLAIN);
 	memcpy(f->hdr, buf, f->hdr_len);
@@ -41,17 +45,19 @@ static void read_failed(struct uplink *up, uint64_t now_ns)
 	if (errno == EAGAIN || errno == EINTR || errno == EIO) /* EIO: tap that is down */
 		up->empty_at = now_ns;
 	else
-		atomic_store_explicit(&up->failed, true, memory_order_relaxed);
+		uplink_fail(up);
 }
 
-static bool uplink_tx_poll(struct nic_port *port, struct nic_burst *burst, uint64_t now_ns)
+static bool port_tx_poll(struct nic_port *port, struct nic_burst *burst, uint64_t now_ns)
 {
-	struct uplink *up = uplink_of(port);
+	struct uplink_framed *framed = framed_of(port);
+	struct uplink *up = &framed->up;
+	int fd = uplink_fd(up);
 
-	if (uplink_failed(up) || now_ns - up->empty_at < POLL_NS)
+	if (fd < 0 || uplink_failed(up) || now_ns - up->empty_at < UPLINK_POLL_NS)
 		return false;
 	for (unsigned i = 0; i < NIC_BURST; i++) {
-		ssize_t n = read(up->fd, up->tx_buf[i], UPLINK_BUF);
+		ssize_t n = read(fd, framed->tx_buf[i], UPLINK_BUF);
 
 		if (n < 0) {
 			read_failed(up, now_ns);
@@ -61,65 +67,60 @@ static bool uplink_tx_poll(struct nic_port *port, struct nic_burst *burst, uint6
 			up->empty_at = now_ns;
 			break;
 		}
-		if (n < NET_ETH_HLEN || n > NIC_JUMBO_MAX)
-			nic_count(&port->stats.tx_drops[n < NET_ETH_HLEN ? NIC_DROP_MALFORMED
-									 : NIC_DROP_SIZE],
-				  1);
-		else
-			frame_from(burst, up->tx_buf[i], (uint32_t)n);
+		uplink_frame(up, burst, framed->tx_buf[i], (uint32_t)n);
 	}
 	return burst->n > 0;
 }
 
-static void uplink_tx_done(struct nic_port *port, uint64_t now_ns)
+void uplink_tx_done(struct nic_port *port, uint64_t now_ns)
 {
 	(void)port;
 	(void)now_ns;
 }
 
-static bool uplink_strips_tag(const struct nic_port *port)
+bool uplink_strips_tag(const struct nic_port *port)
 {
 	(void)port;
 	return false;
 }
 
-static enum nic_drop uplink_rx_buffers(struct nic_port *port, const struct nic_rx_meta *meta,
-				       struct nic_sink *sink)
+enum nic_drop uplink_rx_buffers(struct nic_port *port, const struct nic_rx_meta *meta,
+				struct nic_sink *sink)
 {
-	struct uplink *up = uplink_of(port);
+	struct uplink_framed *framed = framed_of(port);
 
-	if (uplink_failed(up))
+	if (uplink_fd(&framed->up) < 0 || uplink_failed(&framed->up))
 		return NIC_DROP_UPLINK;
 	if (meta->len > UPLINK_BUF)
 		return NIC_DROP_SIZE;
 	sink->n = 1;
-	sink->iov[0].ptr = up->rx_buf;
+	sink->iov[0].ptr = framed->rx_buf;
 	sink->iov[0].len = meta->len;
 	return NIC_DROP_NONE;
 }
 
-static enum nic_drop uplink_rx_commit(struct nic_port *port, const struct nic_rx_meta *meta)
+enum nic_drop uplink_rx_commit(struct nic_port *port, const struct nic_rx_meta *meta)
 {
-	struct uplink *up = uplink_of(port);
-	ssize_t n = write(up->fd, up->rx_buf, meta->len);
+	struct uplink_framed *framed = framed_of(port);
+	ssize_t n = write(uplink_fd(&framed->up), framed->rx_buf, meta->len);
 
 	if (n == (ssize_t)meta->len)
 		return NIC_DROP_NONE;
 	if (n < 0 &&
 	    (errno == EBADFD || errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN))
-		atomic_store_explicit(&up->failed, true, memory_order_relaxed);
-	return NIC_DROP_UPLINK;
+		uplink_fail(&framed->up);
+	return n < 0 && errno == EMSGSIZE ? NIC_DROP_SIZE : NIC_DROP_UPLINK;
 }
 
-static void uplink_rx_done(struct nic_port *port, uint64_t now_ns)
+void uplink_rx_done(struct nic_port *port, uint64_t now_ns)
 {
 	/* Who was sent something is likely to answer: look at once. */
-	uplink_of(port)->empty_at = 0;
+	framed_of(port)->up.empty_at = 0;
 	(void)now_ns;
 }
 
 const struct nic_port_ops uplink_port_ops = {
-	.tx_poll = uplink_tx_poll,
+	.tx_poll = port_tx_poll,
 	.tx_done = uplink_tx_done,
 	.rx_strips_tag = uplink_strips_tag,
 	.rx_buffers = uplink_rx_buffers,

@@ -121,3 +121,28 @@ int uplink_tap_open(const char *name, unsigned mtu, const char **ret_why)
 	}
 	return fd;
 }
+
+static const char *tap_wrong(const char *rest)
+{
+	return uplink_tap_name_ok(rest) ? NULL : "tap:IFNAME is right, of 1 to 15 characters";
+}
+
+static int tap_open(struct uplink *up, const char *rest, const char **ret_why)
+{
+	const struct uplink_env *env = &up->env;
+	int fd = env->tap ? env->tap(env->arg, rest, env->mtu, ret_why)
+			  : uplink_tap_open(rest, env->mtu, ret_why);
+
+	if (fd < 0)
+		return fd;
+	uplink_set_fd(up, fd);
+	return 0;
+}
+
+const struct uplink_kind uplink_tap_kind = {
+	.prefix = "tap:",
+	.size = sizeof(struct uplink_framed),
+	.ops = &uplink_port_ops,
+	.wrong = tap_wrong,
+	.open = tap_open,
+};

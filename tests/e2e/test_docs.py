@@ -71,7 +71,7 @@ def options_of_ladon():
 def options_of_ladond():
     """Names and values."""
     help_options = options(line for line in help_of(LADOND) if re.match(r" +-", line))
-    assert len(help_options) == 10 and help_options == options(heads("ladond.8", "OPTIONS"))
+    assert len(help_options) == 11 and help_options == options(heads("ladond.8", "OPTIONS"))
 
 
 @CASE
