@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "card.h"
+#include "capture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -384,6 +385,7 @@ void card_free(struct card *card)
 	if (!card)
 		return;
 	link_out(card);
+	capture_card_gone(card);
 	loop_fd_del(card->events);
 	loop_timer_del(card->uplink_timer);
 	function_free(card->pf);

@@ -7,6 +7,7 @@
 #include "nic_switch.h"
 
 #include "net_eth.h"
+#include "nic_capture.h"
 #include "nic_deliver.h"
 
 #define FCS_LEN 4u
@@ -164,7 +165,7 @@ static void deliver_to(struct nic_switch *sw, const struct nic_port *src, struct
 
 	fate->offered++;
 	if (refuse != NIC_DROP_NONE) {
-		nic_count(&dst->stats.rx_drops[refuse], wire_frames(f));
+		nic_lose_rx(dst, f, refuse, wire_frames(f));
 		return;
 	}
 	if (!nic_deliver(dst, p, f, tagged, f->tci))
@@ -191,6 +192,8 @@ static void count_tx(struct nic_port *src, const struct nic_frame *f, bool to_lo
 		nic_count(&s->tx_local_packets, n);
 		nic_count(&s->tx_local_bytes, bytes);
 	}
+	if (unlikely(src->captures))
+		nic_capture_frame(src, f, false, NIC_DROP_NONE, n);
 }
 
 /* Everybody whose filters match, but never the sender (source pruning). */
@@ -270,7 +273,7 @@ static enum nic_drop no_receiver(const struct nic_switch *sw, const struct nic_p
 /* The sender counts what is lost as what it would have been on a wire. */
 static void lose(struct nic_port *src, const struct nic_frame *f, enum nic_drop reason)
 {
-	nic_count(&src->stats.tx_drops[reason], wire_frames(f));
+	nic_lose_tx(src, f, reason, wire_frames(f));
 }
 
 /* Refused at ingress. */

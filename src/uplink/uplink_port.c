@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "net_eth.h"
+#include "nic_capture.h"
 #include "uplink_impl.h"
 
 #define POLL_NS (20 * NSEC_PER_USEC)
@@ -62,9 +63,8 @@ static bool uplink_tx_poll(struct nic_port *port, struct nic_burst *burst, uint6
 			break;
 		}
 		if (n < NET_ETH_HLEN || n > NIC_JUMBO_MAX)
-			nic_count(&port->stats.tx_drops[n < NET_ETH_HLEN ? NIC_DROP_MALFORMED
-									 : NIC_DROP_SIZE],
-				  1);
+			nic_lose_tx(port, NULL,
+				    n < NET_ETH_HLEN ? NIC_DROP_MALFORMED : NIC_DROP_SIZE, 1);
 		else
 			frame_from(burst, up->tx_buf[i], (uint32_t)n);
 	}
