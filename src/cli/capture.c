@@ -160,12 +160,23 @@ static const uint8_t *find_option(const struct capture *c, uint32_t at, uint32_t
 
 /* ---- out ---- */
 
-/* Full, or gone: says so. The file keeps what was written whole. */
-static int write_failed(struct capture *c)
+/* Of written bytes of out_buf, those of whole blocks. */
+static size_t whole_blocks(const struct capture *c, size_t written)
+{
+	size_t at = 0;
+
+	while (at + 8 <= written && at + get_le32(c->out_buf + at + 4) <= written)
+		at += get_le32(c->out_buf + at + 4);
+	return at;
+}
+
+/* Full, or gone: says so. The file keeps the blocks that were written whole. */
+static int write_failed(struct capture *c, size_t written)
 {
 	int err = errno;
 	struct stat st;
 
+	c->whole += (off_t)whole_blocks(c, written);
 	if (err == EPIPE)
 		return -1; /* nobody reads on: the end of a pipe is no error */
 	if (fstat(c->out, &st) == 0 && S_ISREG(st.st_mode) && ftruncate(c->out, c->whole) < 0)
@@ -182,7 +193,7 @@ static int flush(struct capture *c)
 		ssize_t n = write(c->out, c->out_buf + at, c->out_len - at);
 
 		if (n < 0 && errno != EINTR)
-			return write_failed(c);
+			return write_failed(c, at);
 		at += n > 0 ? (size_t)n : 0;
 	}
 	c->whole += (off_t)c->out_len;
