@@ -14,14 +14,12 @@ import subprocess
 import sys
 import time
 
-import igbvf
 import pcapng
-import vfio_user as vu
 from ladond import LADON, Daemon, Scratch, Suite, clean_env, need_build, wait_for
+from sender import RING, Sender
 
 SUITE = Suite()
 CASE = SUITE.test
-RING = 256
 PAUSE = bytes.fromhex("0180c2000001")
 ALL, NOBODY = b"\xff" * 6, bytes.fromhex("02000000beef")
 
@@ -31,35 +29,6 @@ class World:
 
     daemon = sender = wire = scratch = None
     captures = 0
-
-
-class Sender:
-    """A driver that sends: a ring of descriptors in its memory, a buffer for each."""
-
-    def __init__(self, daemon, vf):
-        self.memory = os.memfd_create("sender")
-        os.truncate(self.memory, 4 << 20)
-        self.client = daemon.attach(vf, caps=vu.QEMU_CAPS)
-        self.client.map(0, 4 << 20, self.memory)
-        igbvf.bus_master(self.client)
-        self.mac = igbvf.handshake(self.client)
-        igbvf.start_tx(self.client, 0, RING)
-        self.at = 0
-
-    def send(self, *frames):
-        """Sends frames, as many as the ring has room for, and waits until the card has taken them."""
-        for frame in frames:
-            buffer = 0x10000 + self.at * 2048
-            os.pwrite(self.memory, frame, buffer)
-            os.pwrite(self.memory, igbvf.tx_desc(buffer, len(frame)), self.at * igbvf.DESC.size)
-            self.at = (self.at + 1) % RING
-        igbvf.ring_tx(self.client, self.at)
-        wait_for("the card takes frames", lambda: self.client.read32(vu.BAR0, igbvf.TDH) == self.at)
-
-    def frame(self, to, kind=0x88b5, length=60, source=None):
-        """A frame of its own."""
-        head = to + (source or self.mac) + kind.to_bytes(2, "big")
-        return head + bytes(i & 0xff for i in range(length - len(head)))
 
 
 @contextlib.contextmanager
