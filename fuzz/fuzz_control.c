@@ -72,7 +72,7 @@ static void one_line(const char *line, size_t len)
 	if (ret == 0) {
 		check_cmd(&cmd);
 		cmd.stats = req.stats;
-		if (!(cmd.row->flags & (CMD_CHANGE | CMD_MONITOR)))
+		if (!(cmd.row->flags & (CMD_CHANGE | CMD_MONITOR | CMD_CAPTURE)))
 			ret = cmd_run(&daemon_without_cards, &cmd, &out, &error);
 	}
 	if (ret < 0) {

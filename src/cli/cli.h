@@ -32,11 +32,14 @@ struct cli_command {
 	cli_run_fn *run;
 };
 
-/* One table a noun (card.c, link.c, vf.c, token.c, daemon.c), each ended by words == NULL. */
+/* One table a noun (card.c, link.c, vf.c, token.c, capture.c, top.c, daemon.c), each ended by
+ * words == NULL. */
 extern const struct cli_command cli_card_commands[];
 extern const struct cli_command cli_link_commands[];
 extern const struct cli_command cli_vf_commands[];
 extern const struct cli_command cli_token_commands[];
+extern const struct cli_command cli_capture_commands[];
+extern const struct cli_command cli_top_commands[];
 extern const struct cli_command cli_daemon_commands[];
 
 /* token.c: for commands that take a VF token, and for those that may; nothing is printed. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "card.h"
+#include "capture.h"
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -317,6 +318,7 @@ void card_free(struct card *card)
 	if (!card)
 		return;
 	link_out(card);
+	capture_card_gone(card);
 	loop_fd_del(card->events);
 	card_uplink_quiet(card);
 	function_free(card->pf);

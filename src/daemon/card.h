@@ -19,6 +19,7 @@
 #define CARD_RIDS	  0x200 /* a pair of bus numbers */
 #define CARD_MTU	  1500
 
+struct capture;
 struct uplink;
 
 struct card {
@@ -40,6 +41,7 @@ struct card {
 	bool link_told[CARD_VFS_MAX];	     /* what the last link event said */
 	struct loop_timer *uplink_timer;     /* owned; NULL = no uplink to look after */
 	struct loop_fd *events;		     /* owned: the data path wants attention */
+	struct capture *captures;	     /* their clients' */
 };
 
 /* Returns 0, or -errno with a sentence and nothing left behind. */

@@ -62,6 +62,8 @@ static const struct cmd_row rows[] = {
 	 "the last DMA faults", cmd_parse_card_opt, cmd_faults},
 	{"monitor", NULL, CMD_MONITOR, "monitor",
 	 "print events as they happen", cmd_parse_nothing, cmd_monitor},
+	{"capture", NULL, CMD_CAPTURE, "capture CARD [vf N | uplink] [drops] [snaplen BYTES]",
+	 "frames, and why they were dropped, as a pcapng stream", cmd_parse_capture, cmd_capture},
 	{"qemu", NULL, 0, "qemu CARD {vf N|pf}",
 	 "the QEMU arguments that plug this VF, or the PF and views of all VFs, into a VM",
 	 cmd_parse_card_function, cmd_qemu},

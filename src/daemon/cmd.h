@@ -73,6 +73,13 @@ struct unlock_params {
 	pid_t pid;
 };
 
+/* What `capture` says; neither vf nor uplink: all ports of the card. */
+struct capture_request {
+	bool vf; /* cmd.vf alone */
+	bool uplink, drops;
+	unsigned snaplen; /* 0 = whole frames */
+};
+
 /* What `vf set` says: a list of its own, or the card's. */
 struct access_change {
 	bool of_card;
@@ -82,6 +89,7 @@ struct access_change {
 enum cmd_flags {
 	CMD_MONITOR = 1 << 0, /* keeps the connection: only on the control socket */
 	CMD_CHANGE = 1 << 1,  /* changes something: may stand in a config file */
+	CMD_CAPTURE = 1 << 2, /* turns the connection into a stream (capture.h) */
 };
 
 struct cmd_row {
@@ -105,6 +113,7 @@ struct cmd {
 	struct link_change link;
 	struct unlock_params unlock;
 	struct access_change access;
+	struct capture_request capture;
 	const char *token_file; /* NULL = none; borrowed until the command has run */
 	/* The request's, not the words': */
 	bool stats;
@@ -134,6 +143,7 @@ int cmd_parse_token_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *
 int cmd_parse_pf_unlock(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_vf_unlock(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_vf_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_capture(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_registers(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 /* "CARD", "vf N" and "[vf] N" without looking at what follows. */
 int cmd_take_card(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
@@ -172,6 +182,7 @@ int cmd_token_text(const char *path, char ret_text[CMD_TOKEN_ROOM], struct cmd_e
  * a sentence. */
 int cmd_token_read(const struct cmd *cmd, const char *file, uint8_t *ret_uuid,
 		   struct cmd_error *error);
+CMD_RUN(cmd_capture);
 CMD_RUN(cmd_faults);
 CMD_RUN(cmd_qemu);
 CMD_RUN(cmd_show);

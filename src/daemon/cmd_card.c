@@ -2,6 +2,7 @@
 /* cmd_card.c - card add, card del, card show. */
 #include <string.h>
 
+#include "capture.h"
 #include "card.h"
 #include "cmd.h"
 #include "daemon.h"
@@ -75,6 +76,7 @@ static struct json_object *card_json(const struct card *card, bool unused)
 	json_add_u64(obj, "vf_offset", card->params.place.first_offset);
 	json_add_u64(obj, "vf_stride", card->params.place.stride);
 	json_add_str(obj, "dir", card->dir);
+	json_add_u64(obj, "captures", capture_count(card));
 	json_add_str(obj, "policy_owner", card_guest_owns(card) ? "guest" : "builtin");
 	json_add(obj, "pf", pf_json(card->pf));
 	json_add(obj, "token", card_token_json(card));

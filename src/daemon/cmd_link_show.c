@@ -94,7 +94,9 @@ static struct json_object *stats(const struct nic_port_stats *s)
 static struct json_object *own_json(const struct function *fn, bool with_stats)
 {
 	struct json_object *obj = json_object_new_object();
+	char rid[16];
 
+	json_add_str(obj, "rid", pci_rid_str(fn->rid, rid));
 	json_add(obj, "attached", function_client_json(fn));
 	json_add_bool(obj, "link_up", nic_card_link_up(fn->card->nic, fn->n));
 	json_add_bool(obj, "exists", fn->vf->exists);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bits.h"
+#include "capture.h"
 #include "cmd.h"
 #include "control.h"
 #include "daemon.h"
@@ -25,9 +26,14 @@ static void die(struct control_client *client)
 	loop_timer_arm(client->again, 0);
 }
 
-static bool may_serve(const struct control_client *client)
+bool control_client_takes(const struct control_client *client)
 {
 	return !client->dead && !client->closing && client->out_len < CONTROL_OUT_HIGH;
+}
+
+static bool may_serve(const struct control_client *client)
+{
+	return control_client_takes(client) && !client->capture;
 }
 
 /* ---- output ---- */
@@ -103,6 +109,16 @@ void control_client_send(struct control_client *client, const char *bytes, size_
 		update_events(client);
 }
 
+void control_client_end(struct control_client *client)
+{
+	client->closing = true;
+	if (client->dead)
+		return;
+	flush(client);
+	if (!client->dead)
+		update_events(client);
+}
+
 static void send_owned(struct control_client *client, char *line, size_t len)
 {
 	if (line)
@@ -138,6 +154,12 @@ static int run(struct control_client *client, const struct request *req,
 	if (cmd.row->flags & CMD_MONITOR) {
 		client->monitor = true;
 		return 0;
+	}
+	if (cmd.row->flags & CMD_CAPTURE) {
+		ret = capture_new(client, &cmd, &client->capture, error);
+		if (ret == 0)
+			log_change(client, req); /* it shows what others send */
+		return ret;
 	}
 	cmd.stats = req->stats;
 	cmd.token = req->token;
@@ -351,6 +373,7 @@ int control_client_new(struct daemon *daemon, struct loop *loop, struct loop_tim
 
 void control_client_free(struct control_client *client)
 {
+	capture_free(client->capture);
 	loop_fd_del(client->source);
 	fd_close(&client->fd);
 	fd_close_all(client->files, PCAP_FILES);

@@ -12,6 +12,7 @@
 #include "pcap_spec.h"
 #include "request.h"
 
+struct capture;
 struct daemon;
 
 /*
@@ -26,6 +27,7 @@ struct control_client {
 	struct loop_fd *source;	  /* owned */
 	int fd;			  /* owned */
 	pid_t pid;		  /* of the peer, for the log */
+	struct capture *capture;  /* owned; NULL = none. It is all that is sent from then on */
 	bool monitor, eof, dead;
 	bool closing; /* no more requests; ends when the output is sent */
 	char *out;    /* owned; out_len bytes from out_at on wait */
@@ -41,6 +43,10 @@ int control_client_new(struct daemon *daemon, struct loop *loop, struct loop_tim
 void control_client_free(struct control_client *client);
 /* Queues bytes, sends what the socket takes. Too many: the client is dead. */
 void control_client_send(struct control_client *client, const char *bytes, size_t len);
+/* Would it read more, or does enough wait already? */
+bool control_client_takes(const struct control_client *client);
+/* No more requests; the connection ends when all is sent. */
+void control_client_end(struct control_client *client);
 /* Goes on with lines that were left for the next turn. */
 void control_client_serve(struct control_client *client);
 

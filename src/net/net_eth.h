@@ -20,6 +20,15 @@
 #define NET_ETH_P_IPV6	  0x86dd
 #define NET_ETH_P_QINQ	  0x88a8
 #define NET_ETH_P_CONTROL 0x8808 /* MAC control: PAUSE, PFC */
+#define NET_ETH_P_QINQ1	  0x9100
+#define NET_ETH_P_QINQ2	  0x9200
+
+/* Does a tag of four bytes begin here? With the types that stacked tags had before 802.1ad. */
+static inline bool net_is_tag(uint16_t ethertype)
+{
+	return ethertype == NET_ETH_P_VLAN || ethertype == NET_ETH_P_QINQ ||
+	       ethertype == NET_ETH_P_QINQ1 || ethertype == NET_ETH_P_QINQ2;
+}
 
 /* The 48 bits as a number, first byte on the wire least significant: group bit is bit 0. */
 static inline uint64_t net_mac_u64(const uint8_t mac[NET_ETH_ALEN])

@@ -8,6 +8,7 @@
 
 #include "net_csum.h"
 #include "net_eth.h"
+#include "nic_capture.h"
 
 #define L4_CSUM_OFF_TCP	 16
 #define L4_CSUM_OFF_UDP	 6
@@ -281,7 +282,10 @@ static enum nic_drop deliver_wire(struct delivery *d, uint8_t *hdr, uint32_t hdr
 		finish(d, hdr, payload, t);
 	pos = (struct sink_pos){.sink = &sink};
 	sink_header(&pos, hdr, hdr_len, &d->meta);
-	return d->dst->ops->rx_commit(d->dst, &d->meta);
+	r = d->dst->ops->rx_commit(d->dst, &d->meta);
+	if (unlikely(d->dst->captures) && r == NIC_DROP_NONE)
+		nic_capture_buffers(d->dst, &sink, &d->meta);
+	return r;
 }
 
 static void finish_plain(struct delivery *d, uint8_t *hdr, uint32_t payload, struct tally *t)
@@ -340,7 +344,7 @@ static unsigned deliver_plain(struct delivery *d)
 	checksum_meta(d, hdr, &t);
 	r = deliver_wire(d, hdr, f->hdr_len, f->len - f->hdr_len, &t, finish_plain);
 	if (r != NIC_DROP_NONE) {
-		nic_count(&d->dst->stats.rx_drops[r], 1);
+		nic_lose_rx(d->dst, f, r, 1);
 		return 0;
 	}
 	count_rx(d->dst, &d->meta, f->hdr);
@@ -383,7 +387,7 @@ static unsigned deliver_segments(struct delivery *d)
 		if (r != NIC_DROP_NONE) {
 			/* TCP recovers better from a lost tail than from a hole in the middle.
 			 */
-			nic_count(&d->dst->stats.rx_drops[r], count - i);
+			nic_lose_rx(d->dst, f, r, count - i);
 			break;
 		}
 		count_rx(d->dst, &d->meta, f->hdr);

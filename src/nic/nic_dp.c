@@ -25,6 +25,7 @@
 #include "clock.h"
 #include "fd.h"
 #include "jam.h"
+#include "nic_capture.h"
 #include "nic_switch.h"
 
 #define SPIN_NS	       (20 * NSEC_PER_USEC)  /* busy rounds after the last work */
@@ -59,6 +60,7 @@ struct nic_dp {
 	/* The data path's own. */
 	_Alignas(CACHE_LINE) struct nic_switch sw;
 	struct nic_burst burst;
+	struct nic_capture_set captures;
 	struct iommu_fault_ring faults;
 };
 
@@ -364,6 +366,11 @@ struct port_call {
 	int r;
 };
 
+static void follow_captures(struct nic_dp *dp, struct nic_port *port)
+{
+	port->captures = nic_capture_wants(&dp->captures, port) ? &dp->captures : NULL;
+}
+
 static void add_port(void *arg)
 {
 	struct port_call *c = arg;
@@ -375,6 +382,7 @@ static void add_port(void *arg)
 		c->port->index = (uint16_t)i;
 		c->port->rx_dirty = false;
 		c->port->pace = (struct nic_pace){0};
+		follow_captures(c->dp, c->port);
 		sw->by_index[i] = c->port;
 		sw->port[sw->num++] = c->port;
 		if (c->port->is_uplink)
@@ -455,6 +463,55 @@ void nic_dp_set_policy(struct nic_dp *dp, struct nic_port *port, struct nic_poli
 		return;
 	nic_dp_quiesce(dp);
 	free((void *)old);
+}
+
+struct capture_call {
+	struct nic_dp *dp;
+	struct nic_capture *capture;
+	int r;
+};
+
+static void captures_changed(struct nic_dp *dp)
+{
+	for (unsigned i = 0; i < dp->sw.num; i++)
+		follow_captures(dp, dp->sw.port[i]);
+}
+
+static void capture_add(void *arg)
+{
+	struct capture_call *c = arg;
+	struct nic_capture_set *set = &c->dp->captures;
+
+	c->r = set->num == NIC_CAPTURES_MAX ? -EBUSY : 0;
+	if (c->r == 0)
+		set->list[set->num++] = c->capture;
+	captures_changed(c->dp);
+}
+
+int nic_dp_capture_add(struct nic_dp *dp, struct nic_capture *capture)
+{
+	struct capture_call c = {dp, capture, 0};
+
+	nic_dp_call(dp, capture_add, &c);
+	return c.r;
+}
+
+static void capture_del(void *arg)
+{
+	struct capture_call *c = arg;
+	struct nic_capture_set *set = &c->dp->captures;
+
+	for (unsigned i = 0; i < set->num; i++)
+		if (set->list[i] == c->capture)
+			set->list[i--] = set->list[--set->num];
+	captures_changed(c->dp);
+}
+
+void nic_dp_capture_del(struct nic_dp *dp, struct nic_capture *capture)
+{
+	struct capture_call c = {dp, capture, 0};
+
+	nic_dp_call(dp, capture_del, &c);
 }
 
 struct iommu_fault_ring *nic_dp_faults(struct nic_dp *dp)

@@ -24,6 +24,7 @@
 #include "iommu_fault.h"
 #include "nic_port.h"
 
+struct nic_capture;
 struct nic_dp;
 struct nic_fdb;
 
@@ -66,6 +67,10 @@ int nic_dp_event_fd(struct nic_dp *dp);
 void nic_dp_notify(
 	struct nic_dp *dp); /* data path: make event_fd readable, once until drained */
 void nic_dp_event_drain(struct nic_dp *dp);
+
+/* Records from now on; -EBUSY when NIC_CAPTURES_MAX do. Off again when del returns. */
+int nic_dp_capture_add(struct nic_dp *dp, struct nic_capture *capture);
+void nic_dp_capture_del(struct nic_dp *dp, struct nic_capture *capture);
 
 /* For `ladon show` and benchmarks. */
 struct nic_dp_stats {

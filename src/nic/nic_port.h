@@ -90,6 +90,8 @@ struct nic_port_stats {
 	_Atomic uint64_t tx_drops[NIC_DROP_NUM]; /* this port sent it */
 };
 
+struct nic_capture_set;
+
 struct nic_port {
 	const struct nic_port_ops *ops;
 	_Atomic(const struct nic_policy *)
@@ -99,8 +101,9 @@ struct nic_port {
 	_Atomic bool tell_spoof;
 	uint16_t index; /* in the data path's table */
 	bool is_uplink;
-	bool rx_dirty;	      /* data path's: rx_done is due */
-	struct nic_pace pace; /* data path's: when it may send again */
+	bool rx_dirty;				/* data path's: rx_done is due */
+	struct nic_pace pace;			/* data path's: when it may send again */
+	const struct nic_capture_set *captures; /* data path's: who looks on; NULL = nobody */
 	struct nic_port_stats stats;
 };
 

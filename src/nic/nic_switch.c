@@ -7,6 +7,7 @@
 #include "nic_switch.h"
 
 #include "net_eth.h"
+#include "nic_capture.h"
 #include "nic_deliver.h"
 
 #define FCS_LEN 4u
@@ -48,21 +49,35 @@ static bool foreign_vlan(const struct nic_policy *p, const struct nic_frame *f)
 }
 
 /*
- * The ingress policy. The control-frame filter looks at every EtherType the wire could show:
- * behind the outer tag that is kept apart, and behind tags left in the bytes.
+ * Could the wire show a control frame? What counts is the type behind all tags: the outer one
+ * that is kept apart, and those left in the bytes. It has to lie in the snapshot, for what
+ * follows is still the guest's to change, and before all that offloads rewrite: a checksum or
+ * a segment's number would make of it what the guest computed. A stack of tags that does not
+ * end there is taken for the worst.
  */
-static enum nic_drop ingress(const struct nic_policy *p, const struct nic_frame *f)
+static bool may_be_control(const struct nic_frame *f)
 {
+	bool rewritten = f->off.tso || f->off.ip_csum || f->off.l4_csum;
+	uint32_t end = rewritten ? MIN(f->off.l2_len, f->hdr_len) : f->hdr_len;
 	uint16_t type = get_be16(f->hdr + 12);
 	uint32_t off = 12;
 
-	while ((type == NET_ETH_P_VLAN || type == NET_ETH_P_QINQ) &&
-	       off + NET_VLAN_HLEN + 2 <= f->hdr_len) {
+	while (unlikely(net_is_tag(type))) {
 		off += NET_VLAN_HLEN;
+		if (off + 2 > end && (rewritten || f->len > f->hdr_len))
+			return true;
+		if (off + 2 > end)
+			break; /* behind a whole frame there is padding */
 		type = get_be16(f->hdr + off);
 	}
+	return net_is_link_control(f->hdr, type);
+}
+
+/* The ingress policy. */
+static enum nic_drop ingress(const struct nic_policy *p, const struct nic_frame *f)
+{
 #ifndef LADON_BREAK_PAUSE
-	if (p->filter_control && net_is_link_control(f->hdr, type))
+	if (p->filter_control && may_be_control(f))
 		return NIC_DROP_CONTROL;
 #endif
 #ifndef LADON_BREAK_SPOOF
@@ -157,7 +172,7 @@ static void deliver_to(struct nic_switch *sw, const struct nic_port *src, struct
 
 	fate->offered++;
 	if (refuse != NIC_DROP_NONE) {
-		nic_count(&dst->stats.rx_drops[refuse], wire_frames(f));
+		nic_lose_rx(dst, f, refuse, wire_frames(f));
 		return;
 	}
 	if (!nic_deliver(dst, p, f, tagged, f->tci))
@@ -184,6 +199,8 @@ static void count_tx(struct nic_port *src, const struct nic_frame *f, bool to_lo
 		nic_count(&s->tx_local_packets, n);
 		nic_count(&s->tx_local_bytes, bytes);
 	}
+	if (unlikely(src->captures))
+		nic_capture_frame(src, f, false, NIC_DROP_NONE, n);
 }
 
 /* Everybody whose filters match, but never the sender (source pruning). */
@@ -260,10 +277,17 @@ static enum nic_drop no_receiver(const struct nic_switch *sw, const struct nic_p
 	return NIC_DROP_NODEST;
 }
 
-/* Refused at ingress. */
-static void refuse(struct nic_switch *sw, struct nic_port *src, enum nic_drop reason)
+/* The sender counts what is lost as what it would have been on a wire. */
+static void lose(struct nic_port *src, const struct nic_frame *f, enum nic_drop reason)
 {
-	nic_count(&src->stats.tx_drops[reason], 1);
+	nic_lose_tx(src, f, reason, wire_frames(f));
+}
+
+/* Refused at ingress. */
+static void refuse(struct nic_switch *sw, struct nic_port *src, const struct nic_frame *f,
+		   enum nic_drop reason)
+{
+	lose(src, f, reason);
 	if ((reason == NIC_DROP_SPOOF || reason == NIC_DROP_VLAN) &&
 	    atomic_load_explicit(&src->tell_spoof, memory_order_relaxed))
 		sw->spoofed = true;
@@ -277,7 +301,7 @@ static void switch_frame(struct nic_switch *sw, struct nic_port *src,
 	struct fate fate = {0};
 
 	if (drop != NIC_DROP_NONE) {
-		refuse(sw, src, drop);
+		refuse(sw, src, f, drop);
 		return;
 	}
 	apply_port_vlan(sp, f);
@@ -289,7 +313,7 @@ static void switch_frame(struct nic_switch *sw, struct nic_port *src,
 		unicast(sw, src, f, &fate);
 	/* A group nobody belongs to is no loss: the frame went out, as it would on a wire. */
 	if (!fate.offered && !group)
-		nic_count(&src->stats.tx_drops[no_receiver(sw, src, sp, f)], 1);
+		lose(src, f, no_receiver(sw, src, sp, f));
 	else
 		count_tx(src, f, fate.local);
 }
@@ -299,7 +323,8 @@ void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_bu
 	const struct nic_policy *sp = policy_of(src);
 
 	if (unlikely(!sp->link_up || !sp->tx_on)) {
-		nic_count(&src->stats.tx_drops[NIC_DROP_TXOFF], burst->n);
+		for (unsigned i = 0; i < burst->n; i++)
+			lose(src, &burst->frame[i], NIC_DROP_TXOFF);
 		return;
 	}
 	for (unsigned i = 0; i < burst->n; i++)

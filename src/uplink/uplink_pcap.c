@@ -15,6 +15,7 @@
 
 #include "fd.h"
 #include "net_pcap.h"
+#include "nic_capture.h"
 #include "pcap_spec.h"
 #include "uplink_impl.h"
 #include "uplink_ring.h"
@@ -72,7 +73,7 @@ static uint64_t due_of(const struct pcap_wire *w, uint64_t start)
 static void take_next(struct pcap_wire *w, struct nic_burst *burst)
 {
 	if (w->next.len != w->next.wire) /* the end was not kept: it is no frame any more */
-		nic_count(&w->up.port.stats.tx_drops[NIC_DROP_MALFORMED], 1);
+		nic_lose_tx(&w->up.port, NULL, NIC_DROP_MALFORMED, 1);
 	else
 		uplink_frame(&w->up, burst, w->next.bytes, w->next.len);
 	w->has_next = net_pcap_next(&w->pcap, &w->next);

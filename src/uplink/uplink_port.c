@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "net_eth.h"
+#include "nic_capture.h"
 #include "uplink_impl.h"
 
 static struct uplink_framed *framed_of(struct nic_port *port)
@@ -19,9 +20,8 @@ void uplink_frame(struct uplink *up, struct nic_burst *b, const uint8_t *buf, ui
 	struct nic_frame *f = &b->frame[b->n];
 
 	if (len < NET_ETH_HLEN || len > NIC_JUMBO_MAX) {
-		nic_count(&up->port.stats.tx_drops[len < NET_ETH_HLEN ? NIC_DROP_MALFORMED
-								      : NIC_DROP_SIZE],
-			  1);
+		nic_lose_tx(&up->port, NULL,
+			    len < NET_ETH_HLEN ? NIC_DROP_MALFORMED : NIC_DROP_SIZE, 1);
 		return;
 	}
 	b->n++;

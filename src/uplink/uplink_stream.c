@@ -16,6 +16,7 @@
 
 #include "fd.h"
 #include "net_eth.h"
+#include "nic_capture.h"
 #include "uplink_impl.h"
 
 #define LEN_BYTES     4u
@@ -67,12 +68,12 @@ static bool next_frame(struct stream *s, struct nic_burst *burst)
 		return false;
 	len = get_be32(s->in + s->in_at);
 	if (len > ANNOUNCED_MAX) {
-		nic_count(&s->up.port.stats.tx_drops[NIC_DROP_MALFORMED], 1);
+		nic_lose_tx(&s->up.port, NULL, NIC_DROP_MALFORMED, 1);
 		uplink_fail(&s->up);
 		return false;
 	}
 	if (len > NIC_JUMBO_MAX) {
-		nic_count(&s->up.port.stats.tx_drops[NIC_DROP_SIZE], 1);
+		nic_lose_tx(&s->up.port, NULL, NIC_DROP_SIZE, 1);
 		s->skip = LEN_BYTES + len;
 		return true;
 	}

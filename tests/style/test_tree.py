@@ -20,6 +20,7 @@ MAY_USE = {
     "daemon": {"base", "net", "vfio_user", "pci", "iommu", "nic", "uplink"},
     "client": {"base", "net", "vfio_user"},
     "cli": {"base", "client"},
+    "exporter": {"base"},
 }
 MAX_LINES = 1000
 

@@ -7,6 +7,7 @@
  */
 #include "i82576_queue.h"
 #include "net_eth.h"
+#include "nic_capture.h"
 
 /* One poll's payload: keeps a round short for the others. */
 #define BURST_BYTES  (256u * 1024u)
@@ -262,8 +263,8 @@ static void take_frame(struct fetch *f, uint32_t first, uint32_t last)
 		tell_sending(f, fr, f->desc[first].cmd);
 		return;
 	}
+	nic_lose_tx(&f->fn->port, fr, r, 1);
 	f->burst->num_segs = segs;
-	nic_count(&f->fn->port.stats.tx_drops[r], 1);
 }
 
 /*
@@ -297,7 +298,7 @@ static uint32_t parse_one(struct fetch *f, uint32_t i)
 	if (last == f->num && may_come(f, i) && !q->tx.skipping)
 		return f->num;
 	if (!q->tx.skipping)
-		nic_count(&f->fn->port.stats.tx_drops[NIC_DROP_MALFORMED], 1);
+		nic_lose_tx(&f->fn->port, NULL, NIC_DROP_MALFORMED, 1);
 	q->tx.skipping = last == f->num; /* the rest of an endless chain goes the same way */
 	return last - 1;
 }

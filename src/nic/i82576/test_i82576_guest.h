@@ -223,7 +223,7 @@ static uint8_t *make_frame(unsigned k, uint32_t len)
 	return f;
 }
 
-static void send_frame(unsigned k, uint32_t len)
+static void __attribute__((unused)) send_frame(unsigned k, uint32_t len)
 {
 	make_frame(k, len);
 	tx_desc(&g[0], tx_iova(k), CMD_LAST | len, 0);
