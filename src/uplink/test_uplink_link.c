@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -150,6 +151,23 @@ static void a_frame_may_fit_exactly(void **state)
 	assert_int_equal(ring->next, 3 * UPLINK_RING_SIZE);
 }
 
+/* What is left at the end is lost for a frame that begins anew, and is not room. */
+static void room_at_both_ends_is_not_room(void **state)
+{
+	const uint32_t len = 300000; /* three, and 148,552 bytes are left */
+	uint32_t got;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_non_null(uplink_ring_room(ring, len));
+		uplink_ring_push(ring, len);
+	}
+	assert_non_null(uplink_ring_next(ring, &got));
+	uplink_ring_release(ring);
+	assert_null(uplink_ring_room(ring, len + 8));
+	assert_ptr_equal(uplink_ring_room(ring, len), ring->bytes + 8);
+}
+
 /* ---- the cards ---- */
 
 struct end {
@@ -285,6 +303,30 @@ static void ends_find_each_other_whoever_comes_first(void **state)
 	}
 }
 
+static uint64_t wakeups(const struct end *end)
+{
+	struct nic_dp_stats stats;
+
+	nic_dp_stats(end->card->dp, &stats);
+	return stats.wakeups;
+}
+
+static void a_card_that_sleeps_is_woken(void **state)
+{
+	uint64_t before;
+
+	(void)state;
+	plug(&ends[0]);
+	plug(&ends[1]);
+	before = wakeups(&ends[1]);
+	for (int i = 0; i < 100; i++) {
+		usleep(3000); /* it has nothing to do, and sleeps */
+		assert_int_equal(give(&ends[0], 60), NIC_DROP_NONE);
+	}
+	wait_for_frames(&ends[1], 100);
+	assert_true(wakeups(&ends[1]) > before + 10);
+}
+
 static void too_long_a_frame_is_refused(void **state)
 {
 	(void)state;
@@ -324,7 +366,9 @@ int main(void)
 		RING(frames_cross_threads_in_order_and_whole),
 		RING(what_was_read_is_kept_until_it_is_given_back),
 		RING(a_frame_may_fit_exactly),
+		RING(room_at_both_ends_is_not_room),
 		T(ends_find_each_other_whoever_comes_first),
+		T(a_card_that_sleeps_is_woken),
 		T(too_long_a_frame_is_refused),
 		T(wrong_ends_are_named),
 	};

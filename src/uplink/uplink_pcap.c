@@ -44,7 +44,7 @@ struct pcap_wire {
 	struct net_pcap_frame next; /* data path's, as the rest */
 	bool has_next;
 	uint32_t speed;
-	uint64_t first_ns, due;
+	uint64_t first_ns;
 	_Atomic uint64_t start_ns; /* 0 = not yet. Set by the control thread */
 
 	struct recorder *rec; /* owned; NULL = what leaves is forgotten */
@@ -59,7 +59,7 @@ static struct pcap_wire *wire_of(struct nic_port *port)
 
 /* ---- wire -> card ---- */
 
-/* When it is to come: never before the one ahead of it, whatever the file says. */
+/* When it is to come. One from before the frame ahead of it comes right after that. */
 static uint64_t due_of(const struct pcap_wire *w, uint64_t start)
 {
 	uint64_t gone = w->next.ns > w->first_ns ? w->next.ns - w->first_ns : 0;
@@ -67,7 +67,7 @@ static uint64_t due_of(const struct pcap_wire *w, uint64_t start)
 	if (w->speed == PCAP_SPEED_MAX)
 		return start;
 	gone = gone / w->speed * PCAP_SPEED_ONE + gone % w->speed * PCAP_SPEED_ONE / w->speed;
-	return MAX(w->due, start + gone);
+	return start + gone;
 }
 
 static void take_next(struct pcap_wire *w, struct nic_burst *burst)
@@ -88,8 +88,7 @@ static bool pcap_tx_poll(struct nic_port *port, struct nic_burst *burst, uint64_
 	if (!start)
 		return false;
 	for (i = 0; i < STEPS && burst->n < NIC_BURST && w->has_next; i++) {
-		w->due = due_of(w, start);
-		if (w->due > now_ns)
+		if (due_of(w, start) > now_ns)
 			break;
 		take_next(w, burst);
 	}

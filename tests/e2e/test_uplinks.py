@@ -232,7 +232,7 @@ def stream_passt():
     scratch = Scratch()
     os.chmod(scratch.path, 0o777)
     path = scratch / "passt.sock"
-    daemon = Daemon(config=f"{CARD} uplink stream:{path}")
+    daemon = Daemon(config=f"{CARD} uplink stream:{path}", user=None if os.geteuid() else "nobody")
     tenant = Tenant(daemon)
     for _ in range(2):
         process = subprocess.Popen([passt, "-f", "-s", path, "-m", "1500", "-a", "10.9.9.2", "-n", "24",
