@@ -238,7 +238,7 @@ static void print_addresses(const uint8_t *p, uint32_t len)
 	       p[8], p[9], p[10], p[11], p[0], p[1], p[2], p[3], p[4], p[5]);
 	for (type = get_be16(p + at); (type == 0x8100 || type == 0x88a8) && at + 6 <= len;
 	     type = get_be16(p + at)) {
-		printf(" vlan %u", get_be16(p + at + 2) & 0xfff);
+		printf(" vlan %u", get_be16(p + at + 2) & 0xfffu);
 		at += 4;
 	}
 	printf(" type %04x", type);

@@ -228,16 +228,15 @@ int capture_new(struct control_client *client, const struct cmd *cmd,
 	return 0;
 }
 
-/* Off the data path and out of the card's list. */
-static void leave_card(struct capture *c)
+/* Off the data path and out of the card's list, if it was on. */
+static void leave_card(struct card *card, struct capture *c)
 {
-	struct capture **at = &c->card->captures;
-
-	while (*at && *at != c)
-		at = &(*at)->next;
-	if (*at) {
+	for (struct capture **at = &card->captures; *at; at = &(*at)->next) {
+		if (*at != c)
+			continue;
 		*at = c->next;
-		nic_dp_capture_del(c->card->nic->dp, c->nic);
+		nic_dp_capture_del(card->nic->dp, c->nic);
+		break;
 	}
 	c->card = NULL;
 }
@@ -247,7 +246,7 @@ void capture_free(struct capture *capture)
 	if (!capture)
 		return;
 	if (capture->card)
-		leave_card(capture);
+		leave_card(capture->card, capture);
 	loop_timer_del(capture->timer);
 	nic_capture_free(capture->nic);
 	free(capture);
@@ -260,7 +259,7 @@ void capture_card_gone(struct card *card)
 
 		loop_timer_disarm(c->timer);
 		drain(c);
-		leave_card(c);
+		leave_card(card, c);
 		control_client_end(c->client);
 	}
 }

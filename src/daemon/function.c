@@ -15,6 +15,7 @@
 #include "host.h"
 #include "iommu_mem.h"
 #include "jam.h"
+#include "probe.h"
 
 #define LOST_CHECK_NS (500 * NSEC_PER_MSEC)
 #define QUARANTINE_NS (10 * NSEC_PER_SEC)
@@ -46,6 +47,7 @@ static void to_reset_values(struct function *fn)
 void function_was_reset(struct function *fn, const char *why)
 {
 	fn->resets++;
+	PROBE2(reset, fn->name, why);
 	if (log_limit_ok(&fn->log_reset))
 		log_info("%s: reset (%s)", fn->name, why);
 	event_reason(fn->daemon, "reset", fn, why);

@@ -16,6 +16,7 @@
 #include "fd.h"
 #include "function.h"
 #include "ir.h"
+#include "probe.h"
 
 #define MSG_MODE_MIN (1ull << 20) /* bytes; smaller ranges are BARs and firmware */
 
@@ -124,7 +125,7 @@ static bool takes_too_many(const struct function *fn)
 	return fn->client.file_maps >= iommu_mem_left();
 }
 
-int function_dma_map(struct function *fn, const struct vfu_dma_map *map)
+static int map_memory(struct function *fn, const struct vfu_dma_map *map)
 {
 	const char *why = "no reason is known";
 	struct iommu_mem *mem;
@@ -163,6 +164,15 @@ int function_dma_map(struct function *fn, const struct vfu_dma_map *map)
 	return 0;
 }
 
+int function_dma_map(struct function *fn, const struct vfu_dma_map *map)
+{
+	uint64_t addr = map->addr, size = map->size;
+	int ret = map_memory(fn, map);
+
+	PROBE4(map, fn->name, addr, size, ret);
+	return ret;
+}
+
 int function_dma_unmap(struct function *fn, uint64_t addr, uint64_t size)
 {
 	struct iommu_map_info info;
@@ -173,6 +183,7 @@ int function_dma_unmap(struct function *fn, uint64_t addr, uint64_t size)
 	ret = iommu_unmap(fn->dom, addr, size);
 	if (ret == 0 && file)
 		fn->client.file_maps--;
+	PROBE4(unmap, fn->name, addr, size, ret);
 	return ret;
 }
 
@@ -180,5 +191,6 @@ void function_dma_unmap_all(struct function *fn)
 {
 	function_posted_off(fn);
 	iommu_unmap_all(fn->dom);
+	PROBE4(unmap, fn->name, 0, UINT64_MAX, 0);
 	fn->client.file_maps = 0;
 }

@@ -132,7 +132,7 @@ static socklen_t parse_address(const char *text, union address *ret)
 /* Port 0 lets the kernel choose: who asked for that reads it here. */
 static void tell_port(int fd)
 {
-	union address a;
+	union address a = {0};
 	socklen_t len = sizeof(a);
 
 	if (getsockname(fd, &a.any, &len) == 0)

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "nic_port.h"
+#include "probe.h"
 
 #define NIC_CAPTURES_MAX 4u	       /* at a time, of one card */
 #define NIC_CAPTURE_RING (4u << 20)    /* bytes; a power of two */
@@ -75,6 +76,7 @@ static inline void nic_lose_tx(struct nic_port *src, const struct nic_frame *f,
 			       enum nic_drop reason, uint32_t frames)
 {
 	nic_count(&src->stats.tx_drops[reason], frames);
+	PROBE4(drop, src->index, 0, (int)reason, frames);
 	if (unlikely(src->captures))
 		nic_capture_frame(src, f, false, reason, frames);
 }
@@ -84,6 +86,7 @@ static inline void nic_lose_rx(struct nic_port *dst, const struct nic_frame *f,
 			       enum nic_drop reason, uint32_t frames)
 {
 	nic_count(&dst->stats.rx_drops[reason], frames);
+	PROBE4(drop, dst->index, 1, (int)reason, frames);
 	if (unlikely(dst->captures))
 		nic_capture_frame(dst, f, true, reason, frames);
 }

@@ -9,6 +9,7 @@
 #include "net_eth.h"
 #include "nic_capture.h"
 #include "nic_deliver.h"
+#include "probe.h"
 
 #define FCS_LEN 4u
 
@@ -322,6 +323,7 @@ void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_bu
 {
 	const struct nic_policy *sp = policy_of(src);
 
+	PROBE2(burst, src->index, burst->n);
 	if (unlikely(!sp->link_up || !sp->tx_on)) {
 		for (unsigned i = 0; i < burst->n; i++)
 			lose(src, &burst->frame[i], NIC_DROP_TXOFF);
@@ -333,6 +335,8 @@ void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_bu
 
 void nic_switch_flush(struct nic_switch *sw, uint64_t now_ns)
 {
+	if (sw->num_dirty)
+		PROBE2(flush, sw->num_dirty, now_ns);
 	for (unsigned i = 0; i < sw->num_dirty; i++) {
 		sw->dirty[i]->rx_dirty = false;
 		sw->dirty[i]->ops->rx_done(sw->dirty[i], now_ns);

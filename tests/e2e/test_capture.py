@@ -28,7 +28,7 @@ class World:
     """The daemon under test, a driver on its VF 0, the far end of its uplink; filled by main."""
 
     daemon = sender = wire = scratch = None
-    captures = 0
+    captures = open = 0  # so far; now
 
 
 @contextlib.contextmanager
@@ -36,11 +36,11 @@ def capture(*words, path=None, **how):
     """ladon capture nic0 words -w path, when it listens; interrupted in the end if it has not ended by itself."""
     World.captures += 1
     path = path or World.scratch / f"{World.captures}.pcapng"
-    before = captures_on()
+    World.open += 1
     process = subprocess.Popen([LADON, "--run-dir", World.daemon.run_dir, "capture", "nic0", *words, "-w", path],
                                stderr=subprocess.PIPE, text=True, env=clean_env(), **how)
     process.path = path
-    wait_for("the capture begins", lambda: captures_on() > before or process.poll() is not None)
+    wait_for("the capture begins", lambda: captures_on() == World.open or process.poll() is not None)
     try:
         yield process
     finally:
@@ -48,11 +48,13 @@ def capture(*words, path=None, **how):
             process.kill()
         process.wait()
         process.stderr.close()
+        World.open -= 1
+        wait_for("the capture is over", lambda: captures_on() <= World.open)
 
 
 def captures_on():
     """How many captures of the card are on."""
-    return World.daemon.ask("card", "show", "nic0")[0]["captures"]
+    return sum(card["captures"] for card in World.daemon.ask("card", "show"))
 
 
 def packets_in(process):
@@ -185,6 +187,7 @@ def text():
     out, err = process.communicate()
     lines = out.splitlines()
     assert process.returncode == 0 and len(lines) == 2 and "2 frames captured" in err
+    wait_for("the capture is over", lambda: captures_on() == 0)
     assert f"nic0/vf0 out {s.mac.hex(':')} > ff:ff:ff:ff:ff:ff type 88b5 len 60" in lines[0], lines
     assert "dropped: pause" in lines[1], lines
     drain_wire()
@@ -211,7 +214,6 @@ def a_full_disk_is_named():
         s.send(s.frame(ALL))
         said = process.stderr.read()
         assert process.wait() == 1 and said.startswith("ladon: /dev/full: No space left on device"), said
-    wait_for("no capture is left", lambda: captures_on() == 0)
     drain_wire()
 
 
@@ -261,6 +263,7 @@ def who_does_not_read_loses_records_that_are_counted():
     assert len(file.packets) + file.lost == sent and file.lost > 0, f"{len(file.packets)}, {file.lost} of {sent}"
     stream.close()
     sock.close()
+    wait_for("the capture is over", lambda: captures_on() == 0)
     return f"{file.lost} of {sent} lost"
 
 

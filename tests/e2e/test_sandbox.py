@@ -171,14 +171,14 @@ def all_verbs():
     lines = {
         "card add": "card add nic1 model 82576 vfs 2 cpu 0", "card show": "card show", "link show": "link show",
         "link set": "link set nic1 vf 0 vlan 7 trust on", "vf show": "vf show nic1 0", "vf reset": "vf reset nic1 0",
-        "pf show": "pf show nic1", "qemu": "qemu nic1 pf", "show": "show", "faults": "faults",
+        "pf show": "pf show nic1", "qemu": "qemu nic1 pf", "top": "top nic1 every 0.1 count 1", "show": "show", "faults": "faults",
         "registers": "registers 82576 vf", "vf set": "vf set nic1 vf 0 allow-uid any",
         "token generate": "token generate nic1", "token set": f"token set nic1 token-file {token}",
         "token show": "token show", "vf unlock": f"vf unlock nic1 vf 0 token-file {token}",
         "pf unlock": f"pf unlock nic1 token-file {token}", "token clear": "token clear nic1", "card del": "card del nic1",
     }
     monitor = Monitor(daemon)
-    apart = {"monitor", "demo"}  # demo has a daemon and a test of its own
+    apart = {"monitor", "capture", "demo"}  # demo has a daemon and a test of its own
     assert known == set(lines) | apart, f"{known ^ (set(lines) | apart)}: here is a line for each verb"
     for line in lines.values():
         daemon.ok(*line.split())
