@@ -60,6 +60,8 @@ static void print_vlans(json_object *vf)
 	printf(", vlan %lld", (long long)cli_int(v, "vlan"));
 	if (cli_get(v, "qos"))
 		printf(", qos %lld", (long long)cli_int(v, "qos"));
+	if (cli_get(v, "protocol"))
+		printf(", vlan protocol %s", cli_str(v, "protocol"));
 }
 
 static void print_rate(json_object *rate)
@@ -116,7 +118,8 @@ const struct cli_command cli_link_commands[] = {
 	 "cards and their VFs as `ip link` shows them; with -s their counters", print_links,
 	 NULL},
 	{"link set",
-	 "CARD vf N { mac MAC | vlan VID [qos Q] | spoofchk on|off | trust on|off | state "
+	 "CARD vf N { mac MAC | vlan VID [qos Q] [proto 802.1Q|802.1ad] | spoofchk on|off | "
+	 "trust on|off | state "
 	 "auto|enable|disable | max_tx_rate MBPS }",
 	 "policy of a VF, in force at once; several settings in one line apply together or not "
 	 "at all",

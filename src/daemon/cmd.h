@@ -36,6 +36,7 @@ struct card_params {
 	char uplink[CARD_UPLINK_MAX]; /* "none" | "tap:NAME" | "fd:N" */
 	uint8_t mac[6];
 	bool mac_set;
+	bool strict;			 /* refuses what the model's hardware lacks */
 	unsigned mtu;			 /* 0 = default */
 	int cpu;			 /* -1 = the daemon's own choice */
 	struct i82576_sriov_place place; /* 0 = default, for each */
@@ -53,12 +54,14 @@ enum link_field {
 	LINK_STATE = 1 << 5,
 	LINK_RATE = 1 << 6,
 	LINK_RATE_TOO = 1 << 7, /* by its other name; only while a line is parsed */
+	LINK_PROTO = 1 << 8,	/* only with LINK_VLAN */
 };
 
 struct link_change {
 	unsigned fields; /* enum link_field, or'ed */
 	uint8_t mac[6];
 	unsigned vlan, qos;
+	bool svlan; /* vlan is of 802.1ad */
 	bool spoofchk, trust;
 	enum nic_link state;
 	unsigned rate; /* Mbit/s, 0 = none */

@@ -21,6 +21,8 @@ static struct json_object *change_json(const struct link_change *link)
 	if (link->fields & LINK_VLAN) {
 		json_add_u64(obj, "vlan", link->vlan);
 		json_add_u64(obj, "qos", link->qos);
+		if (link->svlan)
+			json_add_str(obj, "proto", "802.1ad");
 	}
 	if (link->fields & LINK_SPOOFCHK)
 		json_add_bool(obj, "spoofchk", link->spoofchk);
@@ -71,7 +73,7 @@ static void set_rest(struct function *fn, const struct link_change *link)
 	int ret = 0;
 
 	if (link->fields & LINK_VLAN)
-		ret |= nic_card_set_vlan(nic, fn->n, link->vlan, link->qos);
+		ret |= nic_card_set_vlan(nic, fn->n, link->vlan, link->qos, link->svlan);
 	if (link->fields & LINK_SPOOFCHK)
 		ret |= nic_card_set_spoofchk(nic, fn->n, link->spoofchk);
 	if (link->fields & LINK_TRUST)
@@ -82,6 +84,27 @@ static void set_rest(struct function *fn, const struct link_change *link)
 		ret |= nic_card_set_rate(nic, fn->n, link->rate);
 	assert(ret == 0);
 	(void)ret;
+}
+
+/* What the 82576 has no register for (or its Linux driver no word). */
+static int check_model(const struct function *fn, const struct link_change *link,
+		       struct cmd_error *error)
+{
+	const char *name = fn->card->name;
+
+	if (!fn->card->params.strict)
+		return 0;
+	if (link->svlan)
+		return cmd_fail(error, -EPROTONOSUPPORT,
+				"proto 802.1ad is nothing that an 82576 knows: 802.1Q is right "
+				"while %s has strict-model on",
+				name);
+	if (link->fields & LINK_STATE && link->state == NIC_LINK_ENABLE)
+		return cmd_fail(error, -EOPNOTSUPP,
+				"state enable is nothing that an 82576 has: auto or disable is "
+				"right while %s has strict-model on",
+				name);
+	return 0;
 }
 
 /* Whoever drives the PF owns the policy. */
@@ -106,6 +129,8 @@ CMD_RUN(cmd_link_set)
 	(void)ret_data;
 	if (ret == 0)
 		ret = check_owner(fn, error);
+	if (ret == 0)
+		ret = check_model(fn, &cmd->link, error);
 	if (ret == 0)
 		ret = set_mac(fn, &cmd->link, error);
 	if (ret < 0)

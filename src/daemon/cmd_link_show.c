@@ -19,7 +19,7 @@ struct rules {
 	const uint8_t *mac;
 	uint8_t guest_mac[6];
 	unsigned vlan, qos, max_tx;
-	bool spoofchk, trust, trust_known;
+	bool svlan, spoofchk, trust, trust_known;
 	enum nic_link link;
 };
 
@@ -29,6 +29,7 @@ static void rules_of_operator(const struct nic_vf *vf, struct rules *ret)
 		.mac = vf->guest.mac,
 		.vlan = vf->admin.vlan,
 		.qos = vf->admin.qos,
+		.svlan = vf->admin.svlan,
 		.max_tx = vf->admin.max_tx_mbps,
 		.spoofchk = vf->admin.spoofchk,
 		.trust = vf->admin.trust,
@@ -60,6 +61,8 @@ static struct json_object *vlan_list(const struct rules *rules)
 	json_add_u64(row, "vlan", rules->vlan);
 	if (rules->qos)
 		json_add_u64(row, "qos", rules->qos);
+	if (rules->svlan)
+		json_add_str(row, "protocol", "802.1ad");
 	json_object_array_add(list, row);
 	return list;
 }

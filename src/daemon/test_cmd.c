@@ -182,6 +182,11 @@ static void link_set_takes_several_at_once(void **state)
 	assert_int_equal(good("link set a vf 0 max_tx_rate 5").link.fields, LINK_RATE);
 	assert_int_equal(good("link set a vf 0 rate 4294967").link.fields, LINK_RATE);
 	assert_int_equal(good("link set a vf 0 rate 4294967").link.rate, 4294967);
+	assert_false(good("link set a vf 0 vlan 5").link.svlan);
+	assert_false(good("link set a vf 0 vlan 5 proto 802.1q").link.svlan);
+	assert_true(good("link set a vf 0 proto 802.1AD vlan 5").link.svlan);
+	assert_true(good("card add a vfs 1 model 82576 strict-model on").add.strict);
+	assert_false(good("card add a vfs 1 model 82576").add.strict);
 }
 
 static void link_set_says_what_is_wrong(void **state)
@@ -199,6 +204,9 @@ static void link_set_says_what_is_wrong(void **state)
 	bad("link set nic0 vf 1 vlan 1.5", "0 to 4094 is right");
 	bad("link set nic0 vf 1 qos 3", "qos without vlan is wrong");
 	bad("link set nic0 vf 1 vlan 0 qos 3", "qos 3 with vlan 0 is wrong");
+	bad("link set nic0 vf 1 proto 802.1ad", "proto without vlan is wrong");
+	bad("link set nic0 vf 1 vlan 0 proto 802.1ad", "802.1ad with vlan 0 is wrong");
+	bad("card add a vfs 1 model 82576 strict-model yes", "on or off is right");
 	bad("link set nic0 vf 1 vlan 5 qos 8", "0 to 7 is right");
 	bad("link set nic0 vf 1 mac 52:54:00:00:01", "is no address");
 	bad("link set nic0 vf 1 mac 52-54-00-00-01-02", "is no address");

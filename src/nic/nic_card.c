@@ -30,6 +30,7 @@ static void builtin_policy(const struct nic_card *card, unsigned n, struct nic_p
 	p->filter_control = true;
 	p->pvid = vf->admin.vlan;
 	p->qos = vf->admin.qos;
+	p->svlan = vf->admin.vlan && vf->admin.svlan;
 	p->max_tx_mbps = vf->admin.max_tx_mbps;
 	/* Never more than the guest said: Linux chains buffers of 1 KiB below MTU 1007 and dies
 	 * of a longer frame. */
@@ -121,8 +122,8 @@ static void publish_fdb(struct nic_card *card)
 static bool same_reach(const struct nic_policy *a, const struct nic_policy *b)
 {
 	return nic_policy_live(a) == nic_policy_live(b) && a->num_macs == b->num_macs &&
-	       a->pvid == b->pvid && a->untagged == b->untagged && a->any_vlan == b->any_vlan &&
-	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
+	       a->pvid == b->pvid && a->svlan == b->svlan && a->untagged == b->untagged &&
+	       a->any_vlan == b->any_vlan && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
 	       memcmp(a->vlans, b->vlans, sizeof(a->vlans)) == 0;
 }
 
@@ -489,12 +490,14 @@ int nic_card_set_mac(struct nic_card *card, unsigned n, const uint8_t mac[6])
 	return 0;
 }
 
-int nic_card_set_vlan(struct nic_card *card, unsigned n, unsigned vlan, unsigned qos)
+int nic_card_set_vlan(struct nic_card *card, unsigned n, unsigned vlan, unsigned qos,
+		      bool svlan)
 {
 	if (vlan >= NIC_VLANS - 1 || qos > 7)
 		return -EINVAL;
 	card->vf[n].admin.vlan = (uint16_t)vlan;
 	card->vf[n].admin.qos = (uint8_t)qos;
+	card->vf[n].admin.svlan = svlan;
 	publish(card, n);
 	return 0;
 }
@@ -608,7 +611,7 @@ int nic_card_guest_vlan(struct nic_card *card, unsigned n, unsigned vid, bool ad
 
 	if (vid >= NIC_VLANS)
 		return -EINVAL;
-	if (vf->admin.vlan)
+	if (vf->admin.vlan && !vf->admin.svlan)
 		return -EPERM;
 	if (vid == 0 || nic_bitmap_test(vf->guest.vlans, vid) == add)
 		return 0; /* untagged membership is always there; nothing else changes */

@@ -29,6 +29,7 @@ struct nic_vf_admin {
 	bool mac_set; /* by the operator: the guest may not change it unless trusted */
 	uint16_t vlan;
 	uint8_t qos;
+	bool svlan;	      /* vlan is of 802.1ad */
 	uint32_t max_tx_mbps; /* 0 = no limit */
 	bool spoofchk, trust;
 	enum nic_link link;
@@ -121,8 +122,8 @@ bool nic_card_link_up(const struct nic_card *card, unsigned n);
  * card the settings are only kept. */
 int nic_card_set_mac(struct nic_card *card, unsigned n,
 		     const uint8_t mac[6]); /* zero = unset; -EINVAL group; -EEXIST */
-int nic_card_set_vlan(struct nic_card *card, unsigned n, unsigned vlan,
-		      unsigned qos); /* -EINVAL */
+int nic_card_set_vlan(struct nic_card *card, unsigned n, unsigned vlan, unsigned qos,
+		      bool svlan); /* -EINVAL */
 int nic_card_set_spoofchk(struct nic_card *card, unsigned n, bool on);
 int nic_card_set_trust(struct nic_card *card, unsigned n, bool on);
 int nic_card_set_link(struct nic_card *card, unsigned n, enum nic_link link);

@@ -450,6 +450,7 @@ void nic_dp_set_policy(struct nic_dp *dp, struct nic_port *port, struct nic_poli
 	const struct nic_policy *old = atomic_exchange(&port->policy, policy);
 
 	recount(&dp->sw.num_promisc, old && old->promisc, policy && policy->promisc);
+	recount(&dp->sw.num_svlan, old && old->svlan, policy && policy->svlan);
 	recount(&dp->sw.num_unknown_uc, old && old->unknown_uc, policy && policy->unknown_uc);
 	if (!old)
 		return;

@@ -13,7 +13,8 @@
 #include "bits.h"
 
 #define NIC_VLANS     4096
-#define NIC_PORT_MACS 32 /* the port's own address and its additional unicast filters */
+#define NIC_SVLAN     0x2000u /* beside a VLAN's number: one of 802.1ad, not of 802.1Q */
+#define NIC_PORT_MACS 32      /* the port's own address and its additional unicast filters */
 
 struct nic_policy {
 	bool link_up;	     /* administratively and by the uplink */
@@ -33,6 +34,8 @@ struct nic_policy {
 				loopback); nothing comes from the wire */
 	bool rx_on, tx_on;   /* VFRE, VFTE: receives at all; may send at all */
 	uint8_t num_macs;
+	bool svlan;    /* pvid is of 802.1ad: the tag goes around what the port sends, 802.1Q
+			  tags included, which stay the tenant's own */
 	uint16_t pvid; /* port VLAN: 0 = none. Inserted when it sends, stripped when it receives
 			*/
 	uint8_t qos;   /* priority bits that go with pvid */
@@ -49,6 +52,12 @@ struct nic_policy {
 static inline bool nic_policy_live(const struct nic_policy *p)
 {
 	return p->link_up && p->rx_on;
+}
+
+/* The port VLAN as the forwarding table knows it. */
+static inline uint16_t nic_policy_port_vlan(const struct nic_policy *p)
+{
+	return (uint16_t)(p->pvid | (p->svlan ? NIC_SVLAN : 0));
 }
 
 /*

@@ -26,13 +26,13 @@ struct nic_rx_meta {
 	uint32_t len;	   /* bytes to be stored, after a stripped tag is gone, without FCS */
 	uint16_t tci;	   /* the tag: to be reported when strip was asked for */
 	bool tagged;	   /* frame has an outer tag (after a port VLAN was taken off) */
-	bool tag_in_bytes; /* out: the port wants the tag left in the bytes; len already counts
-			      it */
-	bool local;	   /* sender is on this card */
+	bool tag_in_bytes; /* the port wants the tag left in the bytes; len already counts it */
+	uint8_t tags_len; /* of all tags in the bytes: that one, and an 802.1ad tag before it */
+	bool local;	  /* sender is on this card */
 	bool ip_checked,
 		ip_ok; /* IPv4 header checksum: looked at (or made) by the card; right */
 	bool l4_checked, l4_ok; /* TCP, UDP, SCTP likewise */
-	/* Of the bytes without the outer tag; borrowed for the call. */
+	/* Of the bytes without those tags; borrowed for the call. */
 	const struct net_parsed *parsed;
 	const uint8_t *hdr; /* those bytes, at least up to parsed->hdr_len; likewise */
 };

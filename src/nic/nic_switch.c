@@ -26,6 +26,8 @@ static bool owns_mac(const struct nic_policy *p, uint64_t mac)
 
 static bool vlan_member(const struct nic_policy *p, uint16_t vid)
 {
+	if (unlikely(vid & NIC_SVLAN))
+		return false; /* only with such a port VLAN */
 	return vid == 0 ? p->untagged : p->any_vlan || nic_bitmap_test(p->vlans, vid);
 }
 
@@ -37,6 +39,8 @@ static bool foreign_vlan(const struct nic_policy *p, const struct nic_frame *f)
 {
 	uint16_t vid = nic_frame_vid(f), inner = get_be16(f->hdr + 12);
 
+	if (p->svlan)
+		return false; /* whatever it is, it goes inside */
 	if (!vid && f->tagged && (p->pvid || p->spoof_vlan))
 		return inner == NET_ETH_P_VLAN || inner == NET_ETH_P_QINQ;
 	if (p->pvid)
@@ -67,16 +71,24 @@ static enum nic_drop ingress(const struct nic_policy *p, const struct nic_frame 
 
 static void apply_port_vlan(const struct nic_policy *p, struct nic_frame *f)
 {
+	uint16_t tci = (uint16_t)(p->qos << 13 | p->pvid);
+
 	if (!p->pvid)
 		return;
+	if (unlikely(p->svlan)) {
+		f->svlan = true;
+		f->stci = tci;
+		return;
+	}
 	f->tagged = true;
-	f->tci = (uint16_t)(p->qos << 13 | p->pvid);
+	f->tci = tci;
 }
 
 /* Does dst want a frame of this VLAN at all? */
 static bool in_vlan(const struct nic_port *dst, const struct nic_policy *p, uint16_t vid)
 {
-	return dst->is_uplink || (p->pvid ? vid == p->pvid : vlan_member(p, vid));
+	return dst->is_uplink ||
+	       (p->pvid ? vid == nic_policy_port_vlan(p) : vlan_member(p, vid));
 }
 
 static bool wants_group(const struct nic_port *dst, const struct nic_policy *p,
@@ -114,7 +126,7 @@ uint64_t nic_switch_wire_bytes(const struct nic_frame *f)
 {
 	uint32_t n = wire_frames(f);
 
-	return bytes_of(f, n) + (uint64_t)n * (FCS_LEN + (f->tagged ? NET_VLAN_HLEN : 0));
+	return bytes_of(f, n) + (uint64_t)n * (FCS_LEN + nic_frame_tags_len(f));
 }
 
 /* Does nothing of what src sends arrive? A port whose link ends in itself is not on the wire.
@@ -141,11 +153,20 @@ struct fate {
 	bool local;
 };
 
+/* A port VLAN is the outer tag, and taken off. */
+static struct nic_tags seen_tags(const struct nic_port *dst, const struct nic_policy *p,
+				 const struct nic_frame *f)
+{
+	bool take_off = p->pvid && !dst->is_uplink;
+
+	return (struct nic_tags){.tagged = f->tagged && (f->svlan || !take_off),
+				 .svlan = f->svlan && !take_off};
+}
+
 static void deliver_to(struct nic_switch *sw, const struct nic_port *src, struct nic_port *dst,
 		       const struct nic_frame *f, struct fate *fate)
 {
 	const struct nic_policy *p = policy_of(dst);
-	bool tagged = f->tagged && !(p->pvid && !dst->is_uplink);
 	enum nic_drop refuse = egress(src, dst, p, f);
 
 	fate->offered++;
@@ -153,7 +174,7 @@ static void deliver_to(struct nic_switch *sw, const struct nic_port *src, struct
 		nic_count(&dst->stats.rx_drops[refuse], wire_frames(f));
 		return;
 	}
-	if (!nic_deliver(dst, p, f, tagged, f->tci))
+	if (!nic_deliver(dst, p, f, seen_tags(dst, p, f)))
 		return;
 	fate->local |= !dst->is_uplink;
 	if (!dst->rx_dirty) {
@@ -253,10 +274,17 @@ static enum nic_drop no_receiver(const struct nic_switch *sw, const struct nic_p
 	return NIC_DROP_NODEST;
 }
 
-/* Refused at ingress. */
-static void refuse(struct nic_switch *sw, struct nic_port *src, enum nic_drop reason)
+/* The sender counts what is lost as what it would have been on a wire. */
+static void lose(struct nic_port *src, const struct nic_frame *f, enum nic_drop reason)
 {
-	nic_count(&src->stats.tx_drops[reason], 1);
+	nic_count(&src->stats.tx_drops[reason], wire_frames(f));
+}
+
+/* Refused at ingress. */
+static void refuse(struct nic_switch *sw, struct nic_port *src, const struct nic_frame *f,
+		   enum nic_drop reason)
+{
+	lose(src, f, reason);
 	if ((reason == NIC_DROP_SPOOF || reason == NIC_DROP_VLAN) &&
 	    atomic_load_explicit(&src->tell_spoof, memory_order_relaxed))
 		sw->spoofed = true;
@@ -270,7 +298,7 @@ static void switch_frame(struct nic_switch *sw, struct nic_port *src,
 	struct fate fate = {0};
 
 	if (drop != NIC_DROP_NONE) {
-		refuse(sw, src, drop);
+		refuse(sw, src, f, drop);
 		return;
 	}
 	apply_port_vlan(sp, f);
@@ -282,7 +310,7 @@ static void switch_frame(struct nic_switch *sw, struct nic_port *src,
 		unicast(sw, src, f, &fate);
 	/* A group nobody belongs to is no loss: the frame went out, as it would on a wire. */
 	if (!fate.offered && !group)
-		nic_count(&src->stats.tx_drops[no_receiver(sw, src, sp, f)], 1);
+		lose(src, f, no_receiver(sw, src, sp, f));
 	else
 		count_tx(src, f, fate.local);
 }
@@ -290,13 +318,20 @@ static void switch_frame(struct nic_switch *sw, struct nic_port *src,
 void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst)
 {
 	const struct nic_policy *sp = policy_of(src);
+	bool svlans = any(&sw->num_svlan) && !sp->pvid;
 
+	for (unsigned i = 0; i < burst->n; i++)
+		burst->frame[i].svlan = false;
 	if (unlikely(!sp->link_up || !sp->tx_on)) {
-		nic_count(&src->stats.tx_drops[NIC_DROP_TXOFF], burst->n);
+		for (unsigned i = 0; i < burst->n; i++)
+			lose(src, &burst->frame[i], NIC_DROP_TXOFF);
 		return;
 	}
-	for (unsigned i = 0; i < burst->n; i++)
+	for (unsigned i = 0; i < burst->n; i++) {
+		if (unlikely(svlans))
+			nic_frame_lift_svlan(&burst->frame[i]);
 		switch_frame(sw, src, sp, &burst->frame[i]);
+	}
 }
 
 void nic_switch_flush(struct nic_switch *sw, uint64_t now_ns)

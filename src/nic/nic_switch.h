@@ -18,8 +18,9 @@ struct nic_switch {
 	unsigned num;
 	struct nic_port *by_index[NIC_MAX_PORTS]; /* port->index -> port, NULL = free */
 	struct nic_port *uplink;		  /* one of port[], or NULL */
-	/* Ports whose policy says so: 0 spares the search for them. */
-	_Atomic unsigned num_promisc, num_unknown_uc;
+	/* Ports whose policy says so: 0 spares the search for them. While no port VLAN is of
+	 * 802.1ad, such tags are bytes like others, as to the 82576. */
+	_Atomic unsigned num_promisc, num_unknown_uc, num_svlan;
 	_Atomic(const struct nic_fdb *) fdb;
 	struct nic_port *dirty[NIC_MAX_PORTS]; /* received since the last flush */
 	unsigned num_dirty;

@@ -103,18 +103,41 @@ static void an_operators_address_is_not_the_guests_to_change(void **state)
 static void a_port_vlan_is_published(void **state)
 {
 	(void)state;
-	assert_int_equal(nic_card_set_vlan(card, 0, 100, 5), 0);
+	assert_int_equal(nic_card_set_vlan(card, 0, 100, 5, false), 0);
 	assert_int_equal(policy(0)->pvid, 100);
 	assert_int_equal(policy(0)->qos, 5);
 	assert_false(policy(0)->untagged);
 	assert_int_equal(reaches(mac(0), 0), 0);
 	assert_int_equal(reaches(mac(0), 100), BIT(0));
 	assert_int_equal(nic_card_guest_vlan(card, 0, 7, true), -EPERM);
-	assert_int_equal(nic_card_set_vlan(card, 0, 4095, 0), -EINVAL);
-	assert_int_equal(nic_card_set_vlan(card, 0, 100, 8), -EINVAL);
+	assert_int_equal(nic_card_set_vlan(card, 0, 4095, 0, false), -EINVAL);
+	assert_int_equal(nic_card_set_vlan(card, 0, 100, 8, false), -EINVAL);
 	assert_int_equal(policy(0)->pvid, 100);
-	assert_int_equal(nic_card_set_vlan(card, 0, 0, 0), 0);
+	assert_int_equal(nic_card_set_vlan(card, 0, 0, 0, false), 0);
 	assert_int_equal(reaches(mac(0), 0), BIT(0));
+}
+
+/* The wire's side of it is test_nic_switch_vlan.c's. */
+static void a_port_vlan_of_802_1ad_is_published(void **state)
+{
+	(void)state;
+	assert_int_equal(nic_card_set_vlan(card, 0, 100, 5, true), 0);
+	assert_true(policy(0)->svlan && policy(0)->pvid == 100);
+	assert_int_equal(reaches(mac(0), 0), 0);
+	assert_int_equal(reaches(mac(0), 100), 0);
+	assert_int_equal(nic_card_set_vlan(card, 1, 100, 0, true), 0);
+	send_from(&port[0], mac(1), 7);
+	assert_int_equal(got(), BIT(1));
+	assert_int_equal(nic_card_guest_vlan(card, 0, 7, true), 0); /* its own, inside */
+	assert_int_equal(nic_card_set_vlan(card, 1, 100, 0, false), 0);
+	send_from(&port[0], mac(1), 7);
+	assert_int_equal(got(), 0);
+	assert_int_equal(nic_card_set_vlan(card, 0, 100, 0, false), 0);
+	assert_int_equal(reaches(mac(0), 100), BIT(0));
+	send_from(&port[0], mac(1), 0);
+	assert_int_equal(got(), BIT(1));
+	assert_int_equal(nic_card_set_vlan(card, 0, 0, 0, true), 0); /* no VLAN is of no kind */
+	assert_false(policy(0)->svlan);
 }
 
 static void switches_are_published(void **state)
@@ -401,6 +424,7 @@ int main(void)
 		TEST(the_operator_sets_an_address),
 		TEST(an_operators_address_is_not_the_guests_to_change),
 		TEST(a_port_vlan_is_published),
+		TEST(a_port_vlan_of_802_1ad_is_published),
 		TEST(switches_are_published),
 		TEST(a_rate_is_published),
 		TEST(an_address_is_kept_while_the_link_is_down),

@@ -200,7 +200,7 @@ static void the_former_settings_lie_idle(void **state)
 	uint8_t m[6];
 
 	(void)state;
-	nic_card_set_vlan(card, 1, 9, 1);
+	nic_card_set_vlan(card, 1, 9, 1, false);
 	nic_card_guest_vlan(card, 2, 8, true);
 	take();
 	asked = 0;

@@ -121,6 +121,10 @@ BAD = [
     ("link set nic0 vf 0 vlan 100 qos 8", "0 to 7"),
     ("link set nic0 vf 0 qos 3", "vlan"),
     ("link set nic0 vf 0 vlan 0 qos 3", "vlan 0"),
+    ("link set nic0 vf 0 vlan 5 proto 802.1ah", "802.1ah"),
+    ("link set nic0 vf 0 proto 802.1ad", "vlan"),
+    ("link set nic0 vf 0 vlan 0 proto 802.1ad", "vlan 0"),
+    (ADD + " strict-model maybe", "maybe"),
     ("link set nic0 vf 0 spoofchk yes", "yes"),
     ("link set nic0 vf 0 trust 1", "on or off"),
     ("link set nic0 vf 0 state up", "enable"),
@@ -356,6 +360,8 @@ def link_show_text():
     assert ("\n    vf 3     link/ether 52:54:00:00:00:33 brd ff:ff:ff:ff:ff:ff, vlan 100, qos 3, spoof checking on, "
             "link-state auto, trust off") in text, text
     assert len(re.findall(r"^    vf \d+ +link/ether", text, re.M)) == 7
+    World.daemon.ok("link", "set", "nic0", "vf", "3", "vlan", "100", "qos", "3", "proto", "802.1ad")
+    assert "vlan 100, qos 3, vlan protocol 802.1ad, spoof checking on" in World.daemon.ok("link", "show", "nic0")
     stats = World.daemon.ok("-s", "link", "show", "nic0")
     assert stats.count("    RX: bytes  packets  mcast   bcast   dropped\n") == 7
     assert stats.count("    TX: bytes  packets   dropped\n") == 7
@@ -369,6 +375,8 @@ def link_set_every_word():
     tries = [("mac 52:54:00:00:00:44", {"address": "52:54:00:00:00:44"}),
              ("vlan 4094 qos 7", {"vlan_list": [{"vlan": 4094, "qos": 7}]}),
              ("vlan 1", {"vlan_list": [{"vlan": 1}]}),
+             ("vlan 9 qos 1 proto 802.1ad", {"vlan_list": [{"vlan": 9, "qos": 1, "protocol": "802.1ad"}]}),
+             ("vlan 1 proto 802.1q", {"vlan_list": [{"vlan": 1}]}),
              ("spoofchk off", {"spoofchk": False}),
              ("trust on", {"trust": True}),
              ("state enable", {"link_state": "enable"}),
@@ -389,6 +397,19 @@ def link_set_every_word():
             assert key == "ladon" or got.get(key) == value, f"{words}: {key} is {got.get(key)}, not {value}"
     for vf in (3, 5):
         assert vf_json(vf)["trust"] is False, "a neighbour was changed"
+
+
+@CASE
+def strict_model_keeps_to_the_hardware():
+    """What an 82576 lacks is refused by name, beside a setting that is right: nothing changes."""
+    World.daemon.ok("card", "add", "strict0", "model", "82576", "vfs", "1", "strict-model", "on")
+    assert World.daemon.json("card", "show", "strict0")[0]["strict_model"] is True
+    for words in ("vlan 5 proto 802.1ad", "state enable"):
+        before = World.daemon.json("link", "show", "strict0")
+        one_sentence(World.daemon.ladon("link", "set", "strict0", "vf", "0", "trust", "on", *words.split()),
+                     words.split()[-1], "82576", "strict0")
+        assert World.daemon.json("link", "show", "strict0") == before
+    World.daemon.ok("card", "del", "strict0")
 
 
 @CASE
