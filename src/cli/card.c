@@ -43,7 +43,7 @@ const struct cli_command cli_card_commands[] = {
 	{"card add",
 	 "NAME model 82576 vfs N [uplink none|tap:IF|fd:N] [mac MAC] [mtu N] [cpu N] "
 	 "[vf-offset N] [vf-stride N] [allow-uid LIST] [token-file F | token-fd N | token-env "
-	 "NAME] [strict-model on|off]",
+	 "NAME] [strict-model on|off] [link-rate MBPS]",
 	 "make a card with N virtual functions (1 ... 7) and serve their sockets", NULL,
 	 cli_run_maybe_token},
 	{"card del", "NAME", "remove a card; its clients are disconnected", NULL, NULL},

@@ -64,10 +64,16 @@ static void print_vlans(json_object *vf)
 		printf(", vlan protocol %s", cli_str(v, "protocol"));
 }
 
-static void print_rate(json_object *rate)
+static void print_rate(json_object *vf)
 {
+	json_object *rate = cli_get(vf, "rate");
+
+	if (cli_int(vf, "tx_rate"))
+		printf(", tx rate %lld (Mbps)", (long long)cli_int(vf, "tx_rate"));
 	if (cli_int(rate, "max_tx"))
 		printf(", max_tx_rate %lldMbps", (long long)cli_int(rate, "max_tx"));
+	if (cli_int(rate, "min_tx"))
+		printf(", min_tx_rate %lldMbps", (long long)cli_int(rate, "min_tx"));
 }
 
 static void print_vf(json_object *vf)
@@ -77,7 +83,7 @@ static void print_vf(json_object *vf)
 	printf("    vf %-5lld link/ether %s brd %s", (long long)cli_int(vf, "vf"),
 	       cli_str(vf, "address"), cli_str(vf, "broadcast"));
 	print_vlans(vf);
-	print_rate(cli_get(vf, "rate"));
+	print_rate(vf);
 	printf(", spoof checking %s, link-state %s", on_off(vf, "spoofchk"),
 	       cli_str(vf, "link_state"));
 	if (cli_get(vf, "trust"))
@@ -120,7 +126,7 @@ const struct cli_command cli_link_commands[] = {
 	{"link set",
 	 "CARD vf N { mac MAC | vlan VID [qos Q] [proto 802.1Q|802.1ad] | spoofchk on|off | "
 	 "trust on|off | state "
-	 "auto|enable|disable | max_tx_rate MBPS }",
+	 "auto|enable|disable | max_tx_rate MBPS | min_tx_rate MBPS }",
 	 "policy of a VF, in force at once; several settings in one line apply together or not "
 	 "at all",
 	 NULL, NULL},

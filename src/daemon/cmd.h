@@ -37,6 +37,7 @@ struct card_params {
 	uint8_t mac[6];
 	bool mac_set;
 	bool strict;			 /* refuses what the model's hardware lacks */
+	unsigned link_mbps;		 /* 0 = no limit */
 	unsigned mtu;			 /* 0 = default */
 	int cpu;			 /* -1 = the daemon's own choice */
 	struct i82576_sriov_place place; /* 0 = default, for each */
@@ -55,6 +56,7 @@ enum link_field {
 	LINK_RATE = 1 << 6,
 	LINK_RATE_TOO = 1 << 7, /* by its other name; only while a line is parsed */
 	LINK_PROTO = 1 << 8,	/* only with LINK_VLAN */
+	LINK_MIN_RATE = 1 << 9,
 };
 
 struct link_change {
@@ -64,7 +66,7 @@ struct link_change {
 	bool svlan; /* vlan is of 802.1ad */
 	bool spoofchk, trust;
 	enum nic_link state;
-	unsigned rate; /* Mbit/s, 0 = none */
+	unsigned rate, min_rate; /* Mbit/s, 0 = none */
 };
 
 /* What `vf unlock` and `pf unlock` say. */

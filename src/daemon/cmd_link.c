@@ -32,6 +32,8 @@ static struct json_object *change_json(const struct link_change *link)
 		json_add_str(obj, "state", states[link->state]);
 	if (link->fields & LINK_RATE)
 		json_add_u64(obj, "max_tx_rate", link->rate);
+	if (link->fields & LINK_MIN_RATE)
+		json_add_u64(obj, "min_tx_rate", link->min_rate);
 	return obj;
 }
 
@@ -46,7 +48,20 @@ static void tell(struct daemon *daemon, const struct function *fn,
 	card_tell_links(fn->card);
 }
 
-/* The only setting that the card's state can refuse, so it goes first. */
+/* As iproute2: of the two rates the one that is not said stays. */
+static unsigned min_rate(const struct function *fn, const struct link_change *link)
+{
+	return link->fields & LINK_MIN_RATE ? link->min_rate
+					    : fn->card->nic->vf[fn->n].admin.min_tx_mbps;
+}
+
+static unsigned max_rate(const struct function *fn, const struct link_change *link)
+{
+	return link->fields & LINK_RATE ? link->rate
+					: fn->card->nic->vf[fn->n].admin.max_tx_mbps;
+}
+
+/* The only setting that the card may refuse once all have been checked, so it goes first. */
 static int set_mac(struct function *fn, const struct link_change *link, struct cmd_error *error)
 {
 	int ret;
@@ -80,8 +95,8 @@ static void set_rest(struct function *fn, const struct link_change *link)
 		ret |= nic_card_set_trust(nic, fn->n, link->trust);
 	if (link->fields & LINK_STATE)
 		ret |= nic_card_set_link(nic, fn->n, link->state);
-	if (link->fields & LINK_RATE)
-		ret |= nic_card_set_rate(nic, fn->n, link->rate);
+	if (link->fields & (LINK_RATE | LINK_MIN_RATE))
+		ret |= nic_card_set_rate(nic, fn->n, min_rate(fn, link), max_rate(fn, link));
 	assert(ret == 0);
 	(void)ret;
 }
@@ -99,11 +114,39 @@ static int check_model(const struct function *fn, const struct link_change *link
 				"proto 802.1ad is nothing that an 82576 knows: 802.1Q is right "
 				"while %s has strict-model on",
 				name);
+	if (link->fields & LINK_MIN_RATE && link->min_rate)
+		return cmd_fail(error, -EOPNOTSUPP,
+				"min_tx_rate %u is nothing that an 82576 has: 0 is right while "
+				"%s has strict-model on",
+				link->min_rate, name);
 	if (link->fields & LINK_STATE && link->state == NIC_LINK_ENABLE)
 		return cmd_fail(error, -EOPNOTSUPP,
 				"state enable is nothing that an 82576 has: auto or disable is "
 				"right while %s has strict-model on",
 				name);
+	return 0;
+}
+
+static int check_rates(const struct function *fn, const struct link_change *link,
+		       struct cmd_error *error)
+{
+	const struct nic_card *nic = fn->card->nic;
+	unsigned min = min_rate(fn, link), max = max_rate(fn, link);
+	uint32_t left = nic_card_free_mbps(nic, fn->n);
+
+	if (!(link->fields & (LINK_RATE | LINK_MIN_RATE)))
+		return 0;
+	if (max && min > max)
+		return cmd_fail(
+			error, -EINVAL,
+			"min_tx_rate %u is above max_tx_rate %u: at most that, or 0, is "
+			"right",
+			min, max);
+	if (min > left)
+		return cmd_fail(error, -ERANGE,
+				"min_tx_rate %u and the other VFs' are above the link's %u "
+				"Mbit/s: at most %u is right",
+				min, nic->link_mbps ? nic->link_mbps : NIC_MAX_MBPS, left);
 	return 0;
 }
 
@@ -131,6 +174,8 @@ CMD_RUN(cmd_link_set)
 		ret = check_owner(fn, error);
 	if (ret == 0)
 		ret = check_model(fn, &cmd->link, error);
+	if (ret == 0)
+		ret = check_rates(fn, &cmd->link, error);
 	if (ret == 0)
 		ret = set_mac(fn, &cmd->link, error);
 	if (ret < 0)

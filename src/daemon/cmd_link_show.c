@@ -18,7 +18,7 @@ static const char *const states[] = {"auto", "enable", "disable"};
 struct rules {
 	const uint8_t *mac;
 	uint8_t guest_mac[6];
-	unsigned vlan, qos, max_tx;
+	unsigned vlan, qos, min_tx, max_tx;
 	bool svlan, spoofchk, trust, trust_known;
 	enum nic_link link;
 };
@@ -30,6 +30,7 @@ static void rules_of_operator(const struct nic_vf *vf, struct rules *ret)
 		.vlan = vf->admin.vlan,
 		.qos = vf->admin.qos,
 		.svlan = vf->admin.svlan,
+		.min_tx = vf->admin.min_tx_mbps,
 		.max_tx = vf->admin.max_tx_mbps,
 		.spoofchk = vf->admin.spoofchk,
 		.trust = vf->admin.trust,
@@ -72,7 +73,7 @@ static struct json_object *rate(const struct rules *rules)
 	struct json_object *obj = json_object_new_object();
 
 	json_add_u64(obj, "max_tx", rules->max_tx);
-	json_add_u64(obj, "min_tx", 0);
+	json_add_u64(obj, "min_tx", rules->min_tx);
 	return obj;
 }
 
@@ -123,6 +124,8 @@ static struct json_object *vf_json(const struct function *fn, bool with_stats)
 	json_add_mac(obj, "broadcast", broadcast);
 	if (rules.vlan)
 		json_add(obj, "vlan_list", vlan_list(&rules));
+	if (rules.max_tx)
+		json_add_u64(obj, "tx_rate", rules.max_tx);
 	json_add(obj, "rate", rate(&rules));
 	json_add_bool(obj, "spoofchk", rules.spoofchk);
 	json_add_str(obj, "link_state", states[rules.link]);

@@ -202,6 +202,17 @@ static int take_mtu(const char *value, void *dst, struct cmd_error *error)
 	return 0;
 }
 
+static int take_link_rate(const char *value, void *dst, struct cmd_error *error)
+{
+	struct card_params *add = dst;
+
+	if (word_number(value, 1, NIC_MAX_MBPS, &add->link_mbps) < 0)
+		return cmd_fail(error, -EINVAL,
+				"link-rate \"%.64s\" is wrong: 1 to %u Mbit/s is right", value,
+				NIC_MAX_MBPS);
+	return 0;
+}
+
 static int take_cpu(const char *value, void *dst, struct cmd_error *error)
 {
 	struct card_params *add = dst;
@@ -277,6 +288,7 @@ int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *e
 		{"allow-uid", take_card_uids},
 		{"token-file", take_card_token},
 		{"strict-model", take_strict},
+		{"link-rate", take_link_rate},
 	};
 	struct card_params *add = &ret_cmd->add;
 	int ret = cmd_take_card(w, ret_cmd, error);

@@ -111,11 +111,24 @@ static int take_rate(const char *value, void *dst, struct cmd_error *error)
 static_assert(NIC_LINK_AUTO == 0 && NIC_LINK_ENABLE == 1 && NIC_LINK_DISABLE == 2,
 	      "take_state and cmd_link_show.c name them in this order");
 
+static int take_min_rate(const char *value, void *dst, struct cmd_error *error)
+{
+	struct link_change *link = dst;
+
+	if (word_number(value, 0, RATE_MAX, &link->min_rate) < 0)
+		return cmd_fail(error, -EINVAL,
+				"min_tx_rate \"%.64s\" is wrong: 0 to %u Mbit/s is right, 0 "
+				"promises nothing",
+				value, RATE_MAX);
+	return 0;
+}
+
 /* In the order of enum link_field: the bit set of words_options is that of fields. */
 static const struct words_option options[] = {
-	{"mac", take_vf_mac},	     {"vlan", take_vlan},   {"qos", take_qos},
-	{"spoofchk", take_spoofchk}, {"trust", take_trust}, {"state", take_state},
-	{"max_tx_rate", take_rate},  {"rate", take_rate},   {"proto", take_proto},
+	{"mac", take_vf_mac},		{"vlan", take_vlan},   {"qos", take_qos},
+	{"spoofchk", take_spoofchk},	{"trust", take_trust}, {"state", take_state},
+	{"max_tx_rate", take_rate},	{"rate", take_rate},   {"proto", take_proto},
+	{"min_tx_rate", take_min_rate},
 };
 
 /* qos and proto say something of the VLAN. */

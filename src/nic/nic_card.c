@@ -31,6 +31,7 @@ static void builtin_policy(const struct nic_card *card, unsigned n, struct nic_p
 	p->pvid = vf->admin.vlan;
 	p->qos = vf->admin.qos;
 	p->svlan = vf->admin.vlan && vf->admin.svlan;
+	p->min_tx_mbps = vf->admin.min_tx_mbps;
 	p->max_tx_mbps = vf->admin.max_tx_mbps;
 	/* Never more than the guest said: Linux chains buffers of 1 KiB below MTU 1007 and dies
 	 * of a longer frame. */
@@ -227,6 +228,7 @@ int nic_card_new(const char *name, unsigned num_vfs, const struct nic_dp_params 
 		return -ENOMEM;
 	snprintf(card->name, sizeof(card->name), "%s", name);
 	card->num_vfs = num_vfs;
+	card->link_mbps = params->link_mbps;
 	for (unsigned n = 0; n < num_vfs; n++)
 		card->vf[n].admin.spoofchk = true; /* igb's default */
 	net_mac_random(mac);
@@ -526,11 +528,28 @@ int nic_card_set_link(struct nic_card *card, unsigned n, enum nic_link link)
 	return 0;
 }
 
-int nic_card_set_rate(struct nic_card *card, unsigned n, uint32_t max_tx_mbps)
+uint32_t nic_card_free_mbps(const struct nic_card *card, unsigned n)
 {
-	if (max_tx_mbps > NIC_MAX_MBPS)
+	uint32_t left = card->link_mbps ? card->link_mbps : NIC_MAX_MBPS;
+
+	for (unsigned i = 0; i < card->num_vfs; i++)
+		if (i != n)
+			left -= card->vf[i].admin.min_tx_mbps;
+	return left;
+}
+
+int nic_card_set_rate(struct nic_card *card, unsigned n, uint32_t min_tx_mbps,
+		      uint32_t max_tx_mbps)
+{
+	struct nic_vf_admin *admin = &card->vf[n].admin;
+
+	if (min_tx_mbps > NIC_MAX_MBPS || max_tx_mbps > NIC_MAX_MBPS)
 		return -EINVAL;
-	card->vf[n].admin.max_tx_mbps = max_tx_mbps;
+	if ((max_tx_mbps && min_tx_mbps > max_tx_mbps) ||
+	    min_tx_mbps > nic_card_free_mbps(card, n))
+		return -ERANGE;
+	admin->min_tx_mbps = min_tx_mbps;
+	admin->max_tx_mbps = max_tx_mbps;
 	publish(card, n);
 	return 0;
 }

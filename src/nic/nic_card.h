@@ -30,6 +30,7 @@ struct nic_vf_admin {
 	uint16_t vlan;
 	uint8_t qos;
 	bool svlan;	      /* vlan is of 802.1ad */
+	uint32_t min_tx_mbps; /* 0 = nothing certain */
 	uint32_t max_tx_mbps; /* 0 = no limit */
 	bool spoofchk, trust;
 	enum nic_link link;
@@ -73,6 +74,7 @@ struct nic_card {
 	struct nic_dp *dp;	 /* owned */
 	struct nic_port *uplink; /* borrowed; NULL = none */
 	bool uplink_up;
+	uint32_t link_mbps;		   /* what all functions send together; 0 = no limit */
 	struct nic_port *pf_port;	   /* borrowed; NULL while no guest drives the PF */
 	const struct nic_owner_ops *owner; /* NULL: the built-in PF */
 	void *owner_arg;
@@ -127,8 +129,11 @@ int nic_card_set_vlan(struct nic_card *card, unsigned n, unsigned vlan, unsigned
 int nic_card_set_spoofchk(struct nic_card *card, unsigned n, bool on);
 int nic_card_set_trust(struct nic_card *card, unsigned n, bool on);
 int nic_card_set_link(struct nic_card *card, unsigned n, enum nic_link link);
-int nic_card_set_rate(struct nic_card *card, unsigned n,
-		      uint32_t max_tx_mbps); /* 0 = no limit; -EINVAL */
+/* 0 = none. -EINVAL; -ERANGE: min is above max, or all minima are above the link's rate. */
+int nic_card_set_rate(struct nic_card *card, unsigned n, uint32_t min_tx_mbps,
+		      uint32_t max_tx_mbps);
+/* What VF n may still be promised: the link's rate less the others' minima. */
+uint32_t nic_card_free_mbps(const struct nic_card *card, unsigned n);
 
 /* The guest, through the mailbox of the built-in PF: idle while a PF driver owns the card (a
  * reset only forgets). */

@@ -101,6 +101,12 @@ struct nic_port {
 	bool is_uplink;
 	bool rx_dirty;	      /* data path's: rx_done is due */
 	struct nic_pace pace; /* data path's: when it may send again */
+	struct {
+		struct nic_pace min; /* waits while it is not behind its minimum */
+		int64_t credit;	     /* bytes left of its turn at what is spare */
+		unsigned vain;	     /* pass in which it got nothing to a receiver */
+		bool kept;	     /* as a receiver: it has room only for who is owed */
+	} share;		     /* nic_sched's */
 	struct nic_port_stats stats;
 };
 

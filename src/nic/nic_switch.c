@@ -146,11 +146,11 @@ static enum nic_drop egress(const struct nic_port *src, const struct nic_port *d
 	return in_vlan(dst, p, nic_frame_vid(f)) ? NIC_DROP_NONE : NIC_DROP_VLAN;
 }
 
-/* What became of a frame: receivers it was offered to, and whether a function of this card took
- * it. */
+/* What became of a frame: receivers it was offered to, whether one took it, and whether a
+ * function of this card did. */
 struct fate {
 	unsigned offered;
-	bool local;
+	bool local, taken;
 };
 
 /* A port VLAN is the outer tag, and taken off. */
@@ -168,14 +168,24 @@ static void deliver_to(struct nic_switch *sw, const struct nic_port *src, struct
 {
 	const struct nic_policy *p = policy_of(dst);
 	enum nic_drop refuse = egress(src, dst, p, f);
+	_Atomic uint64_t *nodesc = &dst->stats.rx_drops[NIC_DROP_NODESC];
+	uint64_t before = nic_counter(nodesc);
+	unsigned taken;
+
+	if (unlikely(sw->kept) && dst->share.kept && !sw->owed && refuse == NIC_DROP_NONE)
+		refuse = NIC_DROP_NODESC;
 
 	fate->offered++;
 	if (refuse != NIC_DROP_NONE) {
 		nic_count(&dst->stats.rx_drops[refuse], wire_frames(f));
 		return;
 	}
-	if (!nic_deliver(dst, p, f, seen_tags(dst, p, f)))
+	taken = nic_deliver(dst, p, f, seen_tags(dst, p, f));
+	if (unlikely(sw->owed) && nic_counter(nodesc) != before)
+		sw->kept = dst->share.kept = true;
+	if (!taken)
 		return;
+	fate->taken = true;
 	fate->local |= !dst->is_uplink;
 	if (!dst->rx_dirty) {
 		dst->rx_dirty = true;
@@ -290,7 +300,8 @@ static void refuse(struct nic_switch *sw, struct nic_port *src, const struct nic
 		sw->spoofed = true;
 }
 
-static void switch_frame(struct nic_switch *sw, struct nic_port *src,
+/* Returns whether it is gone: somebody took it, or it was for a group that is empty. */
+static bool switch_frame(struct nic_switch *sw, struct nic_port *src,
 			 const struct nic_policy *sp, struct nic_frame *f)
 {
 	bool group = net_mac_is_group(f->hdr);
@@ -299,7 +310,7 @@ static void switch_frame(struct nic_switch *sw, struct nic_port *src,
 
 	if (drop != NIC_DROP_NONE) {
 		refuse(sw, src, f, drop);
-		return;
+		return false;
 	}
 	apply_port_vlan(sp, f);
 	if (unlikely(sp->loopback))
@@ -313,6 +324,7 @@ static void switch_frame(struct nic_switch *sw, struct nic_port *src,
 		lose(src, f, no_receiver(sw, src, sp, f));
 	else
 		count_tx(src, f, fate.local);
+	return fate.taken || (group && !fate.offered);
 }
 
 void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst)
@@ -323,15 +335,25 @@ void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_bu
 	for (unsigned i = 0; i < burst->n; i++)
 		burst->frame[i].svlan = false;
 	if (unlikely(!sp->link_up || !sp->tx_on)) {
-		for (unsigned i = 0; i < burst->n; i++)
+		for (unsigned i = 0; i < burst->n; i++) {
 			lose(src, &burst->frame[i], NIC_DROP_TXOFF);
+			sw->lost_bytes += nic_switch_wire_bytes(&burst->frame[i]);
+		}
 		return;
 	}
 	for (unsigned i = 0; i < burst->n; i++) {
 		if (unlikely(svlans))
 			nic_frame_lift_svlan(&burst->frame[i]);
-		switch_frame(sw, src, sp, &burst->frame[i]);
+		if (!switch_frame(sw, src, sp, &burst->frame[i]))
+			sw->lost_bytes += nic_switch_wire_bytes(&burst->frame[i]);
 	}
+}
+
+void nic_switch_release(struct nic_switch *sw)
+{
+	for (unsigned i = 0; i < sw->num; i++)
+		sw->port[i]->share.kept = false;
+	sw->kept = false;
 }
 
 void nic_switch_flush(struct nic_switch *sw, uint64_t now_ns)

@@ -154,14 +154,35 @@ static void a_rate_is_published(void **state)
 {
 	(void)state;
 	assert_int_equal(policy(0)->max_tx_mbps, 0);
-	assert_int_equal(nic_card_set_rate(card, 0, NIC_MAX_MBPS), 0);
+	assert_int_equal(nic_card_set_rate(card, 0, 0, NIC_MAX_MBPS), 0);
 	assert_int_equal(policy(0)->max_tx_mbps, 4294967);
-	assert_int_equal(nic_card_set_rate(card, 0, NIC_MAX_MBPS + 1), -EINVAL);
-	assert_int_equal(nic_card_set_rate(card, 1, 1), 0);
+	assert_int_equal(nic_card_set_rate(card, 0, 0, NIC_MAX_MBPS + 1), -EINVAL);
+	assert_int_equal(nic_card_set_rate(card, 1, 0, 1), 0);
 	assert_int_equal(policy(0)->max_tx_mbps, 4294967);
 	assert_int_equal(policy(1)->max_tx_mbps, 1);
-	assert_int_equal(nic_card_set_rate(card, 0, 0), 0);
+	assert_int_equal(nic_card_set_rate(card, 0, 0, 0), 0);
 	assert_int_equal(policy(0)->max_tx_mbps, 0);
+}
+
+static void minima_fit_into_the_link(void **state)
+{
+	(void)state;
+	assert_int_equal(nic_card_set_rate(card, 0, NIC_MAX_MBPS + 1, 0), -EINVAL);
+	assert_int_equal(nic_card_set_rate(card, 0, 11, 10), -ERANGE);
+	assert_int_equal(nic_card_set_rate(card, 0, 10, 10), 0);
+	assert_int_equal(policy(0)->min_tx_mbps, 10);
+	assert_int_equal(nic_card_free_mbps(card, 1), NIC_MAX_MBPS - 10);
+	card->link_mbps = 1000;
+	assert_int_equal(nic_card_set_rate(card, 1, 700, 0), 0);
+	assert_int_equal(nic_card_free_mbps(card, 2), 290);
+	assert_int_equal(nic_card_set_rate(card, 2, 291, 0), -ERANGE);
+	assert_int_equal(policy(2)->min_tx_mbps, 0);
+	assert_int_equal(nic_card_set_rate(card, 2, 290, 0), 0);
+	assert_int_equal(nic_card_free_mbps(card, 3), 0);
+	assert_int_equal(nic_card_set_rate(card, 1, 701, 0), -ERANGE); /* beside its own */
+	assert_int_equal(nic_card_set_rate(card, 1, 700, 800), 0);
+	assert_int_equal(nic_card_set_rate(card, 1, 0, 0), 0);
+	assert_int_equal(nic_card_free_mbps(card, 3), 700);
 }
 
 /* A link that is down is the receiver's loss: its frames do not go out to the wire. */
@@ -427,6 +448,7 @@ int main(void)
 		TEST(a_port_vlan_of_802_1ad_is_published),
 		TEST(switches_are_published),
 		TEST(a_rate_is_published),
+		TEST(minima_fit_into_the_link),
 		TEST(an_address_is_kept_while_the_link_is_down),
 		TEST(the_operator_rules_the_link),
 		TEST(a_link_does_not_die_with_its_uplink),

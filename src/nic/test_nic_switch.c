@@ -354,6 +354,61 @@ static void receivers_are_told_once_a_round(void **state)
 	assert_int_equal(port[1].rx_done, 1); /* nothing came */
 }
 
+/* Who is owed and found no descriptor has the next; but only that keeps them. */
+static void descriptors_are_kept_for_who_is_owed(void **state)
+{
+	(void)state;
+	port[1].policy.max_frame = 50;
+	sw.owed = true;
+	send_to(0, mac_of(1));
+	assert_false(sw.kept);
+	port[1].policy.max_frame = 1518;
+	port[1].credits = 0;
+	send_to(0, mac_of(1));
+	assert_true(sw.kept && port[1].port.share.kept);
+	sw.owed = false;
+	port[1].credits = UINT32_MAX;
+	send_to(2, mac_of(1));
+	assert_int_equal(test_rx_drop(&port[1], NIC_DROP_NODESC), 2);
+	send_to(1, mac_of(2));
+	send_to(1, mac_of(3));
+	assert_got(BIT(2) | BIT(3));
+	sw.owed = true;
+	send_to(0, mac_of(1));
+	assert_got(BIT(1));
+	sw.owed = false;
+	nic_switch_release(&sw);
+	send_to(2, mac_of(1));
+	assert_got(BIT(1));
+	port[1].credits = 0;
+	send_to(2, mac_of(1));
+	assert_false(sw.kept); /* a loss of who is owed nothing */
+}
+
+static void what_nobody_took_is_lost(void **state)
+{
+	uint64_t bytes_of_one = 100 + 4;
+
+	(void)state;
+	send_to(0, mac_of(1));
+	send_to(0, broadcast);
+	assert_int_equal(sw.lost_bytes, 0);
+	port[1].credits = 0;
+	send_to(0, broadcast); /* others took it */
+	assert_int_equal(sw.lost_bytes, 0);
+	send_to(0, mac_of(1));
+	assert_int_equal(sw.lost_bytes, bytes_of_one);
+	send_to(1, mac_of(1));
+	assert_int_equal(sw.lost_bytes, 2 * bytes_of_one);
+	port[0].policy.link_up = false;
+	send_to(0, mac_of(2));
+	assert_int_equal(sw.lost_bytes, 3 * bytes_of_one);
+	port[0].policy.link_up = true;
+	port[0].policy.mac[0]++;
+	send_to(0, mac_of(2));
+	assert_int_equal(sw.lost_bytes, 4 * bytes_of_one);
+}
+
 static void a_tso_frame_counts_as_its_segments(void **state)
 {
 	struct test_tx tx = frame_from(0, mac_of(1));
@@ -509,6 +564,8 @@ int main(void)
 		TEST(a_dead_wire_loses_what_goes_to_it),
 		TEST(a_port_that_has_gone_is_not_found),
 		TEST(receivers_are_told_once_a_round),
+		TEST(descriptors_are_kept_for_who_is_owed),
+		TEST(what_nobody_took_is_lost),
 		TEST(a_tso_frame_counts_as_its_segments),
 		TEST(every_frame_is_delivered_or_counted),
 	};

@@ -50,7 +50,7 @@ static void the_tenants_own_tag_passes_inside(void **state)
 	(void)state;
 	set_svlan(0, 100, 0);
 	set_svlan(1, 100, 0);
-	port[UPLINK].strip = true; /* not the inner one */
+	port[UPLINK].strip = true;	   /* not the inner one */
 	send_tagged(0, broadcast, 0xa007); /* whatever it is member of */
 	assert_int_equal(get_be32(received(1) + 12), CTAG(0xa007));
 	assert_int_equal(port[1].rx[0].len, 104);

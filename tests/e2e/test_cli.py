@@ -132,7 +132,12 @@ BAD = [
     ("link set nic0 vf 0 max_tx_rate -1", "-1"),
     ("link set nic0 vf 0 max_tx_rate 4294968", "4294967"),
     ("link set nic0 vf 0 rate 5 max_tx_rate 5", "the same"),
-    ("link set nic0 vf 0 min_tx_rate 5", "min_tx_rate"),
+    ("link set nic0 vf 0 min_tx_rate -5", "-5"),
+    ("link set nic0 vf 0 min_tx_rate 4294968", "4294967"),
+    ("link set nic0 vf 0 min_tx_rate 4294967296", "4294967296"),
+    ("link set nic0 vf 0 max_tx_rate 4294967296", "4294967296"),
+    ("link set nic0 vf 0 min_tx_rate 6 max_tx_rate 5 trust on", "min_tx_rate 6 is above max_tx_rate 5"),
+    (ADD + " link-rate 0", "link-rate"),
     ("link set nic0 vf 0 trust on vlan 5 colour red", "colour"),
     ("vf", "vf show"),
     ("vf show nic0", "number"),
@@ -361,7 +366,8 @@ def link_show_text():
             "link-state auto, trust off") in text, text
     assert len(re.findall(r"^    vf \d+ +link/ether", text, re.M)) == 7
     World.daemon.ok("link", "set", "nic0", "vf", "3", "vlan", "100", "qos", "3", "proto", "802.1ad")
-    assert "vlan 100, qos 3, vlan protocol 802.1ad, spoof checking on" in World.daemon.ok("link", "show", "nic0")
+    text = World.daemon.ok("link", "show", "nic0")
+    assert "vlan 100, qos 3, vlan protocol 802.1ad, spoof checking on" in text, text
     stats = World.daemon.ok("-s", "link", "show", "nic0")
     assert stats.count("    RX: bytes  packets  mcast   bcast   dropped\n") == 7
     assert stats.count("    TX: bytes  packets   dropped\n") == 7
@@ -381,8 +387,10 @@ def link_set_every_word():
              ("trust on", {"trust": True}),
              ("state enable", {"link_state": "enable"}),
              ("state disable", {"link_state": "disable"}),
-             ("max_tx_rate 200", {"rate": {"max_tx": 200, "min_tx": 0}}),
-             ("rate 0", {"rate": {"max_tx": 0, "min_tx": 0}}),
+             ("max_tx_rate 200", {"tx_rate": 200, "rate": {"max_tx": 200, "min_tx": 0}}),
+             ("min_tx_rate 200", {"rate": {"max_tx": 200, "min_tx": 200}}),
+             ("rate 0", {"tx_rate": None, "rate": {"max_tx": 0, "min_tx": 200}}),
+             ("min_tx_rate 0", {"rate": {"max_tx": 0, "min_tx": 0}}),
              ("trust off state auto vlan 0 spoofchk on",
               {"trust": False, "link_state": "auto", "vlan_list": None, "spoofchk": True}),
              ("state enable qos 2 trust on mac 52:54:00:00:00:45 vlan 7 spoofchk off",
@@ -404,12 +412,32 @@ def strict_model_keeps_to_the_hardware():
     """What an 82576 lacks is refused by name, beside a setting that is right: nothing changes."""
     World.daemon.ok("card", "add", "strict0", "model", "82576", "vfs", "1", "strict-model", "on")
     assert World.daemon.json("card", "show", "strict0")[0]["strict_model"] is True
-    for words in ("vlan 5 proto 802.1ad", "state enable"):
+    for words in ("vlan 5 proto 802.1ad", "min_tx_rate 10", "state enable"):
         before = World.daemon.json("link", "show", "strict0")
         one_sentence(World.daemon.ladon("link", "set", "strict0", "vf", "0", "trust", "on", *words.split()),
                      words.split()[-1], "82576", "strict0")
         assert World.daemon.json("link", "show", "strict0") == before
     World.daemon.ok("card", "del", "strict0")
+
+
+@CASE
+def minima_fit_into_the_link():
+    """The sum of all min_tx_rate is within link-rate; what is too much is named, and what would be right."""
+    World.daemon.ok("card", "add", "rate0", "model", "82576", "vfs", "3", "link-rate", "1000")
+    assert World.daemon.json("card", "show", "rate0")[0]["link_rate"] == 1000
+    World.daemon.ok("link", "set", "rate0", "vf", "0", "min_tx_rate", "600", "max_tx_rate", "800")
+    World.daemon.ok("link", "set", "rate0", "vf", "1", "min_tx_rate", "300")
+    text = World.daemon.ok("link", "show", "rate0")
+    assert ", tx rate 800 (Mbps), max_tx_rate 800Mbps, min_tx_rate 600Mbps, spoof" in text, text
+    before = World.daemon.json("link", "show", "rate0")
+    for words, wanted in (("min_tx_rate 101", "at most 100 is right"),
+                          ("trust on min_tx_rate 1001", "link's 1000 Mbit/s")):
+        one_sentence(World.daemon.ladon("link", "set", "rate0", "vf", "2", *words.split()), wanted)
+    one_sentence(World.daemon.ladon("link", "set", "rate0", "vf", "0", "rate", "599"),
+                 "min_tx_rate 600", "max_tx_rate 599")
+    assert World.daemon.json("link", "show", "rate0") == before
+    World.daemon.ok("link", "set", "rate0", "vf", "2", "min_tx_rate", "100")
+    World.daemon.ok("card", "del", "rate0")
 
 
 @CASE
