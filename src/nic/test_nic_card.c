@@ -222,6 +222,31 @@ static void the_operator_rules_the_link(void **state)
 	assert_int_equal(nic_card_set_link(card, 0, NIC_LINK_NUM), -EINVAL);
 }
 
+/* auto: down with the uplink. enable: VF to VF goes on, and what is for the wire is its loss.
+ */
+static void enabled_links_outlive_the_uplink(void **state)
+{
+	(void)state;
+	add_wire();
+	assert_int_equal(nic_card_set_link(card, 0, NIC_LINK_ENABLE), 0);
+	assert_int_equal(nic_card_set_link(card, 1, NIC_LINK_ENABLE), 0);
+	nic_card_uplink_state(card, false);
+	send_from(&port[0], mac(1), 0);
+	assert_int_equal(got(), BIT(1));
+	send_from(&port[0], mac(2), 0);
+	assert_int_equal(test_rx_drop(&port[2], NIC_DROP_RXOFF), 1);
+	send_from(&port[2], mac(0), 0);
+	assert_int_equal(test_tx_drop(&port[2], NIC_DROP_TXOFF), 1);
+	send_from(&port[0], y, 0);
+	assert_int_equal(test_rx_drop(&wire, NIC_DROP_UPLINK), 1);
+	assert_int_equal(got(), 0);
+	assert_int_equal(test_tx_drops(&port[0]), 0);
+	assert_int_equal(nic_card_set_link(card, 0, NIC_LINK_AUTO), 0);
+	send_from(&port[0], mac(1), 0);
+	assert_int_equal(got(), 0);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_TXOFF), 1);
+}
+
 /* Without an uplink the VFs talk to each other; so the link comes back when a dead one is taken
  * away. */
 static void a_link_does_not_die_with_its_uplink(void **state)
@@ -451,6 +476,7 @@ int main(void)
 		TEST(minima_fit_into_the_link),
 		TEST(an_address_is_kept_while_the_link_is_down),
 		TEST(the_operator_rules_the_link),
+		TEST(enabled_links_outlive_the_uplink),
 		TEST(a_link_does_not_die_with_its_uplink),
 		TEST(the_wire_gets_what_nobody_owns),
 		TEST(frames_flow_while_the_guest_is_active),
