@@ -88,6 +88,8 @@ static void print_vf(json_object *vf)
 	       cli_str(vf, "link_state"));
 	if (cli_get(vf, "trust"))
 		printf(", trust %s", on_off(vf, "trust"));
+	if (cli_get(own, "vlans"))
+		printf(", vlans %s", cli_str(own, "vlans"));
 	if (own && !cli_bool(own, "exists"))
 		printf(", not enabled");
 	if (own)
@@ -126,7 +128,7 @@ const struct cli_command cli_link_commands[] = {
 	{"link set",
 	 "CARD vf N { mac MAC | vlan VID [qos Q] [proto 802.1Q|802.1ad] | spoofchk on|off | "
 	 "trust on|off | state "
-	 "auto|enable|disable | max_tx_rate MBPS | min_tx_rate MBPS }",
+	 "auto|enable|disable | max_tx_rate MBPS | min_tx_rate MBPS | vlans LIST|all|none }",
 	 "policy of a VF, in force at once; several settings in one line apply together or not "
 	 "at all",
 	 NULL, NULL},

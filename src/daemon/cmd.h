@@ -57,6 +57,7 @@ enum link_field {
 	LINK_RATE_TOO = 1 << 7, /* by its other name; only while a line is parsed */
 	LINK_PROTO = 1 << 8,	/* only with LINK_VLAN */
 	LINK_MIN_RATE = 1 << 9,
+	LINK_VLANS = 1 << 10,
 };
 
 struct link_change {
@@ -66,7 +67,8 @@ struct link_change {
 	bool svlan; /* vlan is of 802.1ad */
 	bool spoofchk, trust;
 	enum nic_link state;
-	unsigned rate, min_rate; /* Mbit/s, 0 = none */
+	uint64_t vlans[NIC_VLANS / 64]; /* that it may use */
+	unsigned rate, min_rate;	/* Mbit/s, 0 = none */
 };
 
 /* What `vf unlock` and `pf unlock` say. */

@@ -9,12 +9,14 @@
 #include "daemon.h"
 #include "event.h"
 #include "json_util.h"
+#include "vlans.h"
 
 static const char *const states[] = {"auto", "enable", "disable"};
 
 static struct json_object *change_json(const struct link_change *link)
 {
 	struct json_object *obj = json_object_new_object();
+	char vlans[VLANS_TEXT_BYTES];
 
 	if (link->fields & LINK_MAC)
 		json_add_mac(obj, "mac", link->mac);
@@ -30,6 +32,8 @@ static struct json_object *change_json(const struct link_change *link)
 		json_add_bool(obj, "trust", link->trust);
 	if (link->fields & LINK_STATE)
 		json_add_str(obj, "state", states[link->state]);
+	if (link->fields & LINK_VLANS)
+		json_add_str(obj, "vlans", vlans_text(link->vlans, vlans));
 	if (link->fields & LINK_RATE)
 		json_add_u64(obj, "max_tx_rate", link->rate);
 	if (link->fields & LINK_MIN_RATE)
@@ -89,6 +93,8 @@ static void set_rest(struct function *fn, const struct link_change *link)
 
 	if (link->fields & LINK_VLAN)
 		ret |= nic_card_set_vlan(nic, fn->n, link->vlan, link->qos, link->svlan);
+	if (link->fields & LINK_VLANS)
+		nic_card_set_vlans(nic, fn->n, link->vlans);
 	if (link->fields & LINK_SPOOFCHK)
 		ret |= nic_card_set_spoofchk(nic, fn->n, link->spoofchk);
 	if (link->fields & LINK_TRUST)
@@ -125,6 +131,24 @@ static int check_model(const struct function *fn, const struct link_change *link
 				"right while %s has strict-model on",
 				name);
 	return 0;
+}
+
+/* A port VLAN of 802.1Q leaves no tag to the guest, so there is nothing to list. */
+static int check_vlans(const struct function *fn, const struct link_change *link,
+		       struct cmd_error *error)
+{
+	const struct nic_vf_admin *admin = &fn->card->nic->vf[fn->n].admin;
+	bool set = link->fields & LINK_VLAN;
+	unsigned vlan = set ? link->vlan : admin->vlan;
+	bool svlan = set ? link->svlan : admin->svlan;
+	bool list = link->fields & LINK_VLANS ? !nic_vlans_all(link->vlans) : admin->listed;
+
+	if (!vlan || svlan || !list)
+		return 0;
+	return cmd_fail(error, -EINVAL,
+			"a list of vlans and vlan %u do not go together: \"vlan 0\", \"vlans "
+			"all\", or proto 802.1ad is right",
+			vlan);
 }
 
 static int check_rates(const struct function *fn, const struct link_change *link,
@@ -176,6 +200,8 @@ CMD_RUN(cmd_link_set)
 		ret = check_model(fn, &cmd->link, error);
 	if (ret == 0)
 		ret = check_rates(fn, &cmd->link, error);
+	if (ret == 0)
+		ret = check_vlans(fn, &cmd->link, error);
 	if (ret == 0)
 		ret = set_mac(fn, &cmd->link, error);
 	if (ret < 0)

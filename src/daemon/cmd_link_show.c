@@ -9,6 +9,7 @@
 #include "daemon.h"
 #include "function_json.h"
 #include "json_util.h"
+#include "vlans.h"
 
 static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 static const char *const states[] = {"auto", "enable", "disable"};
@@ -95,6 +96,15 @@ static struct json_object *stats(const struct nic_port_stats *s)
 	return obj;
 }
 
+static void add_operators(struct json_object *obj, const struct nic_vf *vf)
+{
+	char vlans[VLANS_TEXT_BYTES];
+
+	json_add_bool(obj, "driver_active", vf->guest.active);
+	if (vf->admin.listed)
+		json_add_str(obj, "vlans", vlans_text(vf->admin.vlans, vlans));
+}
+
 static struct json_object *own_json(const struct function *fn, bool with_stats)
 {
 	struct json_object *obj = json_object_new_object();
@@ -103,7 +113,7 @@ static struct json_object *own_json(const struct function *fn, bool with_stats)
 	json_add_bool(obj, "link_up", nic_card_link_up(fn->card->nic, fn->n));
 	json_add_bool(obj, "exists", fn->vf->exists);
 	if (!card_guest_owns(fn->card)) /* who else has the mailbox knows */
-		json_add_bool(obj, "driver_active", fn->card->nic->vf[fn->n].guest.active);
+		add_operators(obj, &fn->card->nic->vf[fn->n]);
 	if (with_stats)
 		function_add_counters(obj, &fn->vf->fn.port.stats);
 	return obj;

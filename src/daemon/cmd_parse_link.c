@@ -8,8 +8,8 @@
 #include "bits.h"
 #include "cmd.h"
 #include "net_eth.h"
+#include "vlans.h"
 
-#define VLAN_MAX 4094 /* 4095 is reserved (802.1Q, table 9-2) */
 #define RATE_MAX NIC_MAX_MBPS
 
 static int take_vf_mac(const char *value, void *dst, struct cmd_error *error)
@@ -123,12 +123,17 @@ static int take_min_rate(const char *value, void *dst, struct cmd_error *error)
 	return 0;
 }
 
+static int take_vlans(const char *value, void *dst, struct cmd_error *error)
+{
+	return vlans_parse(value, ((struct link_change *)dst)->vlans, error);
+}
+
 /* In the order of enum link_field: the bit set of words_options is that of fields. */
 static const struct words_option options[] = {
 	{"mac", take_vf_mac},		{"vlan", take_vlan},   {"qos", take_qos},
 	{"spoofchk", take_spoofchk},	{"trust", take_trust}, {"state", take_state},
 	{"max_tx_rate", take_rate},	{"rate", take_rate},   {"proto", take_proto},
-	{"min_tx_rate", take_min_rate},
+	{"min_tx_rate", take_min_rate}, {"vlans", take_vlans},
 };
 
 /* qos and proto say something of the VLAN. */

@@ -38,6 +38,11 @@ static void builtin_policy(const struct nic_card *card, unsigned n, struct nic_p
 	p->max_frame = vf->guest.max_frame - FCS_LEN;
 	memcpy(p->mta, vf->guest.mta, sizeof(p->mta));
 	memcpy(p->vlans, vf->guest.vlans, sizeof(p->vlans));
+	p->listed = vf->admin.listed;
+	for (unsigned w = 0; p->listed && w < ARRAY_SIZE(p->vlans); w++) {
+		p->list[w] = vf->admin.vlans[w];
+		p->vlans[w] &= p->list[w];
+	}
 	if (!vf->guest.active)
 		return; /* nobody's address */
 	p->mac[p->num_macs++] = net_mac_u64(vf->guest.mac);
@@ -504,6 +509,23 @@ int nic_card_set_vlan(struct nic_card *card, unsigned n, unsigned vlan, unsigned
 	return 0;
 }
 
+bool nic_vlans_all(const uint64_t map[NIC_VLANS / 64])
+{
+	for (unsigned vid = 1; vid < NIC_VLANS - 1; vid++)
+		if (!nic_bitmap_test(map, vid))
+			return false;
+	return true;
+}
+
+void nic_card_set_vlans(struct nic_card *card, unsigned n, const uint64_t map[NIC_VLANS / 64])
+{
+	struct nic_vf_admin *admin = &card->vf[n].admin;
+
+	admin->listed = !nic_vlans_all(map);
+	memcpy(admin->vlans, map, sizeof(admin->vlans));
+	publish(card, n);
+}
+
 int nic_card_set_spoofchk(struct nic_card *card, unsigned n, bool on)
 {
 	card->vf[n].admin.spoofchk = on;
@@ -634,6 +656,8 @@ int nic_card_guest_vlan(struct nic_card *card, unsigned n, unsigned vid, bool ad
 		return -EPERM;
 	if (vid == 0 || nic_bitmap_test(vf->guest.vlans, vid) == add)
 		return 0; /* untagged membership is always there; nothing else changes */
+	if (add && vf->admin.listed && !nic_bitmap_test(vf->admin.vlans, vid))
+		return -EPERM;
 	if (add && vf->guest.num_vlans == MAX_GUEST_VLANS)
 		return -ENOSPC;
 	nic_bitmap_assign(vf->guest.vlans, vid, add);

@@ -29,7 +29,9 @@ struct nic_vf_admin {
 	bool mac_set; /* by the operator: the guest may not change it unless trusted */
 	uint16_t vlan;
 	uint8_t qos;
-	bool svlan;	      /* vlan is of 802.1ad */
+	bool svlan;  /* vlan is of 802.1ad */
+	bool listed; /* not all VLANs, but these */
+	uint64_t vlans[NIC_VLANS / 64];
 	uint32_t min_tx_mbps; /* 0 = nothing certain */
 	uint32_t max_tx_mbps; /* 0 = no limit */
 	bool spoofchk, trust;
@@ -126,6 +128,11 @@ int nic_card_set_mac(struct nic_card *card, unsigned n,
 		     const uint8_t mac[6]); /* zero = unset; -EINVAL group; -EEXIST */
 int nic_card_set_vlan(struct nic_card *card, unsigned n, unsigned vlan, unsigned qos,
 		      bool svlan); /* -EINVAL */
+/* The tagged VLANs that the guest may use; it stays a member only of those that it asked for.
+ */
+void nic_card_set_vlans(struct nic_card *card, unsigned n, const uint64_t map[NIC_VLANS / 64]);
+/* Are all of 1 ... 4094 in the map? */
+bool nic_vlans_all(const uint64_t map[NIC_VLANS / 64]);
 int nic_card_set_spoofchk(struct nic_card *card, unsigned n, bool on);
 int nic_card_set_trust(struct nic_card *card, unsigned n, bool on);
 int nic_card_set_link(struct nic_card *card, unsigned n, enum nic_link link);

@@ -34,6 +34,7 @@ struct nic_policy {
 				loopback); nothing comes from the wire */
 	bool rx_on, tx_on;   /* VFRE, VFTE: receives at all; may send at all */
 	uint8_t num_macs;
+	bool listed;   /* what it sends with an 802.1Q tag must be in a VLAN of list */
 	bool svlan;    /* pvid is of 802.1ad: the tag goes around what the port sends, 802.1Q
 			  tags included, which stay the tenant's own */
 	uint16_t pvid; /* port VLAN: 0 = none. Inserted when it sends, stripped when it receives
@@ -47,6 +48,7 @@ struct nic_policy {
 	uint64_t mac[NIC_PORT_MACS];	/* net_mac_u64; [0] is the port's own */
 	uint64_t mta[4096 / 64];	/* multicast hash filter, bit = hash of the address */
 	uint64_t vlans[NIC_VLANS / 64]; /* tagged VLANs it is a member of */
+	uint64_t list[NIC_VLANS / 64];	/* those it may use, when listed */
 };
 
 /* Can the port receive at all? */

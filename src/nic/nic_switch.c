@@ -31,6 +31,17 @@ static bool vlan_member(const struct nic_policy *p, uint16_t vid)
 	return vid == 0 ? p->untagged : p->any_vlan || nic_bitmap_test(p->vlans, vid);
 }
 
+/* Is the frame's 802.1Q tag of a VLAN that the port may not use, or one behind which nobody
+ * looked? */
+static bool unlisted(const struct nic_policy *p, const struct nic_frame *f)
+{
+	uint16_t vid = f->tagged ? f->tci & 0xfff : 0, inner = get_be16(f->hdr + 12);
+
+	if (vid)
+		return !nic_bitmap_test(p->list, vid);
+	return inner == NET_ETH_P_QINQ || (f->tagged && inner == NET_ETH_P_VLAN);
+}
+
 /*
  * May the sender not use the frame's VLAN? A priority tag (VLAN 0) makes the frame untagged
  * here, but a receiver that takes it off would find the tag behind it and believe that one.
@@ -39,6 +50,8 @@ static bool foreign_vlan(const struct nic_policy *p, const struct nic_frame *f)
 {
 	uint16_t vid = nic_frame_vid(f), inner = get_be16(f->hdr + 12);
 
+	if (unlikely(p->listed) && unlisted(p, f))
+		return true;
 	if (p->svlan)
 		return false; /* whatever it is, it goes inside */
 	if (!vid && f->tagged && (p->pvid || p->spoof_vlan))
@@ -85,10 +98,17 @@ static void apply_port_vlan(const struct nic_policy *p, struct nic_frame *f)
 }
 
 /* Does dst want a frame of this VLAN at all? */
-static bool in_vlan(const struct nic_port *dst, const struct nic_policy *p, uint16_t vid)
+static bool in_vlan(const struct nic_port *dst, const struct nic_policy *p,
+		    const struct nic_frame *f)
 {
-	return dst->is_uplink ||
-	       (p->pvid ? vid == nic_policy_port_vlan(p) : vlan_member(p, vid));
+	uint16_t vid = nic_frame_vid(f);
+
+	if (dst->is_uplink)
+		return true;
+	if (!p->pvid)
+		return vlan_member(p, vid);
+	return vid == nic_policy_port_vlan(p) &&
+	       !(p->svlan && unlikely(p->listed) && unlisted(p, f));
 }
 
 static bool wants_group(const struct nic_port *dst, const struct nic_policy *p,
@@ -143,7 +163,7 @@ static enum nic_drop egress(const struct nic_port *src, const struct nic_port *d
 {
 	if (is_deaf(src, p))
 		return dst->is_uplink ? NIC_DROP_UPLINK : NIC_DROP_RXOFF;
-	return in_vlan(dst, p, nic_frame_vid(f)) ? NIC_DROP_NONE : NIC_DROP_VLAN;
+	return in_vlan(dst, p, f) ? NIC_DROP_NONE : NIC_DROP_VLAN;
 }
 
 /* What became of a frame: receivers it was offered to, whether one took it, and whether a
@@ -218,7 +238,7 @@ static void flood(struct nic_switch *sw, struct nic_port *src, const struct nic_
 		struct nic_port *dst = sw->port[i];
 		const struct nic_policy *p = policy_of(dst);
 
-		if (dst == src || dst == except || !in_vlan(dst, p, nic_frame_vid(f)))
+		if (dst == src || dst == except || !in_vlan(dst, p, f))
 			continue;
 		if (!wants(dst, p, f, unknown))
 			continue;
@@ -265,8 +285,8 @@ static void loop_back(struct nic_switch *sw, struct nic_port *src, const struct 
 {
 	bool own = owns_mac(p, net_mac_u64(f->hdr));
 
-	if (own || (in_vlan(src, p, nic_frame_vid(f)) && nic_policy_live(p) &&
-		    wants(src, p, f, !owner_of(sw, f))))
+	if (own ||
+	    (in_vlan(src, p, f) && nic_policy_live(p) && wants(src, p, f, !owner_of(sw, f))))
 		deliver_to(sw, src, src, f, fate);
 }
 

@@ -140,6 +140,34 @@ static void a_port_vlan_of_802_1ad_is_published(void **state)
 	assert_false(policy(0)->svlan);
 }
 
+static void a_list_of_vlans_is_published(void **state)
+{
+	uint64_t map[NIC_VLANS / 64] = {0};
+
+	(void)state;
+	nic_bitmap_assign(map, 7, true);
+	assert_int_equal(nic_card_guest_vlan(card, 0, 8, true), 0);
+	nic_card_set_vlans(card, 0, map);
+	assert_true(policy(0)->listed);
+	assert_int_equal(reaches(mac(0), 8), 0); /* at once */
+	assert_int_equal(nic_card_guest_vlan(card, 0, 9, true), -EPERM);
+	assert_int_equal(nic_card_guest_vlan(card, 0, 9, false), 0);
+	assert_int_equal(nic_card_guest_vlan(card, 0, 7, true), 0);
+	assert_int_equal(reaches(mac(0), 7), BIT(0));
+	send_from(&port[0], y, 8);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_VLAN), 1);
+	assert_false(policy(1)->listed);
+	memset(map, 0xff, sizeof(map));
+	nic_bitmap_assign(map, 4094, false);
+	assert_false(nic_vlans_all(map));
+	nic_bitmap_assign(map, 4094, true);
+	nic_bitmap_assign(map, 0, false);
+	nic_bitmap_assign(map, 4095, false);
+	nic_card_set_vlans(card, 0, map);
+	assert_false(policy(0)->listed);
+	assert_int_equal(reaches(mac(0), 8), BIT(0)); /* it is still a member */
+}
+
 static void switches_are_published(void **state)
 {
 	(void)state;
@@ -471,6 +499,7 @@ int main(void)
 		TEST(an_operators_address_is_not_the_guests_to_change),
 		TEST(a_port_vlan_is_published),
 		TEST(a_port_vlan_of_802_1ad_is_published),
+		TEST(a_list_of_vlans_is_published),
 		TEST(switches_are_published),
 		TEST(a_rate_is_published),
 		TEST(minima_fit_into_the_link),

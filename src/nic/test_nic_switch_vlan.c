@@ -190,6 +190,62 @@ static void the_tags_count_in_a_frames_size(void **state)
 	assert_int_equal(test_rx_drop(&port[UPLINK], NIC_DROP_SIZE), 1);
 }
 
+/* ---- lists of VLANs ---- */
+
+static void list(unsigned n, uint16_t vid)
+{
+	port[n].policy.listed = true;
+	nic_bitmap_assign(port[n].policy.list, vid, true);
+}
+
+static void only_listed_vlans_are_sent_in(void **state)
+{
+	const uint32_t ad[] = {STAG(5)};
+	/* What send_raw leaves, behind a priority tag. */
+	struct test_tx hidden = {.bytes = bytes, .len = 100, .hdr_len = 64, .tagged = true};
+
+	(void)state;
+	port[0].policy.spoof_vlan = false; /* it holds all the same */
+	list(0, 5);
+	send_tagged(0, broadcast, 0x6005);
+	assert_got(BIT(UPLINK));
+	send_to(0, broadcast); /* without a tag, or a priority */
+	send_tagged(0, mac_of(1), 0xe000);
+	assert_int_equal(port[1].num_rx, 2);
+	send_tagged(0, broadcast, 6);
+	send_tagged(0, broadcast, 4094);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_VLAN), 2);
+	send_raw(0, broadcast, ad, 1);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_VLAN), 3);
+	assert_int_equal(port[1].num_rx, 2);
+	put(0, &hidden);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_VLAN), 4);
+}
+
+/* Inside a port VLAN of 802.1ad the list is of the tenant's own tags, both ways. */
+static void the_list_is_of_the_inner_tags(void **state)
+{
+	(void)state;
+	set_svlan(0, 100, 0);
+	set_svlan(1, 100, 0);
+	set_svlan(2, 100, 0);
+	list(0, 5);
+	list(0, 6);
+	list(1, 6);
+	send_tagged(0, broadcast, 5);
+	assert_got(BIT(2) | BIT(UPLINK));
+	send_tagged(0, broadcast, 6);
+	assert_got(BIT(1) | BIT(2) | BIT(UPLINK));
+	send_tagged(0, broadcast, 7);
+	assert_got(0);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_VLAN), 1);
+	send_tagged(2, mac_of(1), 5);
+	assert_got(0);
+	assert_int_equal(test_rx_drop(&port[1], NIC_DROP_VLAN), 1);
+	send_to(2, mac_of(1));
+	assert_got(BIT(1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +258,8 @@ int main(void)
 		TEST(without_such_a_port_it_is_no_tag),
 		TEST(control_frames_do_not_hide_inside),
 		TEST(the_tags_count_in_a_frames_size),
+		TEST(only_listed_vlans_are_sent_in),
+		TEST(the_list_is_of_the_inner_tags),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

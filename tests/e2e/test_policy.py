@@ -28,6 +28,8 @@ class Port:
     def __init__(self, n):
         World.daemon.settle(n)
         self.n, self.tail, self.head = n, 0, 0
+        row = World.daemon.vf(n)
+        self.before = {"tx": row["tx_drops"], "rx": row["rx_drops"]}
         self.client = World.daemon.attach(n)
         self.memory = memfd(1 << 20)
         self.client.map(0, 1 << 20, self.memory)
@@ -78,8 +80,9 @@ class Port:
         return list(iter(self.receive, None))
 
     def drops(self, direction="tx"):
-        """Its drops by reason."""
-        return World.daemon.vf(self.n)[f"{direction}_drops"]
+        """Its drops by reason since it came."""
+        now, then = World.daemon.vf(self.n)[f"{direction}_drops"], self.before[direction]
+        return {why: count - then.get(why, 0) for why, count in now.items() if count != then.get(why, 0)}
 
     def frame(self, to, *tags, payload=b"\x88\xb5" + bytes(range(50))):
         """From its own address; tags are 32 bits each."""
@@ -102,7 +105,7 @@ def ports(*numbers):
         for port in made:
             port.close()
             World.daemon.ok("link", "set", "nic0", "vf", str(port.n), "vlan", "0", "spoofchk", "on", "trust", "off",
-                            "state", "auto", "rate", "0", "min_tx_rate", "0")
+                            "state", "auto", "rate", "0", "min_tx_rate", "0", "vlans", "all")
 
 
 def policy(n, words):
@@ -146,6 +149,22 @@ def qinq_port_vlan():
         a.send(plain, tagged)
         assert c.all() == [plain] and b.all() == [] and a.drops() == {"vlan": 1}
         wire()
+
+
+@CASE
+def vlan_list():
+    """Only listed tags leave, spoof check or not; without a list all do."""
+    with ports(0, 1) as (a, b):
+        policy(0, "vlans 10,20-30 spoofchk off")
+        assert ", vlans 10,20-30," in World.daemon.ok("link", "show", "nic0")
+        frames = {vid: a.frame(BROADCAST, 0x81000000 | vid) for vid in (9, 10, 11, 19, 20, 30, 31, 4094)}
+        wire()
+        a.send(*frames.values(), a.frame(BROADCAST))
+        assert wire() == [frames[10], frames[20], frames[30], a.frame(BROADCAST)]
+        assert a.drops() == {"vlan": 5} and b.all() == [a.frame(BROADCAST)]
+        policy(0, "vlans all")
+        a.send(frames[9])
+        assert wire() == [frames[9]] and ", vlans" not in World.daemon.ok("link", "show", "nic0")
 
 
 # ---- link state ----
