@@ -76,6 +76,12 @@ static void print_rate(json_object *vf)
 		printf(", min_tx_rate %lldMbps", (long long)cli_int(rate, "min_tx"));
 }
 
+static void print_storm(json_object *own, const char *key)
+{
+	if (cli_int(own, key))
+		printf(", %s %lldpps", key, (long long)cli_int(own, key));
+}
+
 static void print_vf(json_object *vf)
 {
 	json_object *own = cli_get(vf, "ladon");
@@ -90,6 +96,8 @@ static void print_vf(json_object *vf)
 		printf(", trust %s", on_off(vf, "trust"));
 	if (cli_get(own, "vlans"))
 		printf(", vlans %s", cli_str(own, "vlans"));
+	print_storm(own, "storm_bcast_rate");
+	print_storm(own, "storm_uucast_rate");
 	if (own && !cli_bool(own, "exists"))
 		printf(", not enabled");
 	if (own)
@@ -128,7 +136,8 @@ const struct cli_command cli_link_commands[] = {
 	{"link set",
 	 "CARD vf N { mac MAC | vlan VID [qos Q] [proto 802.1Q|802.1ad] | spoofchk on|off | "
 	 "trust on|off | state "
-	 "auto|enable|disable | max_tx_rate MBPS | min_tx_rate MBPS | vlans LIST|all|none }",
+	 "auto|enable|disable | max_tx_rate MBPS | min_tx_rate MBPS | vlans LIST|all|none | "
+	 "storm_bcast_rate PPS | storm_uucast_rate PPS }",
 	 "policy of a VF, in force at once; several settings in one line apply together or not "
 	 "at all",
 	 NULL, NULL},

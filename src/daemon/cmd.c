@@ -35,7 +35,8 @@ static const struct cmd_row rows[] = {
 	 cmd_link_show},
 	{"link", "set", CMD_CHANGE,
 	 "link set CARD vf N [mac MAC] [vlan V [qos Q] [proto 802.1Q|802.1ad]] [spoofchk on|off] [trust on|off] "
-	 "[state auto|enable|disable] [max_tx_rate N] [min_tx_rate N] [vlans LIST|all|none]",
+	 "[state auto|enable|disable] [max_tx_rate N] [min_tx_rate N] [vlans LIST|all|none] "
+	 "[storm_bcast_rate N] [storm_uucast_rate N]",
 	 "set the policy of a VF", cmd_parse_link_set, cmd_link_set},
 	{"pf", "show", 0, "pf show CARD",
 	 "the PF: who drives it, VFs enabled, interrupts, counters", cmd_parse_card,

@@ -58,6 +58,8 @@ enum link_field {
 	LINK_PROTO = 1 << 8,	/* only with LINK_VLAN */
 	LINK_MIN_RATE = 1 << 9,
 	LINK_VLANS = 1 << 10,
+	LINK_STORM_BCAST = 1 << 11,
+	LINK_STORM_UUCAST = 1 << 12,
 };
 
 struct link_change {
@@ -67,8 +69,9 @@ struct link_change {
 	bool svlan; /* vlan is of 802.1ad */
 	bool spoofchk, trust;
 	enum nic_link state;
-	uint64_t vlans[NIC_VLANS / 64]; /* that it may use */
-	unsigned rate, min_rate;	/* Mbit/s, 0 = none */
+	uint64_t vlans[NIC_VLANS / 64];	    /* that it may use */
+	unsigned rate, min_rate;	    /* Mbit/s, 0 = none */
+	unsigned storm_bcast, storm_uucast; /* frames a second, 0 = no limit */
 };
 
 /* What `vf unlock` and `pf unlock` say. */

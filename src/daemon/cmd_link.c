@@ -34,6 +34,10 @@ static struct json_object *change_json(const struct link_change *link)
 		json_add_str(obj, "state", states[link->state]);
 	if (link->fields & LINK_VLANS)
 		json_add_str(obj, "vlans", vlans_text(link->vlans, vlans));
+	if (link->fields & LINK_STORM_BCAST)
+		json_add_u64(obj, "storm_bcast_rate", link->storm_bcast);
+	if (link->fields & LINK_STORM_UUCAST)
+		json_add_u64(obj, "storm_uucast_rate", link->storm_uucast);
 	if (link->fields & LINK_RATE)
 		json_add_u64(obj, "max_tx_rate", link->rate);
 	if (link->fields & LINK_MIN_RATE)
@@ -95,6 +99,10 @@ static void set_rest(struct function *fn, const struct link_change *link)
 		ret |= nic_card_set_vlan(nic, fn->n, link->vlan, link->qos, link->svlan);
 	if (link->fields & LINK_VLANS)
 		nic_card_set_vlans(nic, fn->n, link->vlans);
+	if (link->fields & LINK_STORM_BCAST)
+		ret |= nic_card_set_storm_bcast(nic, fn->n, link->storm_bcast);
+	if (link->fields & LINK_STORM_UUCAST)
+		ret |= nic_card_set_storm_uucast(nic, fn->n, link->storm_uucast);
 	if (link->fields & LINK_SPOOFCHK)
 		ret |= nic_card_set_spoofchk(nic, fn->n, link->spoofchk);
 	if (link->fields & LINK_TRUST)

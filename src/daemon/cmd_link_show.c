@@ -103,6 +103,10 @@ static void add_operators(struct json_object *obj, const struct nic_vf *vf)
 	json_add_bool(obj, "driver_active", vf->guest.active);
 	if (vf->admin.listed)
 		json_add_str(obj, "vlans", vlans_text(vf->admin.vlans, vlans));
+	if (vf->admin.storm_bcast_pps)
+		json_add_u64(obj, "storm_bcast_rate", vf->admin.storm_bcast_pps);
+	if (vf->admin.storm_uucast_pps)
+		json_add_u64(obj, "storm_uucast_rate", vf->admin.storm_uucast_pps);
 }
 
 static struct json_object *own_json(const struct function *fn, bool with_stats)

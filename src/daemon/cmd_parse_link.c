@@ -128,12 +128,44 @@ static int take_vlans(const char *value, void *dst, struct cmd_error *error)
 	return vlans_parse(value, ((struct link_change *)dst)->vlans, error);
 }
 
+static int take_storm(const char *key, const char *value, unsigned *ret,
+		      struct cmd_error *error)
+{
+	if (word_number(value, 0, NIC_STORM_MAX_PPS, ret) < 0)
+		return cmd_fail(error, -EINVAL,
+				"%s \"%.64s\" is wrong: 0 to %u frames a second are right, 0 "
+				"takes the limit away",
+				key, value, NIC_STORM_MAX_PPS);
+	return 0;
+}
+
+static int take_storm_bcast(const char *value, void *dst, struct cmd_error *error)
+{
+	return take_storm("storm_bcast_rate", value, &((struct link_change *)dst)->storm_bcast,
+			  error);
+}
+
+static int take_storm_uucast(const char *value, void *dst, struct cmd_error *error)
+{
+	return take_storm("storm_uucast_rate", value,
+			  &((struct link_change *)dst)->storm_uucast, error);
+}
+
 /* In the order of enum link_field: the bit set of words_options is that of fields. */
 static const struct words_option options[] = {
-	{"mac", take_vf_mac},		{"vlan", take_vlan},   {"qos", take_qos},
-	{"spoofchk", take_spoofchk},	{"trust", take_trust}, {"state", take_state},
-	{"max_tx_rate", take_rate},	{"rate", take_rate},   {"proto", take_proto},
-	{"min_tx_rate", take_min_rate}, {"vlans", take_vlans},
+	{"mac", take_vf_mac},
+	{"vlan", take_vlan},
+	{"qos", take_qos},
+	{"spoofchk", take_spoofchk},
+	{"trust", take_trust},
+	{"state", take_state},
+	{"max_tx_rate", take_rate},
+	{"rate", take_rate},
+	{"proto", take_proto},
+	{"min_tx_rate", take_min_rate},
+	{"vlans", take_vlans},
+	{"storm_bcast_rate", take_storm_bcast},
+	{"storm_uucast_rate", take_storm_uucast},
 };
 
 /* qos and proto say something of the VLAN. */

@@ -184,6 +184,11 @@ static void link_set_takes_several_at_once(void **state)
 	assert_int_equal(good("link set a vf 0 rate 4294967").link.fields, LINK_RATE);
 	assert_int_equal(good("link set a vf 0 min_tx_rate 7").link.fields, LINK_MIN_RATE);
 	assert_int_equal(good("link set a vf 0 min_tx_rate 7").link.min_rate, 7);
+	assert_int_equal(good("link set a vf 0 storm_bcast_rate 7").link.fields,
+			 LINK_STORM_BCAST);
+	assert_int_equal(good("link set a vf 0 storm_uucast_rate 7").link.fields,
+			 LINK_STORM_UUCAST);
+	assert_int_equal(good("link set a vf 0 storm_uucast_rate 7").link.storm_uucast, 7);
 	assert_int_equal(good("card add a vfs 1 model 82576 link-rate 9").add.link_mbps, 9);
 	assert_int_equal(good("link set a vf 0 rate 4294967").link.rate, 4294967);
 	assert_false(good("link set a vf 0 vlan 5").link.svlan);
@@ -224,6 +229,8 @@ static void link_set_says_what_is_wrong(void **state)
 	bad("link set nic0 vf 1 rate 4294968", "0 to 4294967 Mbit/s is right");
 	bad("link set nic0 vf 1 min_tx_rate 4294968", "0 to 4294967 Mbit/s is right");
 	bad("card add a vfs 1 model 82576 link-rate 0", "1 to 4294967 Mbit/s is right");
+	bad("link set nic0 vf 1 storm_bcast_rate 10000001", "0 to 10000000 frames a second");
+	bad("link set nic0 vf 1 storm_uucast_rate -1", "storm_uucast_rate \"-1\" is wrong");
 	bad("link set nic0 vf 1 max_tx_rate x", "max_tx_rate \"x\" is wrong");
 	bad("link set nic0 vf 1 rate 5 max_tx_rate 5", "are the same");
 }

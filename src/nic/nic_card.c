@@ -33,6 +33,8 @@ static void builtin_policy(const struct nic_card *card, unsigned n, struct nic_p
 	p->svlan = vf->admin.vlan && vf->admin.svlan;
 	p->min_tx_mbps = vf->admin.min_tx_mbps;
 	p->max_tx_mbps = vf->admin.max_tx_mbps;
+	p->storm_bcast_pps = vf->admin.storm_bcast_pps;
+	p->storm_uucast_pps = vf->admin.storm_uucast_pps;
 	/* Never more than the guest said: Linux chains buffers of 1 KiB below MTU 1007 and dies
 	 * of a longer frame. */
 	p->max_frame = vf->guest.max_frame - FCS_LEN;
@@ -574,6 +576,25 @@ int nic_card_set_rate(struct nic_card *card, unsigned n, uint32_t min_tx_mbps,
 	admin->max_tx_mbps = max_tx_mbps;
 	publish(card, n);
 	return 0;
+}
+
+static int set_storm(struct nic_card *card, unsigned n, uint32_t *limit, uint32_t pps)
+{
+	if (pps > NIC_STORM_MAX_PPS)
+		return -EINVAL;
+	*limit = pps;
+	publish(card, n);
+	return 0;
+}
+
+int nic_card_set_storm_bcast(struct nic_card *card, unsigned n, uint32_t pps)
+{
+	return set_storm(card, n, &card->vf[n].admin.storm_bcast_pps, pps);
+}
+
+int nic_card_set_storm_uucast(struct nic_card *card, unsigned n, uint32_t pps)
+{
+	return set_storm(card, n, &card->vf[n].admin.storm_uucast_pps, pps);
 }
 
 /* ---- the guest ---- */

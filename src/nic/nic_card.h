@@ -32,8 +32,9 @@ struct nic_vf_admin {
 	bool svlan;  /* vlan is of 802.1ad */
 	bool listed; /* not all VLANs, but these */
 	uint64_t vlans[NIC_VLANS / 64];
-	uint32_t min_tx_mbps; /* 0 = nothing certain */
-	uint32_t max_tx_mbps; /* 0 = no limit */
+	uint32_t min_tx_mbps;			    /* 0 = nothing certain */
+	uint32_t max_tx_mbps;			    /* 0 = no limit */
+	uint32_t storm_bcast_pps, storm_uucast_pps; /* likewise */
 	bool spoofchk, trust;
 	enum nic_link link;
 };
@@ -133,6 +134,9 @@ int nic_card_set_vlan(struct nic_card *card, unsigned n, unsigned vlan, unsigned
 void nic_card_set_vlans(struct nic_card *card, unsigned n, const uint64_t map[NIC_VLANS / 64]);
 /* Are all of 1 ... 4094 in the map? */
 bool nic_vlans_all(const uint64_t map[NIC_VLANS / 64]);
+/* Frames a second, up to NIC_STORM_MAX_PPS, 0 = no limit. -EINVAL */
+int nic_card_set_storm_bcast(struct nic_card *card, unsigned n, uint32_t pps);
+int nic_card_set_storm_uucast(struct nic_card *card, unsigned n, uint32_t pps);
 int nic_card_set_spoofchk(struct nic_card *card, unsigned n, bool on);
 int nic_card_set_trust(struct nic_card *card, unsigned n, bool on);
 int nic_card_set_link(struct nic_card *card, unsigned n, enum nic_link link);

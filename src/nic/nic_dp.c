@@ -184,8 +184,10 @@ static void pass_quiesce(struct nic_dp *dp)
 
 static bool dp_round(struct nic_dp *dp, uint64_t now, uint64_t *ret_tick)
 {
-	bool work = poll_ports(dp, now);
+	bool work;
 
+	dp->sw.now_ns = now;
+	work = poll_ports(dp, now);
 	nic_switch_flush(&dp->sw, now);
 	if (unlikely(dp->sw.spoofed)) {
 		dp->sw.spoofed = false;
@@ -418,6 +420,7 @@ static void add_port(void *arg)
 		c->port->rx_dirty = false;
 		c->port->pace = c->port->share.min = (struct nic_pace){0};
 		c->port->share.credit = 0;
+		c->port->storm_bcast = c->port->storm_uucast = (struct nic_storm){0};
 		c->port->share.kept = false;
 		sw->by_index[i] = c->port;
 		sw->port[sw->num++] = c->port;

@@ -43,6 +43,9 @@ struct nic_policy {
 	uint32_t max_tx_mbps; /* rate limit over all it sends, 10^6 bit/s of frames with FCS; 0
 				 = none. What is above waits in its queue: nothing is dropped */
 	uint32_t min_tx_mbps; /* what it may send however much others do; 0 = nothing certain */
+	uint32_t storm_bcast_pps, storm_uucast_pps; /* broadcasts, and frames for an address
+						       that no port owns, that it may send in a
+						       second; 0 = no limit */
 	uint32_t max_frame; /* bytes as stored: without FCS; a tag counts when it stays in them
 			     */
 	uint64_t mac[NIC_PORT_MACS];	/* net_mac_u64; [0] is the port's own */

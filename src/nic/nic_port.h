@@ -17,6 +17,7 @@
 #include "nic_frame.h"
 #include "nic_pace.h"
 #include "nic_policy.h"
+#include "nic_storm.h"
 
 #define NIC_MAX_PORTS 256
 #define NIC_SINK_MAX  64
@@ -107,6 +108,7 @@ struct nic_port {
 		unsigned vain;	     /* pass in which it got nothing to a receiver */
 		bool kept;	     /* as a receiver: it has room only for who is owed */
 	} share;		     /* nic_sched's */
+	struct nic_storm storm_bcast, storm_uucast; /* data path's */
 	struct nic_port_stats stats;
 };
 

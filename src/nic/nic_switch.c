@@ -171,6 +171,7 @@ static enum nic_drop egress(const struct nic_port *src, const struct nic_port *d
 struct fate {
 	unsigned offered;
 	bool local, taken;
+	bool storm; /* offered to nobody: it was one too many */
 };
 
 /* A port VLAN is the outer tag, and taken off. */
@@ -258,6 +259,13 @@ static struct nic_port *owner_of(const struct nic_switch *sw, const struct nic_f
 	return i < 0 ? NULL : sw->by_index[i];
 }
 
+/* Is the frame above a limit of pps? 0: there is none. */
+static bool is_storm(const struct nic_switch *sw, struct nic_storm *storm, uint32_t pps,
+		     const struct nic_frame *f)
+{
+	return unlikely(pps) && !nic_storm_pass(storm, pps, wire_frames(f), sw->now_ns);
+}
+
 static bool any(const _Atomic unsigned *num_ports)
 {
 	return atomic_load_explicit(num_ports, memory_order_relaxed);
@@ -265,18 +273,33 @@ static bool any(const _Atomic unsigned *num_ports)
 
 /* To the one port that owns the address; else to the wire, for frames that come from inside,
  * and to ports that take what nobody owns. */
-static void unicast(struct nic_switch *sw, struct nic_port *src, const struct nic_frame *f,
-		    struct fate *fate)
+static void unicast(struct nic_switch *sw, struct nic_port *src, const struct nic_policy *sp,
+		    const struct nic_frame *f, struct fate *fate)
 {
 	struct nic_port *dst = owner_of(sw, f);
 	bool unknown = !dst;
 
+	if (unknown && is_storm(sw, &src->storm_uucast, sp->storm_uucast_pps, f)) {
+		fate->storm = true;
+		return;
+	}
 	if (unknown && !src->is_uplink)
 		dst = sw->uplink;
 	if (dst && dst != src)
 		deliver_to(sw, src, dst, f, fate);
 	if (any(&sw->num_promisc) || (unknown && any(&sw->num_unknown_uc)))
 		flood(sw, src, f, dst, unknown, fate);
+}
+
+static void group_frame(struct nic_switch *sw, struct nic_port *src,
+			const struct nic_policy *sp, const struct nic_frame *f,
+			struct fate *fate)
+{
+	if (net_mac_is_broadcast(f->hdr) &&
+	    is_storm(sw, &src->storm_bcast, sp->storm_bcast_pps, f))
+		fate->storm = true;
+	else
+		flood(sw, src, f, NULL, false, fate);
 }
 
 /* The sender's link ends in itself: it receives what it would receive from the wire. */
@@ -336,9 +359,13 @@ static bool switch_frame(struct nic_switch *sw, struct nic_port *src,
 	if (unlikely(sp->loopback))
 		loop_back(sw, src, sp, f, &fate);
 	else if (group)
-		flood(sw, src, f, NULL, false, &fate);
+		group_frame(sw, src, sp, f, &fate);
 	else
-		unicast(sw, src, f, &fate);
+		unicast(sw, src, sp, f, &fate);
+	if (unlikely(fate.storm)) {
+		lose(src, f, NIC_DROP_STORM);
+		return false;
+	}
 	/* A group nobody belongs to is no loss: the frame went out, as it would on a wire. */
 	if (!fate.offered && !group)
 		lose(src, f, no_receiver(sw, src, sp, f));

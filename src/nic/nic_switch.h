@@ -24,8 +24,9 @@ struct nic_switch {
 	_Atomic(const struct nic_fdb *) fdb;
 	struct nic_port *dirty[NIC_MAX_PORTS]; /* received since the last flush */
 	unsigned num_dirty;
-	bool owed; /* what is sent now is of a port's minimum */
-	bool kept; /* a port is short of descriptors, and who is owed has them first */
+	uint64_t now_ns; /* of this round, for limits */
+	bool owed;	 /* what is sent now is of a port's minimum */
+	bool kept;	 /* a port is short of descriptors, and who is owed has them first */
 	uint64_t lost_bytes; /* on a wire, in frames that no receiver took; only grows */
 	bool spoofed; /* a port that asked to be told (tell_spoof) lost a frame; cleared by the
 			 reader */

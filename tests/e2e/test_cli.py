@@ -133,6 +133,8 @@ BAD = [
     ("link set nic0 vf 0 max_tx_rate 4294968", "4294967"),
     ("link set nic0 vf 0 rate 5 max_tx_rate 5", "the same"),
     ("link set nic0 vf 0 vlans 10,20-", "20-"),
+    ("link set nic0 vf 0 storm_bcast_rate 4294967296 trust on", "storm_bcast_rate"),
+    ("link set nic0 vf 0 storm_uucast_rate 1k", "1k"),
     ("link set nic0 vf 0 vlans 4095", "4095"),
     ("link set nic0 vf 0 vlans 30-20 trust on", "30-20"),
     ("link set nic0 vf 0 vlan 5 vlans 10", "vlan 5"),

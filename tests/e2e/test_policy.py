@@ -105,7 +105,7 @@ def ports(*numbers):
         for port in made:
             port.close()
             World.daemon.ok("link", "set", "nic0", "vf", str(port.n), "vlan", "0", "spoofchk", "on", "trust", "off",
-                            "state", "auto", "rate", "0", "min_tx_rate", "0", "vlans", "all")
+                            "state", "auto", "rate", "0", "min_tx_rate", "0", "vlans", "all", "storm_bcast_rate", "0", "storm_uucast_rate", "0")
 
 
 def policy(n, words):
@@ -165,6 +165,27 @@ def vlan_list():
         policy(0, "vlans all")
         a.send(frames[9])
         assert wire() == [frames[9]] and ", vlans" not in World.daemon.ok("link", "show", "nic0")
+
+
+# ---- storms ----
+
+@CASE
+def storm_limits():
+    """Ten broadcasts a second: of many at once a few pass, the rest are "storm"; unicast is not meant."""
+    with ports(0, 1) as (a, b):
+        unknown = a.frame(b"\x02\0\0\0\0\x99")
+        policy(0, "storm_bcast_rate 10")
+        assert ", storm_bcast_rate 10pps," in World.daemon.ok("link", "show", "nic0")
+        a.send(*[a.frame(BROADCAST)] * 40)
+        passed = len(b.all())
+        assert 2 <= passed < 30 and a.drops() == {"storm": 40 - passed}
+        a.send(*[a.frame(b.mac)] * 20, *[unknown] * 20)
+        assert len(b.all()) == 20 and a.drops() == {"storm": 40 - passed}
+        wire()
+        policy(0, "storm_bcast_rate 0 storm_uucast_rate 1")
+        a.send(*[unknown] * 20, *[a.frame(b.mac)] * 20, *[a.frame(BROADCAST)] * 20)
+        left = len(wire()) - 20
+        assert len(b.all()) == 40 and 1 <= left < 10 and a.drops() == {"storm": 60 - passed - left}
 
 
 # ---- link state ----
