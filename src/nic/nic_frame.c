@@ -29,11 +29,21 @@ void nic_frame_lift_tag(struct nic_frame *f)
 	f->tci = take_tag(f);
 }
 
-void nic_frame_lift_svlan(struct nic_frame *f)
+static bool offloads_fit(const struct nic_frame *f)
+{
+	const struct net_offload *off = &f->off;
+
+	if (off->tso && off->l2_len + off->l3_len + off->l4_len != f->hdr_len)
+		return false;
+	return net_offload_valid(off, f->hdr_len);
+}
+
+bool nic_frame_lift_svlan(struct nic_frame *f)
 {
 	if (f->tagged || !has_tag(f, NET_ETH_P_QINQ) || !(get_be16(f->hdr + 14) & 0xfff))
-		return;
+		return true;
 	f->svlan = true;
 	f->stci = take_tag(f);
 	nic_frame_lift_tag(f);
+	return offloads_fit(f);
 }

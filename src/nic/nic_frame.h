@@ -79,8 +79,9 @@ static inline uint32_t nic_frame_tags_len(const struct nic_frame *f)
 void nic_frame_lift_tag(struct nic_frame *f);
 /*
  * The same for an 802.1ad tag, unless an 802.1Q tag is around it or its VLAN is 0 (then it is
- * no VLAN); and for an 802.1Q tag that was behind it.
+ * no VLAN); and for an 802.1Q tag that was behind it. Returns false when the offloads asked for
+ * do not fit what is left: the sender took the tags for something else.
  */
-void nic_frame_lift_svlan(struct nic_frame *f);
+bool nic_frame_lift_svlan(struct nic_frame *f);
 
 #endif

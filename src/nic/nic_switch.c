@@ -389,10 +389,15 @@ void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_bu
 		return;
 	}
 	for (unsigned i = 0; i < burst->n; i++) {
-		if (unlikely(svlans))
-			nic_frame_lift_svlan(&burst->frame[i]);
-		if (!switch_frame(sw, src, sp, &burst->frame[i]))
-			sw->lost_bytes += nic_switch_wire_bytes(&burst->frame[i]);
+		struct nic_frame *f = &burst->frame[i];
+		bool gone = false;
+
+		if (unlikely(svlans) && !nic_frame_lift_svlan(f))
+			lose(src, f, NIC_DROP_MALFORMED);
+		else
+			gone = switch_frame(sw, src, sp, f);
+		if (!gone)
+			sw->lost_bytes += nic_switch_wire_bytes(f);
 	}
 }
 

@@ -256,6 +256,7 @@ static void the_link_limits_what_is_sent(void **state)
 	start_anew(8);
 	nic_dp_call(dp, put_load, &load);
 	wait_received(4);
+	assert_int_equal(fetched(), 4);
 	for (unsigned i = 1; i < 4; i++)
 		assert_true(a.at[i] - a.at[0] >= i * cost - credit);
 	assert_int_equal(test_tx_drops(&a.p) + test_rx_drops(&b), 0);
@@ -272,6 +273,7 @@ static void a_minimum_is_sent_in_time(void **state)
 	set_policy(&a.p);
 	nic_dp_call(dp, put_load, &load);
 	wait_received(3);
+	assert_int_equal(fetched(), 3);
 	assert_true(a.at[2] - a.at[0] < NSEC_PER_SEC); /* 4 s by the link */
 }
 

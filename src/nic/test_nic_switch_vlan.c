@@ -171,6 +171,48 @@ static void control_frames_do_not_hide_inside(void **state)
 	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_CONTROL), 2);
 }
 
+/* Lengths that take the tag for a part of the IP header: nothing behind the header is read. */
+static void offloads_that_ignore_the_tag_are_refused(void **state)
+{
+	struct test_tx tx = frame_from(1, mac_of(0));
+
+	(void)state;
+	set_svlan(0, 100, 0);
+	port[1].policy.spoof_vlan = false;
+	memset(bytes + 12, 0, 100);
+	put_be32(bytes + 12, STAG(100));
+	put_be16(bytes + 16, NET_ETH_P_IPV4);
+	bytes[18] = 0x45;
+	bytes[27] = 6;
+	bytes[50] = 0x50;
+	tx.len = 58 + 500;
+	tx.hdr_len = 58;
+	tx.off = (struct net_offload){.l2_len = 14,
+				      .l3_len = 24,
+				      .l4_len = 20,
+				      .l3 = NET_L3_IPV4,
+				      .l4 = NET_L4_TCP,
+				      .ip_csum = true,
+				      .l4_csum = true,
+				      .tso = true,
+				      .mss = 300};
+	put(1, &tx);
+	assert_got(0);
+	assert_int_equal(test_tx_drop(&port[1], NIC_DROP_MALFORMED), 2); /* segments */
+	tx.off.l2_len = 18;
+	tx.off.l3_len = 20;
+	put(1, &tx);
+	assert_int_equal(port[0].num_rx, 2);
+	assert_int_equal(get_be16(port[0].rx[0].bytes + 12), NET_ETH_P_IPV4);
+	tx.off.tso = false; /* a checksum that would lie behind the header now */
+	tx.off.l2_len = 14;
+	tx.off.l3_len = 24;
+	tx.len = tx.hdr_len = 14 + 24 + 18;
+	put(1, &tx);
+	assert_int_equal(port[0].num_rx, 2);
+	assert_int_equal(test_tx_drop(&port[1], NIC_DROP_MALFORMED), 3);
+}
+
 static void the_tags_count_in_a_frames_size(void **state)
 {
 	struct test_tx tx = frame_from(0, broadcast);
@@ -257,6 +299,7 @@ int main(void)
 		TEST(nobody_else_gets_into_it),
 		TEST(without_such_a_port_it_is_no_tag),
 		TEST(control_frames_do_not_hide_inside),
+		TEST(offloads_that_ignore_the_tag_are_refused),
 		TEST(the_tags_count_in_a_frames_size),
 		TEST(only_listed_vlans_are_sent_in),
 		TEST(the_list_is_of_the_inner_tags),
