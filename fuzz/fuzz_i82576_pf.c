@@ -375,7 +375,7 @@ static void life_goes_on(const struct op *op)
 		i82576_pf_intx_unmask(pf);
 		break;
 	case 8:
-		nic_card_set_vlan(card, vf->fn.n, op->value & 0xf, 0);
+		nic_card_set_vlan(card, vf->fn.n, op->value & 0xf, 0, op->value & 0x20);
 		nic_card_set_trust(card, vf->fn.n, op->value & 0x10);
 		break;
 	default:

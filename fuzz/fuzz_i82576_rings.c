@@ -206,7 +206,7 @@ static void guest_reset(unsigned n)
 		put_le64(g->mem + RX_RING + i * DESC_SIZE, BASE + RX_BUF + i * 2048);
 		put_le64(g->mem + RX_RING + i * DESC_SIZE + 8, BASE + 0x8000 + i * 128);
 	}
-	nic_card_set_vlan(card, n, 0, 0);
+	nic_card_set_vlan(card, n, 0, 0, false);
 	nic_card_set_spoofchk(card, n, true);
 	nic_card_guest_lpe(card, n, NIC_JUMBO_MAX);
 	nic_card_guest_active(card, n, true);
@@ -331,7 +331,7 @@ static void do_control(struct input *in)
 		nic_card_guest_vlan(card, n, arg, what & 128);
 		break;
 	case CT_PVID:
-		nic_card_set_vlan(card, n, arg, 3);
+		nic_card_set_vlan(card, n, arg, 3, what & 128);
 		break;
 	case CT_SPOOF:
 		nic_card_set_spoofchk(card, n, arg & 1);

@@ -66,7 +66,7 @@ static void vfs_free(void)
 	for (unsigned n = 0; n < 2; n++) {
 		nic_card_set_link(card, n, NIC_LINK_AUTO);
 		nic_card_set_trust(card, n, false);
-		nic_card_set_vlan(card, n, 0, 0);
+		nic_card_set_vlan(card, n, 0, 0, false);
 		i82576_vf_free(vfs[n]);
 	}
 }
@@ -141,7 +141,7 @@ static void operator_acts(struct i82576_vf *vf, uint32_t value)
 		nic_card_set_trust(card, vf->fn.n, value & 1);
 		break;
 	case 2:
-		nic_card_set_vlan(card, vf->fn.n, value & 0xf, 0);
+		nic_card_set_vlan(card, vf->fn.n, value & 0xf, 0, value & 0x10);
 		break;
 	case 3:
 		nic_card_set_mac(card, vf->fn.n, mac);

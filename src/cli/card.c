@@ -30,9 +30,10 @@ static int print_cards(const struct cli *cli, json_object *data)
 	for (size_t i = 0; i < n; i++) {
 		json_object *c = json_object_array_get_idx(data, i);
 
-		printf("%s: model %s vfs %lld uplink %s%s\n", cli_str(c, "name"),
+		printf("%s: model %s vfs %lld uplink %s%s%s\n", cli_str(c, "name"),
 		       cli_str(c, "model"), (long long)cli_int(c, "vfs"), cli_str(c, "uplink"),
-		       cli_bool(c, "uplink_up") ? "" : " (down)");
+		       cli_bool(c, "uplink_up") ? "" : " (down)",
+		       cli_bool(c, "strict_model") ? " strict-model" : "");
 		printf("    link/ether %s  sockets %s/vf0.sock ... vf%lld.sock\n",
 		       cli_str(c, "address"), cli_str(c, "dir"),
 		       (long long)cli_int(c, "vfs") - 1);
@@ -80,7 +81,7 @@ const struct cli_command cli_card_commands[] = {
 	{"card add",
 	 "NAME model 82576 vfs N [uplink none|KIND:...] [mac MAC] [mtu N] [cpu N] "
 	 "[vf-offset N] [vf-stride N] [allow-uid LIST] [token-file F | token-fd N | token-env "
-	 "NAME]",
+	 "NAME] [strict-model on|off] [link-rate MBPS]",
 	 "make a card with N virtual functions (1 ... 7) and serve their sockets", NULL,
 	 add_card},
 	{"card del", "NAME", "remove a card; its clients are disconnected", NULL, NULL},

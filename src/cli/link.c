@@ -60,12 +60,26 @@ static void print_vlans(json_object *vf)
 	printf(", vlan %lld", (long long)cli_int(v, "vlan"));
 	if (cli_get(v, "qos"))
 		printf(", qos %lld", (long long)cli_int(v, "qos"));
+	if (cli_get(v, "protocol"))
+		printf(", vlan protocol %s", cli_str(v, "protocol"));
 }
 
-static void print_rate(json_object *rate)
+static void print_rate(json_object *vf)
 {
+	json_object *rate = cli_get(vf, "rate");
+
+	if (cli_int(vf, "tx_rate"))
+		printf(", tx rate %lld (Mbps)", (long long)cli_int(vf, "tx_rate"));
 	if (cli_int(rate, "max_tx"))
 		printf(", max_tx_rate %lldMbps", (long long)cli_int(rate, "max_tx"));
+	if (cli_int(rate, "min_tx"))
+		printf(", min_tx_rate %lldMbps", (long long)cli_int(rate, "min_tx"));
+}
+
+static void print_storm(json_object *own, const char *key)
+{
+	if (cli_int(own, key))
+		printf(", %s %lldpps", key, (long long)cli_int(own, key));
 }
 
 static void print_vf(json_object *vf)
@@ -75,11 +89,15 @@ static void print_vf(json_object *vf)
 	printf("    vf %-5lld link/ether %s brd %s", (long long)cli_int(vf, "vf"),
 	       cli_str(vf, "address"), cli_str(vf, "broadcast"));
 	print_vlans(vf);
-	print_rate(cli_get(vf, "rate"));
+	print_rate(vf);
 	printf(", spoof checking %s, link-state %s", on_off(vf, "spoofchk"),
 	       cli_str(vf, "link_state"));
 	if (cli_get(vf, "trust"))
 		printf(", trust %s", on_off(vf, "trust"));
+	if (cli_get(own, "vlans"))
+		printf(", vlans %s", cli_str(own, "vlans"));
+	print_storm(own, "storm_bcast_rate");
+	print_storm(own, "storm_uucast_rate");
 	if (own && !cli_bool(own, "exists"))
 		printf(", not enabled");
 	if (own)
@@ -116,8 +134,10 @@ const struct cli_command cli_link_commands[] = {
 	 "cards and their VFs as `ip link` shows them; with -s their counters", print_links,
 	 NULL},
 	{"link set",
-	 "CARD vf N { mac MAC | vlan VID [qos Q] | spoofchk on|off | trust on|off | state "
-	 "auto|enable|disable | max_tx_rate MBPS }",
+	 "CARD vf N { mac MAC | vlan VID [qos Q] [proto 802.1Q|802.1ad] | spoofchk on|off | "
+	 "trust on|off | state "
+	 "auto|enable|disable | max_tx_rate MBPS | min_tx_rate MBPS | vlans LIST|all|none | "
+	 "storm_bcast_rate PPS | storm_uucast_rate PPS }",
 	 "policy of a VF, in force at once; several settings in one line apply together or not "
 	 "at all",
 	 NULL, NULL},

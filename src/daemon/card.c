@@ -129,6 +129,7 @@ static int make_nic(struct card *card, struct cmd_error *error)
 	struct nic_dp_params params = {
 		.busy_poll = opts->busy_poll,
 		.cpu = card->params.cpu >= 0 ? card->params.cpu : opts->cpu,
+		.link_mbps = card->params.link_mbps,
 		.idle_sleep_us = opts->idle_sleep_us ? opts->idle_sleep_us : unmapped_sleep_us,
 	};
 	int ret = nic_card_new(card->name, card->params.num_vfs, &params, &card->nic);

@@ -23,7 +23,8 @@ static CMD_RUN(cmd_monitor)
 static const struct cmd_row rows[] = {
 	{"card", "add", CMD_CHANGE,
 	 "card add NAME model 82576 vfs N [uplink none|KIND:...] [mac MAC] [mtu N] [cpu N] "
-	 "[vf-offset N] [vf-stride N] [allow-uid LIST] [token-file F]",
+	 "[vf-offset N] [vf-stride N] [allow-uid LIST] [token-file F] [strict-model on|off] "
+	 "[link-rate MBPS]",
 	 "make a card with N virtual functions", cmd_parse_card_add, cmd_card_add},
 	{"card", "del", CMD_CHANGE, "card del NAME",
 	 "remove a card, its clients are dropped", cmd_parse_card, cmd_card_del},
@@ -33,8 +34,9 @@ static const struct cmd_row rows[] = {
 	 "policy and counters of each VF, with the keys of ip -j -d link", cmd_parse_card_opt,
 	 cmd_link_show},
 	{"link", "set", CMD_CHANGE,
-	 "link set CARD vf N [mac MAC] [vlan V [qos Q]] [spoofchk on|off] [trust on|off] "
-	 "[state auto|enable|disable] [max_tx_rate N]",
+	 "link set CARD vf N [mac MAC] [vlan V [qos Q] [proto 802.1Q|802.1ad]] [spoofchk on|off] [trust on|off] "
+	 "[state auto|enable|disable] [max_tx_rate N] [min_tx_rate N] [vlans LIST|all|none] "
+	 "[storm_bcast_rate N] [storm_uucast_rate N]",
 	 "set the policy of a VF", cmd_parse_link_set, cmd_link_set},
 	{"pf", "show", 0, "pf show CARD",
 	 "the PF: who drives it, VFs enabled, interrupts, counters", cmd_parse_card,

@@ -36,6 +36,8 @@ struct card_params {
 	char uplink[UPLINK_SPEC_MAX];
 	uint8_t mac[6];
 	bool mac_set;
+	bool strict;			 /* refuses what the model's hardware lacks */
+	unsigned link_mbps;		 /* 0 = no limit */
 	unsigned mtu;			 /* 0 = default */
 	int cpu;			 /* -1 = the daemon's own choice */
 	struct i82576_sriov_place place; /* 0 = default, for each */
@@ -54,15 +56,23 @@ enum link_field {
 	LINK_STATE = 1 << 5,
 	LINK_RATE = 1 << 6,
 	LINK_RATE_TOO = 1 << 7, /* by its other name; only while a line is parsed */
+	LINK_PROTO = 1 << 8,	/* only with LINK_VLAN */
+	LINK_MIN_RATE = 1 << 9,
+	LINK_VLANS = 1 << 10,
+	LINK_STORM_BCAST = 1 << 11,
+	LINK_STORM_UUCAST = 1 << 12,
 };
 
 struct link_change {
 	unsigned fields; /* enum link_field, or'ed */
 	uint8_t mac[6];
 	unsigned vlan, qos;
+	bool svlan; /* vlan is of 802.1ad */
 	bool spoofchk, trust;
 	enum nic_link state;
-	unsigned rate; /* Mbit/s, 0 = none */
+	uint64_t vlans[NIC_VLANS / 64];	    /* that it may use */
+	unsigned rate, min_rate;	    /* Mbit/s, 0 = none */
+	unsigned storm_bcast, storm_uucast; /* frames a second, 0 = no limit */
 };
 
 /* What `vf unlock` and `pf unlock` say. */

@@ -72,6 +72,8 @@ static struct json_object *card_json(const struct card *card, bool unused)
 	json_add_bool(obj, "uplink_up", card_uplink_up(card));
 	json_add_mac(obj, "address", card->nic->base_mac);
 	json_add_u64(obj, "mtu", card->params.mtu);
+	json_add_bool(obj, "strict_model", card->params.strict);
+	json_add_u64(obj, "link_rate", card->params.link_mbps);
 	json_add_str(obj, "rid", pci_rid_str(card->pf_rid, rid));
 	json_add_u64(obj, "vf_offset", card->params.place.first_offset);
 	json_add_u64(obj, "vf_stride", card->params.place.stride);

@@ -9,18 +9,22 @@
 #include "daemon.h"
 #include "event.h"
 #include "json_util.h"
+#include "vlans.h"
 
 static const char *const states[] = {"auto", "enable", "disable"};
 
 static struct json_object *change_json(const struct link_change *link)
 {
 	struct json_object *obj = json_object_new_object();
+	char vlans[VLANS_TEXT_BYTES];
 
 	if (link->fields & LINK_MAC)
 		json_add_mac(obj, "mac", link->mac);
 	if (link->fields & LINK_VLAN) {
 		json_add_u64(obj, "vlan", link->vlan);
 		json_add_u64(obj, "qos", link->qos);
+		if (link->svlan)
+			json_add_str(obj, "proto", "802.1ad");
 	}
 	if (link->fields & LINK_SPOOFCHK)
 		json_add_bool(obj, "spoofchk", link->spoofchk);
@@ -28,8 +32,16 @@ static struct json_object *change_json(const struct link_change *link)
 		json_add_bool(obj, "trust", link->trust);
 	if (link->fields & LINK_STATE)
 		json_add_str(obj, "state", states[link->state]);
+	if (link->fields & LINK_VLANS)
+		json_add_str(obj, "vlans", vlans_text(link->vlans, vlans));
+	if (link->fields & LINK_STORM_BCAST)
+		json_add_u64(obj, "storm_bcast_rate", link->storm_bcast);
+	if (link->fields & LINK_STORM_UUCAST)
+		json_add_u64(obj, "storm_uucast_rate", link->storm_uucast);
 	if (link->fields & LINK_RATE)
 		json_add_u64(obj, "max_tx_rate", link->rate);
+	if (link->fields & LINK_MIN_RATE)
+		json_add_u64(obj, "min_tx_rate", link->min_rate);
 	return obj;
 }
 
@@ -44,7 +56,20 @@ static void tell(struct daemon *daemon, const struct function *fn,
 	card_tell_links(fn->card);
 }
 
-/* The only setting that the card's state can refuse, so it goes first. */
+/* As iproute2: of the two rates the one that is not said stays. */
+static unsigned min_rate(const struct function *fn, const struct link_change *link)
+{
+	return link->fields & LINK_MIN_RATE ? link->min_rate
+					    : fn->card->nic->vf[fn->n].admin.min_tx_mbps;
+}
+
+static unsigned max_rate(const struct function *fn, const struct link_change *link)
+{
+	return link->fields & LINK_RATE ? link->rate
+					: fn->card->nic->vf[fn->n].admin.max_tx_mbps;
+}
+
+/* The only setting that the card may refuse once all have been checked, so it goes first. */
 static int set_mac(struct function *fn, const struct link_change *link, struct cmd_error *error)
 {
 	int ret;
@@ -71,17 +96,90 @@ static void set_rest(struct function *fn, const struct link_change *link)
 	int ret = 0;
 
 	if (link->fields & LINK_VLAN)
-		ret |= nic_card_set_vlan(nic, fn->n, link->vlan, link->qos);
+		ret |= nic_card_set_vlan(nic, fn->n, link->vlan, link->qos, link->svlan);
+	if (link->fields & LINK_VLANS)
+		nic_card_set_vlans(nic, fn->n, link->vlans);
+	if (link->fields & LINK_STORM_BCAST)
+		ret |= nic_card_set_storm_bcast(nic, fn->n, link->storm_bcast);
+	if (link->fields & LINK_STORM_UUCAST)
+		ret |= nic_card_set_storm_uucast(nic, fn->n, link->storm_uucast);
 	if (link->fields & LINK_SPOOFCHK)
 		ret |= nic_card_set_spoofchk(nic, fn->n, link->spoofchk);
 	if (link->fields & LINK_TRUST)
 		ret |= nic_card_set_trust(nic, fn->n, link->trust);
 	if (link->fields & LINK_STATE)
 		ret |= nic_card_set_link(nic, fn->n, link->state);
-	if (link->fields & LINK_RATE)
-		ret |= nic_card_set_rate(nic, fn->n, link->rate);
+	if (link->fields & (LINK_RATE | LINK_MIN_RATE))
+		ret |= nic_card_set_rate(nic, fn->n, min_rate(fn, link), max_rate(fn, link));
 	assert(ret == 0);
 	(void)ret;
+}
+
+/* What the 82576 has no register for (or its Linux driver no word). */
+static int check_model(const struct function *fn, const struct link_change *link,
+		       struct cmd_error *error)
+{
+	const char *name = fn->card->name;
+
+	if (!fn->card->params.strict)
+		return 0;
+	if (link->svlan)
+		return cmd_fail(error, -EPROTONOSUPPORT,
+				"proto 802.1ad is nothing that an 82576 knows: 802.1Q is right "
+				"while %s has strict-model on",
+				name);
+	if (link->fields & LINK_MIN_RATE && link->min_rate)
+		return cmd_fail(error, -EOPNOTSUPP,
+				"min_tx_rate %u is nothing that an 82576 has: 0 is right while "
+				"%s has strict-model on",
+				link->min_rate, name);
+	if (link->fields & LINK_STATE && link->state == NIC_LINK_ENABLE)
+		return cmd_fail(error, -EOPNOTSUPP,
+				"state enable is nothing that an 82576 has: auto or disable is "
+				"right while %s has strict-model on",
+				name);
+	return 0;
+}
+
+/* A port VLAN of 802.1Q leaves no tag to the guest, so there is nothing to list. */
+static int check_vlans(const struct function *fn, const struct link_change *link,
+		       struct cmd_error *error)
+{
+	const struct nic_vf_admin *admin = &fn->card->nic->vf[fn->n].admin;
+	bool set = link->fields & LINK_VLAN;
+	unsigned vlan = set ? link->vlan : admin->vlan;
+	bool svlan = set ? link->svlan : admin->svlan;
+	bool list = link->fields & LINK_VLANS ? !nic_vlans_all(link->vlans) : admin->listed;
+
+	if (!vlan || svlan || !list)
+		return 0;
+	return cmd_fail(error, -EINVAL,
+			"a list of vlans and vlan %u do not go together: \"vlan 0\", \"vlans "
+			"all\", or proto 802.1ad is right",
+			vlan);
+}
+
+static int check_rates(const struct function *fn, const struct link_change *link,
+		       struct cmd_error *error)
+{
+	const struct nic_card *nic = fn->card->nic;
+	unsigned min = min_rate(fn, link), max = max_rate(fn, link);
+	uint32_t left = nic_card_free_mbps(nic, fn->n);
+
+	if (!(link->fields & (LINK_RATE | LINK_MIN_RATE)))
+		return 0;
+	if (max && min > max)
+		return cmd_fail(
+			error, -EINVAL,
+			"min_tx_rate %u is above max_tx_rate %u: at most that, or 0, is "
+			"right",
+			min, max);
+	if (min > left)
+		return cmd_fail(error, -ERANGE,
+				"min_tx_rate %u and the other VFs' are above the link's %u "
+				"Mbit/s: at most %u is right",
+				min, nic->link_mbps ? nic->link_mbps : NIC_MAX_MBPS, left);
+	return 0;
 }
 
 /* Whoever drives the PF owns the policy. */
@@ -106,6 +204,12 @@ CMD_RUN(cmd_link_set)
 	(void)ret_data;
 	if (ret == 0)
 		ret = check_owner(fn, error);
+	if (ret == 0)
+		ret = check_model(fn, &cmd->link, error);
+	if (ret == 0)
+		ret = check_rates(fn, &cmd->link, error);
+	if (ret == 0)
+		ret = check_vlans(fn, &cmd->link, error);
 	if (ret == 0)
 		ret = set_mac(fn, &cmd->link, error);
 	if (ret < 0)

@@ -9,6 +9,7 @@
 #include "daemon.h"
 #include "function_json.h"
 #include "json_util.h"
+#include "vlans.h"
 
 static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 static const char *const states[] = {"auto", "enable", "disable"};
@@ -18,8 +19,8 @@ static const char *const states[] = {"auto", "enable", "disable"};
 struct rules {
 	const uint8_t *mac;
 	uint8_t guest_mac[6];
-	unsigned vlan, qos, max_tx;
-	bool spoofchk, trust, trust_known;
+	unsigned vlan, qos, min_tx, max_tx;
+	bool svlan, spoofchk, trust, trust_known;
 	enum nic_link link;
 };
 
@@ -29,6 +30,8 @@ static void rules_of_operator(const struct nic_vf *vf, struct rules *ret)
 		.mac = vf->guest.mac,
 		.vlan = vf->admin.vlan,
 		.qos = vf->admin.qos,
+		.svlan = vf->admin.svlan,
+		.min_tx = vf->admin.min_tx_mbps,
 		.max_tx = vf->admin.max_tx_mbps,
 		.spoofchk = vf->admin.spoofchk,
 		.trust = vf->admin.trust,
@@ -60,6 +63,8 @@ static struct json_object *vlan_list(const struct rules *rules)
 	json_add_u64(row, "vlan", rules->vlan);
 	if (rules->qos)
 		json_add_u64(row, "qos", rules->qos);
+	if (rules->svlan)
+		json_add_str(row, "protocol", "802.1ad");
 	json_object_array_add(list, row);
 	return list;
 }
@@ -69,7 +74,7 @@ static struct json_object *rate(const struct rules *rules)
 	struct json_object *obj = json_object_new_object();
 
 	json_add_u64(obj, "max_tx", rules->max_tx);
-	json_add_u64(obj, "min_tx", 0);
+	json_add_u64(obj, "min_tx", rules->min_tx);
 	return obj;
 }
 
@@ -91,6 +96,19 @@ static struct json_object *stats(const struct nic_port_stats *s)
 	return obj;
 }
 
+static void add_operators(struct json_object *obj, const struct nic_vf *vf)
+{
+	char vlans[VLANS_TEXT_BYTES];
+
+	json_add_bool(obj, "driver_active", vf->guest.active);
+	if (vf->admin.listed)
+		json_add_str(obj, "vlans", vlans_text(vf->admin.vlans, vlans));
+	if (vf->admin.storm_bcast_pps)
+		json_add_u64(obj, "storm_bcast_rate", vf->admin.storm_bcast_pps);
+	if (vf->admin.storm_uucast_pps)
+		json_add_u64(obj, "storm_uucast_rate", vf->admin.storm_uucast_pps);
+}
+
 static struct json_object *own_json(const struct function *fn, bool with_stats)
 {
 	struct json_object *obj = json_object_new_object();
@@ -101,7 +119,7 @@ static struct json_object *own_json(const struct function *fn, bool with_stats)
 	json_add_bool(obj, "link_up", nic_card_link_up(fn->card->nic, fn->n));
 	json_add_bool(obj, "exists", fn->vf->exists);
 	if (!card_guest_owns(fn->card)) /* who else has the mailbox knows */
-		json_add_bool(obj, "driver_active", fn->card->nic->vf[fn->n].guest.active);
+		add_operators(obj, &fn->card->nic->vf[fn->n]);
 	if (with_stats)
 		function_add_counters(obj, &fn->vf->fn.port.stats);
 	return obj;
@@ -122,6 +140,8 @@ static struct json_object *vf_json(const struct function *fn, bool with_stats)
 	json_add_mac(obj, "broadcast", broadcast);
 	if (rules.vlan)
 		json_add(obj, "vlan_list", vlan_list(&rules));
+	if (rules.max_tx)
+		json_add_u64(obj, "tx_rate", rules.max_tx);
 	json_add(obj, "rate", rate(&rules));
 	json_add_bool(obj, "spoofchk", rules.spoofchk);
 	json_add_str(obj, "link_state", states[rules.link]);

@@ -13,8 +13,6 @@
 #define MTU_MIN	       68
 #define MTU_MAX	       9216
 #define CPU_MAX	       1023
-#define VLAN_MAX       4094 /* 4095 is reserved (802.1Q, table 9-2) */
-#define RATE_MAX       NIC_MAX_MBPS
 
 static const char name_rule[] = "1 to 15 letters, digits, '_', '.' or '-', not starting with "
 				"'-' or '.', is right";
@@ -166,6 +164,17 @@ static int take_mtu(const char *value, void *dst, struct cmd_error *error)
 	return 0;
 }
 
+static int take_link_rate(const char *value, void *dst, struct cmd_error *error)
+{
+	struct card_params *add = dst;
+
+	if (word_number(value, 1, NIC_MAX_MBPS, &add->link_mbps) < 0)
+		return cmd_fail(error, -EINVAL,
+				"link-rate \"%.64s\" is wrong: 1 to %u Mbit/s is right", value,
+				NIC_MAX_MBPS);
+	return 0;
+}
+
 static int take_cpu(const char *value, void *dst, struct cmd_error *error)
 {
 	struct card_params *add = dst;
@@ -207,6 +216,16 @@ static int take_vf_stride(const char *value, void *dst, struct cmd_error *error)
 	return take_rid_distance("vf-stride", value, &add->place.stride, error);
 }
 
+static int take_strict(const char *value, void *dst, struct cmd_error *error)
+{
+	struct card_params *add = dst;
+
+	if (word_on_off(value, &add->strict) < 0)
+		return cmd_fail(error, -EINVAL,
+				"strict-model \"%.64s\" is wrong: on or off is right", value);
+	return 0;
+}
+
 static int take_card_uids(const char *value, void *dst, struct cmd_error *error)
 {
 	return cmd_take_uids(value, &((struct card_params *)dst)->uids, error);
@@ -230,6 +249,8 @@ int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *e
 		{"vf-stride", take_vf_stride},
 		{"allow-uid", take_card_uids},
 		{"token-file", take_card_token},
+		{"strict-model", take_strict},
+		{"link-rate", take_link_rate},
 	};
 	struct card_params *add = &ret_cmd->add;
 	int ret = cmd_take_card(w, ret_cmd, error);
@@ -251,131 +272,6 @@ int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *e
 	if (!(ret & 2))
 		return cmd_fail(error, -EINVAL, "the number of VFs is missing: say \"%s\"",
 				w->usage);
-	return 0;
-}
-
-/* ---- link set ---- */
-
-static int take_vf_mac(const char *value, void *dst, struct cmd_error *error)
-{
-	struct link_change *link = dst;
-
-	if (net_mac_parse(value, link->mac) < 0)
-		return cmd_fail(error, -EINVAL,
-				"mac \"%.64s\" is no address: six pairs of hex digits such as "
-				"52:54:00:00:01:00 are right",
-				value);
-	if (link->mac[0] & 1)
-		return cmd_fail(
-			error, -EINVAL,
-			"mac %s is a group address: one with an even first byte is right",
-			value);
-	return 0;
-}
-
-static int take_vlan(const char *value, void *dst, struct cmd_error *error)
-{
-	struct link_change *link = dst;
-
-	if (word_number(value, 0, VLAN_MAX, &link->vlan) < 0)
-		return cmd_fail(error, -EINVAL,
-				"vlan \"%.64s\" is wrong: 0 to 4094 is right, 0 takes it away",
-				value);
-	return 0;
-}
-
-static int take_qos(const char *value, void *dst, struct cmd_error *error)
-{
-	struct link_change *link = dst;
-
-	if (word_number(value, 0, 7, &link->qos) < 0)
-		return cmd_fail(error, -EINVAL, "qos \"%.64s\" is wrong: 0 to 7 is right",
-				value);
-	return 0;
-}
-
-static int take_spoofchk(const char *value, void *dst, struct cmd_error *error)
-{
-	struct link_change *link = dst;
-
-	if (word_on_off(value, &link->spoofchk) < 0)
-		return cmd_fail(error, -EINVAL,
-				"spoofchk \"%.64s\" is wrong: on or off is right", value);
-	return 0;
-}
-
-static int take_trust(const char *value, void *dst, struct cmd_error *error)
-{
-	struct link_change *link = dst;
-
-	if (word_on_off(value, &link->trust) < 0)
-		return cmd_fail(error, -EINVAL, "trust \"%.64s\" is wrong: on or off is right",
-				value);
-	return 0;
-}
-
-static int take_state(const char *value, void *dst, struct cmd_error *error)
-{
-	static const char *const states[] = {"auto", "enable", "disable"};
-	struct link_change *link = dst;
-	int i = word_of(value, states, ARRAY_SIZE(states));
-
-	if (i < 0)
-		return cmd_fail(error, -EINVAL,
-				"state \"%.64s\" is wrong: auto, enable or disable is right",
-				value);
-	link->state = (enum nic_link)i;
-	return 0;
-}
-
-static int take_rate(const char *value, void *dst, struct cmd_error *error)
-{
-	struct link_change *link = dst;
-
-	if (word_number(value, 0, RATE_MAX, &link->rate) < 0)
-		return cmd_fail(
-			error, -EINVAL,
-			"max_tx_rate \"%.64s\" is wrong: 0 to %u Mbit/s is right, 0 takes "
-			"the limit away",
-			value, RATE_MAX);
-	return 0;
-}
-
-static_assert(NIC_LINK_AUTO == 0 && NIC_LINK_ENABLE == 1 && NIC_LINK_DISABLE == 2,
-	      "take_state and cmd_link_show.c name them in this order");
-
-int cmd_parse_link_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
-{
-	/* In the order of enum link_field: the bit set of words_options is that of fields. */
-	static const struct words_option options[] = {
-		{"mac", take_vf_mac},	     {"vlan", take_vlan},   {"qos", take_qos},
-		{"spoofchk", take_spoofchk}, {"trust", take_trust}, {"state", take_state},
-		{"max_tx_rate", take_rate},  {"rate", take_rate},
-	};
-	int ret = cmd_take_card(w, ret_cmd, error);
-
-	if (ret == 0)
-		ret = cmd_take_vf(w, ret_cmd, error);
-	if (ret == 0)
-		ret = words_options(w, options, ARRAY_SIZE(options), &ret_cmd->link, error);
-	if (ret < 0)
-		return ret;
-	if (!ret)
-		return cmd_fail(error, -EINVAL, "there is nothing to set: say \"%s\"",
-				w->usage);
-	if (ret & LINK_QOS && !(ret & LINK_VLAN))
-		return cmd_fail(error, -EINVAL,
-				"qos without vlan is wrong: say \"vlan V qos Q\"");
-	if (ret & LINK_QOS && ret_cmd->link.qos && !ret_cmd->link.vlan)
-		return cmd_fail(error, -EINVAL,
-				"qos %u with vlan 0 is wrong: a VLAN from 1 to 4094 is right",
-				ret_cmd->link.qos);
-	if (ret & LINK_RATE && ret & LINK_RATE_TOO)
-		return cmd_fail(error, -EINVAL,
-				"rate and max_tx_rate are the same: one of them is right");
-	ret_cmd->link.fields = (unsigned)ret & ~LINK_RATE_TOO;
-	if (ret & LINK_RATE_TOO)
-		ret_cmd->link.fields |= LINK_RATE;
 	return 0;
 }
 

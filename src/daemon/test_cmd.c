@@ -11,10 +11,11 @@
 
 #include "bits.h"
 #include "cmd.h"
+#include "vlans.h"
 
 static int parse(const char *line, struct cmd *ret_cmd, struct cmd_error *error)
 {
-	static char copy[8192];
+	static char copy[WORD_LEN_MAX + 64];
 	const char *words[WORDS_MAX + 1];
 	int num;
 
@@ -181,7 +182,20 @@ static void link_set_takes_several_at_once(void **state)
 	assert_int_equal(good("link set a vf 0 spoofchk on").link.fields, LINK_SPOOFCHK);
 	assert_int_equal(good("link set a vf 0 max_tx_rate 5").link.fields, LINK_RATE);
 	assert_int_equal(good("link set a vf 0 rate 4294967").link.fields, LINK_RATE);
+	assert_int_equal(good("link set a vf 0 min_tx_rate 7").link.fields, LINK_MIN_RATE);
+	assert_int_equal(good("link set a vf 0 min_tx_rate 7").link.min_rate, 7);
+	assert_int_equal(good("link set a vf 0 storm_bcast_rate 7").link.fields,
+			 LINK_STORM_BCAST);
+	assert_int_equal(good("link set a vf 0 storm_uucast_rate 7").link.fields,
+			 LINK_STORM_UUCAST);
+	assert_int_equal(good("link set a vf 0 storm_uucast_rate 7").link.storm_uucast, 7);
+	assert_int_equal(good("card add a vfs 1 model 82576 link-rate 9").add.link_mbps, 9);
 	assert_int_equal(good("link set a vf 0 rate 4294967").link.rate, 4294967);
+	assert_false(good("link set a vf 0 vlan 5").link.svlan);
+	assert_false(good("link set a vf 0 vlan 5 proto 802.1q").link.svlan);
+	assert_true(good("link set a vf 0 proto 802.1AD vlan 5").link.svlan);
+	assert_true(good("card add a vfs 1 model 82576 strict-model on").add.strict);
+	assert_false(good("card add a vfs 1 model 82576").add.strict);
 }
 
 static void link_set_says_what_is_wrong(void **state)
@@ -199,6 +213,9 @@ static void link_set_says_what_is_wrong(void **state)
 	bad("link set nic0 vf 1 vlan 1.5", "0 to 4094 is right");
 	bad("link set nic0 vf 1 qos 3", "qos without vlan is wrong");
 	bad("link set nic0 vf 1 vlan 0 qos 3", "qos 3 with vlan 0 is wrong");
+	bad("link set nic0 vf 1 proto 802.1ad", "proto without vlan is wrong");
+	bad("link set nic0 vf 1 vlan 0 proto 802.1ad", "802.1ad with vlan 0 is wrong");
+	bad("card add a vfs 1 model 82576 strict-model yes", "on or off is right");
 	bad("link set nic0 vf 1 vlan 5 qos 8", "0 to 7 is right");
 	bad("link set nic0 vf 1 mac 52:54:00:00:01", "is no address");
 	bad("link set nic0 vf 1 mac 52-54-00-00-01-02", "is no address");
@@ -210,8 +227,63 @@ static void link_set_says_what_is_wrong(void **state)
 	bad("link set nic0 vf 1 trust on trust off", "trust is given twice");
 	bad("link set nic0 vf 1 speed 5", "\"speed\" is not known here: one of mac, vlan, qos");
 	bad("link set nic0 vf 1 rate 4294968", "0 to 4294967 Mbit/s is right");
+	bad("link set nic0 vf 1 min_tx_rate 4294968", "0 to 4294967 Mbit/s is right");
+	bad("card add a vfs 1 model 82576 link-rate 0", "1 to 4294967 Mbit/s is right");
+	bad("link set nic0 vf 1 storm_bcast_rate 10000001", "0 to 10000000 frames a second");
+	bad("link set nic0 vf 1 storm_uucast_rate -1", "storm_uucast_rate \"-1\" is wrong");
 	bad("link set nic0 vf 1 max_tx_rate x", "max_tx_rate \"x\" is wrong");
 	bad("link set nic0 vf 1 rate 5 max_tx_rate 5", "are the same");
+}
+
+/* Read, written, and the same again. */
+static void same_vlans(const char *text, const char *want)
+{
+	static char line[WORD_LEN_MAX + 64], back[VLANS_TEXT_BYTES];
+	struct cmd cmd;
+
+	snprintf(line, sizeof(line), "link set a vf 0 vlans %s", text);
+	cmd = good(line);
+	assert_int_equal(cmd.link.fields, LINK_VLANS);
+	assert_string_equal(vlans_text(cmd.link.vlans, back), want);
+}
+
+static void lists_of_vlans_are_read(void **state)
+{
+	static const char *const wrong[] = {
+		"0",  "4095", "5-4095", "1-4096", "5-4",   "-5",  "5-",	   ",",	 "5,",
+		",5", "5,,6", "a",	"5-6-7",  "00005", "0x5", "all,5", "+5", "4294967297"};
+	static char list[2 * 5 * 4094 + 64];
+	char line[128];
+	size_t at = 0;
+
+	(void)state;
+	same_vlans("10,20-30", "10,20-30");
+	same_vlans("20-30,10,25,31,4094,1-2", "1-2,10,20-31,4094");
+	same_vlans("1-4094", "all");
+	same_vlans("all", "all");
+	same_vlans("none", "none");
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+		snprintf(line, sizeof(line), "link set a vf 0 vlans %s", wrong[i]);
+		bad(line, "is wrong: all, none, or VLANs from 1 to 4094");
+	}
+	for (unsigned vid = 1; vid <= 4094; vid++) /* one by one */
+		at += (size_t)sprintf(list + at, "%s%u", vid > 1 ? "," : "", vid);
+	same_vlans(list, "all");
+	at = 0;
+	for (unsigned vid = 1; vid <= 4094; vid += 2)
+		at += (size_t)sprintf(list + at, "%s%u", vid > 1 ? "," : "", vid);
+	same_vlans(list, list);
+}
+
+static void a_list_of_vlans_has_an_end(void **state)
+{
+	static char line[20000] = "link set a vf 0 vlans 5";
+	size_t at = strlen(line);
+
+	(void)state;
+	for (unsigned i = 1; i < 5000; i++)
+		at += (size_t)sprintf(line + at, ",7");
+	bad(line, "vlans has 5000 entries: at most 4094 are right");
 }
 
 static void lists_of_uids_are_read(void **state)
@@ -360,7 +432,7 @@ static void words_have_limits(void **state)
 	longest[sizeof(longest) - 1] = '\0';
 	words[0] = longest;
 	assert_int_equal(cmd_parse(words, 1, &cmd, &error), -E2BIG);
-	assert_non_null(strstr(error.text, "word 1 is too long: at most 512"));
+	assert_non_null(strstr(error.text, "word 1 is too long: at most 32768"));
 }
 
 static void sentences_are_one_line(void **state)
@@ -424,6 +496,8 @@ int main(void)
 		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(link_set_takes_several_at_once),
 		cmocka_unit_test(link_set_says_what_is_wrong),
+		cmocka_unit_test(lists_of_vlans_are_read),
+		cmocka_unit_test(a_list_of_vlans_has_an_end),
 		cmocka_unit_test(lists_of_uids_are_read),
 		cmocka_unit_test(unlocks_are_read),
 		cmocka_unit_test(tokens_are_never_words),

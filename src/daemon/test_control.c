@@ -424,6 +424,46 @@ static void link_show_has_the_keys_of_iproute2(void **state)
 	value("link show", "0.vfinfo_list.0.ladon.attached", "null");
 	assert_int_equal(test_daemon_run(&td, "link set a vf 0 vlan 7 qos 5", NULL, NULL), 0);
 	value("link show", "0.vfinfo_list.0.vlan_list", "[{\"vlan\":7,\"qos\":5}]");
+	assert_int_equal(
+		test_daemon_run(&td, "link set a vf 0 vlan 7 proto 802.1ad", NULL, NULL), 0);
+	value("link show", "0.vfinfo_list.0.vlan_list",
+	      "[{\"vlan\":7,\"protocol\":\"802.1ad\"}]");
+}
+
+static void vlans_and_a_port_vlan_contradict(void **state)
+{
+	(void)state;
+	assert_int_equal(test_daemon_run(&td, "card add a model 82576 vfs 1", NULL, NULL), 0);
+	value("link show a", "0.vfinfo_list.0.ladon.vlans", "null");
+	assert_int_equal(test_daemon_run(&td, "link set a vf 0 vlans 30,10-12,11", NULL, NULL),
+			 0);
+	value("link show a", "0.vfinfo_list.0.ladon.vlans", "10-12,30");
+	refused("link set a vf 0 trust on vlan 5", -EINVAL, "vlan 5 do not go together");
+	value("link show a", "0.vfinfo_list.0.trust", "false");
+	assert_int_equal(
+		test_daemon_run(&td, "link set a vf 0 vlan 5 proto 802.1ad", NULL, NULL), 0);
+	assert_int_equal(test_daemon_run(&td, "link set a vf 0 vlan 5 vlans all", NULL, NULL),
+			 0);
+	value("link show a", "0.vfinfo_list.0.ladon.vlans", "null");
+	refused("link set a vf 0 vlans none", -EINVAL, "vlan 5 do not go together");
+	assert_int_equal(test_daemon_run(&td, "link set a vf 0 vlan 0 vlans none", NULL, NULL),
+			 0);
+	value("link show a", "0.vfinfo_list.0.ladon.vlans", "none");
+}
+
+static void strict_model_refuses_what_an_82576_lacks(void **state)
+{
+	(void)state;
+	assert_int_equal(test_daemon_run(&td, "card add a model 82576 vfs 1 strict-model on",
+					 NULL, NULL),
+			 0);
+	value("card show a", "0.strict_model", "true");
+	refused("link set a vf 0 trust on vlan 5 proto 802.1ad", -EPROTONOSUPPORT, "802.1Q");
+	refused("link set a vf 0 trust on state enable", -EOPNOTSUPP, "auto or disable");
+	value("link show a", "0.vfinfo_list.0.vlan_list", "null");
+	value("link show a", "0.vfinfo_list.0.trust", "false");
+	assert_int_equal(
+		test_daemon_run(&td, "link set a vf 0 vlan 5 state disable", NULL, NULL), 0);
 }
 
 static void qemu_arguments_have_no_blanks(void **state)
@@ -482,6 +522,8 @@ int main(void)
 		T(a_card_that_fails_midway_leaves_nothing),
 		T(link_set_is_all_or_nothing),
 		T(link_show_has_the_keys_of_iproute2),
+		T(vlans_and_a_port_vlan_contradict),
+		T(strict_model_refuses_what_an_82576_lacks),
 		T(qemu_arguments_have_no_blanks),
 		cmocka_unit_test(a_socket_path_must_fit),
 	};

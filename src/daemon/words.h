@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WORDS_MAX     64  /* words of one line */
-#define WORD_LEN_MAX  512 /* bytes of one word */
+#define WORDS_MAX     64    /* words of one line */
+#define WORD_LEN_MAX  32768 /* bytes of one word: a list of all VLANs has 20 KiB */
 #define CMD_ERROR_MAX 640
 
 /* Why a command was refused: one sentence for people, one errno for programs. */

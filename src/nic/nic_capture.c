@@ -110,23 +110,25 @@ static void end(const struct writer *w)
 	atomic_store_explicit(&w->c->head, w->at, memory_order_release);
 }
 
-static void put_tag(struct writer *w, uint16_t tci)
+static void put_tag(struct writer *w, uint16_t type, uint16_t tci)
 {
 	uint8_t tag[NET_VLAN_HLEN];
 
-	put_be16(tag, NET_ETH_P_VLAN);
+	put_be16(tag, type);
 	put_be16(tag + 2, tci);
 	put(w, tag, sizeof(tag));
 }
 
 static void put_frame(struct writer *w, const struct nic_frame *f)
 {
-	uint32_t first = f->tagged ? MIN(f->hdr_len, ADDRESSES) : 0;
+	bool tags = f->tagged || f->svlan;
+	uint32_t first = tags ? MIN(f->hdr_len, ADDRESSES) : 0;
 
-	if (f->tagged) {
-		put(w, f->hdr, first);
-		put_tag(w, f->tci);
-	}
+	put(w, f->hdr, first);
+	if (f->svlan)
+		put_tag(w, NET_ETH_P_QINQ, f->stci);
+	if (f->tagged)
+		put_tag(w, NET_ETH_P_VLAN, f->tci);
 	put(w, f->hdr + first, f->hdr_len - first);
 	for (unsigned i = 0; i < f->num_segs && w->left; i++)
 		put(w, f->segs[i].ptr, f->segs[i].len);
@@ -135,7 +137,8 @@ static void put_frame(struct writer *w, const struct nic_frame *f)
 /* Of a frame that was given up half-way, what there is. */
 static uint32_t bytes_there(const struct nic_frame *f)
 {
-	uint32_t len = f->hdr_len + (f->tagged ? NET_VLAN_HLEN : 0u);
+	uint32_t len =
+		f->hdr_len + (f->tagged ? NET_VLAN_HLEN : 0u) + (f->svlan ? NET_VLAN_HLEN : 0u);
 
 	for (unsigned i = 0; i < f->num_segs; i++)
 		len += f->segs[i].len;
@@ -182,7 +185,7 @@ static void put_buffers(struct writer *w, const struct nic_sink *sink,
 		put(w, sink->iov[i].ptr, n);
 		before -= n;
 		if (tag && !before) {
-			put_tag(w, meta->tci);
+			put_tag(w, NET_ETH_P_VLAN, meta->tci);
 			tag = false;
 		}
 		put(w, sink->iov[i].ptr + n, sink->iov[i].len - n);

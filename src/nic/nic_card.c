@@ -30,12 +30,21 @@ static void builtin_policy(const struct nic_card *card, unsigned n, struct nic_p
 	p->filter_control = true;
 	p->pvid = vf->admin.vlan;
 	p->qos = vf->admin.qos;
+	p->svlan = vf->admin.vlan && vf->admin.svlan;
+	p->min_tx_mbps = vf->admin.min_tx_mbps;
 	p->max_tx_mbps = vf->admin.max_tx_mbps;
+	p->storm_bcast_pps = vf->admin.storm_bcast_pps;
+	p->storm_uucast_pps = vf->admin.storm_uucast_pps;
 	/* Never more than the guest said: Linux chains buffers of 1 KiB below MTU 1007 and dies
 	 * of a longer frame. */
 	p->max_frame = vf->guest.max_frame - FCS_LEN;
 	memcpy(p->mta, vf->guest.mta, sizeof(p->mta));
 	memcpy(p->vlans, vf->guest.vlans, sizeof(p->vlans));
+	p->listed = vf->admin.listed;
+	for (unsigned w = 0; p->listed && w < ARRAY_SIZE(p->vlans); w++) {
+		p->list[w] = vf->admin.vlans[w];
+		p->vlans[w] &= p->list[w];
+	}
 	if (!vf->guest.active)
 		return; /* nobody's address */
 	p->mac[p->num_macs++] = net_mac_u64(vf->guest.mac);
@@ -121,8 +130,8 @@ static void publish_fdb(struct nic_card *card)
 static bool same_reach(const struct nic_policy *a, const struct nic_policy *b)
 {
 	return nic_policy_live(a) == nic_policy_live(b) && a->num_macs == b->num_macs &&
-	       a->pvid == b->pvid && a->untagged == b->untagged && a->any_vlan == b->any_vlan &&
-	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
+	       a->pvid == b->pvid && a->svlan == b->svlan && a->untagged == b->untagged &&
+	       a->any_vlan == b->any_vlan && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
 	       memcmp(a->vlans, b->vlans, sizeof(a->vlans)) == 0;
 }
 
@@ -226,6 +235,7 @@ int nic_card_new(const char *name, unsigned num_vfs, const struct nic_dp_params 
 		return -ENOMEM;
 	snprintf(card->name, sizeof(card->name), "%s", name);
 	card->num_vfs = num_vfs;
+	card->link_mbps = params->link_mbps;
 	for (unsigned n = 0; n < num_vfs; n++)
 		card->vf[n].admin.spoofchk = true; /* igb's default */
 	net_mac_random(mac);
@@ -492,14 +502,33 @@ int nic_card_set_mac(struct nic_card *card, unsigned n, const uint8_t mac[6])
 	return 0;
 }
 
-int nic_card_set_vlan(struct nic_card *card, unsigned n, unsigned vlan, unsigned qos)
+int nic_card_set_vlan(struct nic_card *card, unsigned n, unsigned vlan, unsigned qos,
+		      bool svlan)
 {
 	if (vlan >= NIC_VLANS - 1 || qos > 7)
 		return -EINVAL;
 	card->vf[n].admin.vlan = (uint16_t)vlan;
 	card->vf[n].admin.qos = (uint8_t)qos;
+	card->vf[n].admin.svlan = svlan;
 	publish(card, n);
 	return 0;
+}
+
+bool nic_vlans_all(const uint64_t map[NIC_VLANS / 64])
+{
+	for (unsigned vid = 1; vid < NIC_VLANS - 1; vid++)
+		if (!nic_bitmap_test(map, vid))
+			return false;
+	return true;
+}
+
+void nic_card_set_vlans(struct nic_card *card, unsigned n, const uint64_t map[NIC_VLANS / 64])
+{
+	struct nic_vf_admin *admin = &card->vf[n].admin;
+
+	admin->listed = !nic_vlans_all(map);
+	memcpy(admin->vlans, map, sizeof(admin->vlans));
+	publish(card, n);
 }
 
 int nic_card_set_spoofchk(struct nic_card *card, unsigned n, bool on)
@@ -526,13 +555,49 @@ int nic_card_set_link(struct nic_card *card, unsigned n, enum nic_link link)
 	return 0;
 }
 
-int nic_card_set_rate(struct nic_card *card, unsigned n, uint32_t max_tx_mbps)
+uint32_t nic_card_free_mbps(const struct nic_card *card, unsigned n)
 {
-	if (max_tx_mbps > NIC_MAX_MBPS)
+	uint32_t left = card->link_mbps ? card->link_mbps : NIC_MAX_MBPS;
+
+	for (unsigned i = 0; i < card->num_vfs; i++)
+		if (i != n)
+			left -= card->vf[i].admin.min_tx_mbps;
+	return left;
+}
+
+int nic_card_set_rate(struct nic_card *card, unsigned n, uint32_t min_tx_mbps,
+		      uint32_t max_tx_mbps)
+{
+	struct nic_vf_admin *admin = &card->vf[n].admin;
+
+	if (min_tx_mbps > NIC_MAX_MBPS || max_tx_mbps > NIC_MAX_MBPS)
 		return -EINVAL;
-	card->vf[n].admin.max_tx_mbps = max_tx_mbps;
+	if ((max_tx_mbps && min_tx_mbps > max_tx_mbps) ||
+	    min_tx_mbps > nic_card_free_mbps(card, n))
+		return -ERANGE;
+	admin->min_tx_mbps = min_tx_mbps;
+	admin->max_tx_mbps = max_tx_mbps;
 	publish(card, n);
 	return 0;
+}
+
+static int set_storm(struct nic_card *card, unsigned n, uint32_t *limit, uint32_t pps)
+{
+	if (pps > NIC_STORM_MAX_PPS)
+		return -EINVAL;
+	*limit = pps;
+	publish(card, n);
+	return 0;
+}
+
+int nic_card_set_storm_bcast(struct nic_card *card, unsigned n, uint32_t pps)
+{
+	return set_storm(card, n, &card->vf[n].admin.storm_bcast_pps, pps);
+}
+
+int nic_card_set_storm_uucast(struct nic_card *card, unsigned n, uint32_t pps)
+{
+	return set_storm(card, n, &card->vf[n].admin.storm_uucast_pps, pps);
 }
 
 /* ---- the guest ---- */
@@ -611,10 +676,12 @@ int nic_card_guest_vlan(struct nic_card *card, unsigned n, unsigned vid, bool ad
 
 	if (vid >= NIC_VLANS)
 		return -EINVAL;
-	if (vf->admin.vlan)
+	if (vf->admin.vlan && !vf->admin.svlan)
 		return -EPERM;
 	if (vid == 0 || nic_bitmap_test(vf->guest.vlans, vid) == add)
 		return 0; /* untagged membership is always there; nothing else changes */
+	if (add && vf->admin.listed && !nic_bitmap_test(vf->admin.vlans, vid))
+		return -EPERM;
 #ifndef LADON_BREAK_LEARN
 	if (add && vf->guest.num_vlans == MAX_GUEST_VLANS)
 		return -ENOSPC;

@@ -29,7 +29,12 @@ struct nic_vf_admin {
 	bool mac_set; /* by the operator: the guest may not change it unless trusted */
 	uint16_t vlan;
 	uint8_t qos;
-	uint32_t max_tx_mbps; /* 0 = no limit */
+	bool svlan;  /* vlan is of 802.1ad */
+	bool listed; /* not all VLANs, but these */
+	uint64_t vlans[NIC_VLANS / 64];
+	uint32_t min_tx_mbps;			    /* 0 = nothing certain */
+	uint32_t max_tx_mbps;			    /* 0 = no limit */
+	uint32_t storm_bcast_pps, storm_uucast_pps; /* likewise */
 	bool spoofchk, trust;
 	enum nic_link link;
 };
@@ -72,6 +77,7 @@ struct nic_card {
 	struct nic_dp *dp;	 /* owned */
 	struct nic_port *uplink; /* borrowed; NULL = none */
 	bool uplink_up;
+	uint32_t link_mbps;		   /* what all functions send together; 0 = no limit */
 	struct nic_port *pf_port;	   /* borrowed; NULL while no guest drives the PF */
 	const struct nic_owner_ops *owner; /* NULL: the built-in PF */
 	void *owner_arg;
@@ -121,13 +127,24 @@ bool nic_card_link_up(const struct nic_card *card, unsigned n);
  * card the settings are only kept. */
 int nic_card_set_mac(struct nic_card *card, unsigned n,
 		     const uint8_t mac[6]); /* zero = unset; -EINVAL group; -EEXIST */
-int nic_card_set_vlan(struct nic_card *card, unsigned n, unsigned vlan,
-		      unsigned qos); /* -EINVAL */
+int nic_card_set_vlan(struct nic_card *card, unsigned n, unsigned vlan, unsigned qos,
+		      bool svlan); /* -EINVAL */
+/* The tagged VLANs that the guest may use; it stays a member only of those that it asked for.
+ */
+void nic_card_set_vlans(struct nic_card *card, unsigned n, const uint64_t map[NIC_VLANS / 64]);
+/* Are all of 1 ... 4094 in the map? */
+bool nic_vlans_all(const uint64_t map[NIC_VLANS / 64]);
+/* Frames a second, up to NIC_STORM_MAX_PPS, 0 = no limit. -EINVAL */
+int nic_card_set_storm_bcast(struct nic_card *card, unsigned n, uint32_t pps);
+int nic_card_set_storm_uucast(struct nic_card *card, unsigned n, uint32_t pps);
 int nic_card_set_spoofchk(struct nic_card *card, unsigned n, bool on);
 int nic_card_set_trust(struct nic_card *card, unsigned n, bool on);
 int nic_card_set_link(struct nic_card *card, unsigned n, enum nic_link link);
-int nic_card_set_rate(struct nic_card *card, unsigned n,
-		      uint32_t max_tx_mbps); /* 0 = no limit; -EINVAL */
+/* 0 = none. -EINVAL; -ERANGE: min is above max, or all minima are above the link's rate. */
+int nic_card_set_rate(struct nic_card *card, unsigned n, uint32_t min_tx_mbps,
+		      uint32_t max_tx_mbps);
+/* What VF n may still be promised: the link's rate less the others' minima. */
+uint32_t nic_card_free_mbps(const struct nic_card *card, unsigned n);
 
 /* The guest, through the mailbox of the built-in PF: idle while a PF driver owns the card (a
  * reset only forgets). */

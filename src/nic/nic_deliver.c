@@ -43,8 +43,7 @@ struct delivery {
 	struct nic_rx_meta meta;
 	struct net_parsed parsed;
 	struct cursor cur;
-	uint16_t tci;
-	bool tagged;
+	bool svlan; /* the 802.1ad tag goes with it */
 };
 
 static void copy_tally(struct tally *t, uint8_t *dst, const uint8_t *src, uint32_t len)
@@ -124,21 +123,31 @@ static void sink_payload(struct sink_pos *pos, struct tally *t, struct cursor *c
 	}
 }
 
-/* The header with the tag between addresses and type where it stays in the bytes. */
-static void sink_header(struct sink_pos *pos, const uint8_t *hdr, uint32_t len,
-			const struct nic_rx_meta *meta)
+static void sink_tag(struct sink_pos *pos, uint16_t type, uint16_t tci)
 {
 	struct tally none = {.mode = TALLY_NONE};
 	uint8_t tag[NET_VLAN_HLEN];
 
-	if (!meta->tag_in_bytes) {
+	put_be16(tag, type);
+	put_be16(tag + 2, tci);
+	sink_put(pos, &none, tag, sizeof(tag));
+}
+
+/* The header with the tags that stay in the bytes between addresses and type. */
+static void sink_header(struct sink_pos *pos, const uint8_t *hdr, uint32_t len,
+			const struct delivery *d)
+{
+	struct tally none = {.mode = TALLY_NONE};
+
+	if (!d->meta.tags_len) {
 		sink_put(pos, &none, hdr, len);
 		return;
 	}
-	put_be16(tag, NET_ETH_P_VLAN);
-	put_be16(tag + 2, meta->tci);
 	sink_put(pos, &none, hdr, 2 * NET_ETH_ALEN);
-	sink_put(pos, &none, tag, sizeof(tag));
+	if (unlikely(d->svlan))
+		sink_tag(pos, NET_ETH_P_QINQ, d->f->stci);
+	if (d->meta.tag_in_bytes)
+		sink_tag(pos, NET_ETH_P_VLAN, d->meta.tci);
 	sink_put(pos, &none, hdr + 2 * NET_ETH_ALEN, len - 2 * NET_ETH_ALEN);
 }
 
@@ -238,7 +247,7 @@ static bool verify_finish(const struct nic_frame *f, const struct net_parsed *p,
 static enum nic_drop get_buffers(struct delivery *d, uint32_t hdr_len, uint32_t payload,
 				 struct nic_sink *sink)
 {
-	uint32_t bytes = hdr_len + payload, tag = d->meta.tag_in_bytes ? NET_VLAN_HLEN : 0;
+	uint32_t bytes = hdr_len + payload, tag = d->meta.tags_len;
 
 	if (bytes + tag > d->policy->max_frame)
 		return NIC_DROP_SIZE;
@@ -270,7 +279,7 @@ static enum nic_drop deliver_wire(struct delivery *d, uint8_t *hdr, uint32_t hdr
 	struct nic_sink sink = {.n = 0};
 	struct sink_pos pos = {.sink = &sink};
 	enum nic_drop r = get_buffers(d, hdr_len, payload, &sink);
-	uint32_t tag = d->meta.tag_in_bytes ? NET_VLAN_HLEN : 0;
+	uint32_t tag = d->meta.tags_len;
 
 	if (r != NIC_DROP_NONE)
 		return r;
@@ -281,7 +290,7 @@ static enum nic_drop deliver_wire(struct delivery *d, uint8_t *hdr, uint32_t hdr
 	if (finish)
 		finish(d, hdr, payload, t);
 	pos = (struct sink_pos){.sink = &sink};
-	sink_header(&pos, hdr, hdr_len, &d->meta);
+	sink_header(&pos, hdr, hdr_len, d);
 	r = d->dst->ops->rx_commit(d->dst, &d->meta);
 	if (unlikely(d->dst->captures) && r == NIC_DROP_NONE)
 		nic_capture_buffers(d->dst, &sink, &d->meta);
@@ -397,19 +406,26 @@ static unsigned deliver_segments(struct delivery *d)
 }
 
 unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
-		     const struct nic_frame *f, bool tagged, uint16_t tci)
+		     const struct nic_frame *f, struct nic_tags tags)
 {
-	struct delivery d = {.dst = dst, .policy = policy, .f = f, .cur = {.seg = f->segs}};
+	struct delivery d = {.dst = dst,
+			     .policy = policy,
+			     .f = f,
+			     .cur = {.seg = f->segs},
+			     .svlan = tags.svlan};
 
 	net_parse(f->hdr, f->hdr_len, &d.parsed);
-	d.meta = (struct nic_rx_meta){.tagged = tagged,
-				      .tci = tci,
+	d.meta = (struct nic_rx_meta){.tagged = tags.tagged,
+				      .tci = f->tci,
 				      .local = f->local,
 				      .parsed = &d.parsed,
 				      .hdr = f->hdr};
 #ifdef LADON_BREAK_SNAPSHOT
-	d.meta.tci = tagged && f->local ? get_be16(f->guest + 14) : tci;
+	d.meta.tci = tags.tagged && f->local ? get_be16(f->guest + 14) : f->tci;
 #endif
-	d.meta.tag_in_bytes = tagged && !dst->ops->rx_strips_tag(dst);
+	/* An inner tag cannot be reported in the place of the one around it. */
+	d.meta.tag_in_bytes = tags.tagged && (tags.svlan || !dst->ops->rx_strips_tag(dst));
+	d.meta.tags_len = (uint8_t)((d.meta.tag_in_bytes ? NET_VLAN_HLEN : 0) +
+				    (tags.svlan ? NET_VLAN_HLEN : 0));
 	return f->off.tso ? deliver_segments(&d) : deliver_plain(&d);
 }

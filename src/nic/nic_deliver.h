@@ -11,11 +11,10 @@
 
 /*
  * Delivers f to dst under dst's policy (VLAN membership and link were judged by the switch).
- * tagged, tci: the outer tag as this receiver sees it (a port VLAN already taken off). A TSO
- * frame becomes its segments. Counts what dst received or lost. Returns the number of wire
- * frames delivered.
+ * tags: as this receiver sees them (a port VLAN already taken off). A TSO frame becomes its
+ * segments. Counts what dst received or lost. Returns the number of wire frames delivered.
  */
 unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
-		     const struct nic_frame *f, bool tagged, uint16_t tci);
+		     const struct nic_frame *f, struct nic_tags tags);
 
 #endif

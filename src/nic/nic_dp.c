@@ -26,6 +26,7 @@
 #include "fd.h"
 #include "jam.h"
 #include "nic_capture.h"
+#include "nic_sched.h"
 #include "nic_switch.h"
 
 #define SPIN_NS	       (20 * NSEC_PER_USEC)  /* busy rounds after the last work */
@@ -61,6 +62,8 @@ struct nic_dp {
 	_Alignas(CACHE_LINE) struct nic_switch sw;
 	struct nic_burst burst;
 	struct nic_capture_set captures;
+	struct nic_sched sched;
+	unsigned kept_in; /* pass in which ports began to keep descriptors */
 	struct iommu_fault_ring faults;
 };
 
@@ -69,16 +72,13 @@ static uint32_t rate_of(const struct nic_port *port)
 	return atomic_load_explicit(&port->policy, memory_order_acquire)->max_tx_mbps;
 }
 
-/* All that was fetched counts, whatever the switch thought of it: the card limits the fetching.
- */
-static void pace_port(const struct nic_dp *dp, struct nic_port *port, uint32_t mbps,
-		      uint64_t now)
+static uint64_t burst_bytes(const struct nic_dp *dp)
 {
 	uint64_t bytes = 0;
 
 	for (unsigned i = 0; i < dp->burst.n; i++)
 		bytes += nic_switch_wire_bytes(&dp->burst.frame[i]);
-	nic_pace_sent(&port->pace, mbps, bytes, now);
+	return bytes;
 }
 
 /* One port's share of a round. */
@@ -100,11 +100,53 @@ static bool poll_port(struct nic_dp *dp, struct nic_port *port, uint64_t now)
 		nic_count(&dp->frames, dp->burst.n);
 		nic_switch_burst(&dp->sw, port, &dp->burst);
 		mbps = rate_of(port);
+		/* All that was fetched counts, whatever the switch thought of it: the card
+		 * limits the fetching. */
 		if (unlikely(mbps))
-			pace_port(dp, port, mbps, now);
+			nic_pace_sent(&port->pace, mbps, burst_bytes(dp), now);
 	}
 	port->ops->tx_done(port, now);
 	return true;
+}
+
+/* The same where somebody counts. */
+static struct nic_turn serve_port(void *arg, struct nic_port *port, bool owed, uint64_t now)
+{
+	struct nic_dp *dp = arg;
+	uint64_t lost = dp->sw.lost_bytes;
+	struct nic_turn turn = {0};
+
+	dp->burst.n = 0;
+	dp->sw.owed = owed;
+	turn.work = poll_port(dp, port, now);
+	dp->sw.owed = false;
+	turn.fetched = burst_bytes(dp);
+	turn.taken = turn.fetched - (dp->sw.lost_bytes - lost);
+	return turn;
+}
+
+/* Does it matter who is polled when? */
+static bool is_scheduled(const struct nic_dp *dp)
+{
+	return dp->params.link_mbps ||
+	       atomic_load_explicit(&dp->sw.num_min, memory_order_relaxed);
+}
+
+static bool poll_ports(struct nic_dp *dp, uint64_t now)
+{
+	struct nic_switch *sw = &dp->sw;
+	bool scheduled = is_scheduled(dp), work = false;
+	unsigned pass = scheduled ? nic_sched_pass(&dp->sched, sw->num) : 0;
+
+	if (unlikely(sw->kept) && pass != dp->kept_in)
+		nic_switch_release(sw);
+	dp->kept_in = pass;
+	if (unlikely(scheduled))
+		return nic_sched_round(&dp->sched, dp->params.link_mbps, sw->port, sw->num, now,
+				       serve_port, dp);
+	for (unsigned i = 0; i < sw->num; i++)
+		work |= poll_port(dp, sw->port[i], now);
+	return work;
 }
 
 /* Returns the time of the earliest tick still to come, or at which a port may send again. */
@@ -112,6 +154,8 @@ static uint64_t run_ticks(struct nic_dp *dp, uint64_t now)
 {
 	uint64_t next = NEVER;
 
+	if (unlikely(is_scheduled(dp)))
+		next = nic_sched_next(&dp->sched, dp->sw.port, dp->sw.num, now);
 	for (unsigned i = 0; i < dp->sw.num; i++) {
 		struct nic_port *port = dp->sw.port[i];
 		uint64_t wait = port->ops->tick ? port->ops->tick(port, now) : NEVER;
@@ -142,10 +186,10 @@ static void pass_quiesce(struct nic_dp *dp)
 
 static bool dp_round(struct nic_dp *dp, uint64_t now, uint64_t *ret_tick)
 {
-	bool work = false;
+	bool work;
 
-	for (unsigned i = 0; i < dp->sw.num; i++)
-		work |= poll_port(dp, dp->sw.port[i], now);
+	dp->sw.now_ns = now;
+	work = poll_ports(dp, now);
 	nic_switch_flush(&dp->sw, now);
 	if (unlikely(dp->sw.spoofed)) {
 		dp->sw.spoofed = false;
@@ -381,7 +425,10 @@ static void add_port(void *arg)
 			continue;
 		c->port->index = (uint16_t)i;
 		c->port->rx_dirty = false;
-		c->port->pace = (struct nic_pace){0};
+		c->port->pace = c->port->share.min = (struct nic_pace){0};
+		c->port->share.credit = 0;
+		c->port->storm_bcast = c->port->storm_uucast = (struct nic_storm){0};
+		c->port->share.kept = false;
 		follow_captures(c->dp, c->port);
 		sw->by_index[i] = c->port;
 		sw->port[sw->num++] = c->port;
@@ -458,6 +505,8 @@ void nic_dp_set_policy(struct nic_dp *dp, struct nic_port *port, struct nic_poli
 	const struct nic_policy *old = atomic_exchange(&port->policy, policy);
 
 	recount(&dp->sw.num_promisc, old && old->promisc, policy && policy->promisc);
+	recount(&dp->sw.num_svlan, old && old->svlan, policy && policy->svlan);
+	recount(&dp->sw.num_min, old && old->min_tx_mbps, policy && policy->min_tx_mbps);
 	recount(&dp->sw.num_unknown_uc, old && old->unknown_uc, policy && policy->unknown_uc);
 	if (!old)
 		return;

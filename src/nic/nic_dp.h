@@ -32,6 +32,7 @@ struct nic_dp_params {
 	bool busy_poll;		/* never sleep */
 	int cpu;		/* pin to this CPU; -1 = do not */
 	uint32_t idle_sleep_us; /* longest sleep; 0 = default 4000 */
+	uint32_t link_mbps;	/* what the functions send together at most; 0 = no limit */
 };
 
 #define NIC_DP_IDLE_SLEEP_US 4000u

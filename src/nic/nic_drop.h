@@ -23,7 +23,8 @@
 	X(IOMMU, "iommu", "a buffer was not mapped for the access")                   \
 	X(NODEST, "nodest", "nobody owns the destination address")                    \
 	X(UPLINK, "uplink", "the uplink is down or did not take the frame")           \
-	X(TXOFF, "txoff", "the sender's link is administratively down")
+	X(TXOFF, "txoff", "the sender's link is administratively down")               \
+	X(STORM, "storm", "broadcast or unknown unicast above the sender's limit")
 
 enum nic_drop {
 #define X(e, word, text) NIC_DROP_##e,

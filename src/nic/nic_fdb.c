@@ -104,7 +104,7 @@ static void add_mac(struct nic_fdb *fdb, const struct nic_policy *p, uint64_t ma
 	if (mac == 0)
 		return; /* a filter that a PF driver left empty */
 	if (p->pvid) {
-		add_at(fdb, p, mac, p->pvid, port);
+		add_at(fdb, p, mac, nic_policy_port_vlan(p), port);
 		return;
 	}
 	if (p->untagged)

@@ -17,6 +17,7 @@
 #include "nic_frame.h"
 #include "nic_pace.h"
 #include "nic_policy.h"
+#include "nic_storm.h"
 
 #define NIC_MAX_PORTS 256
 #define NIC_SINK_MAX  64
@@ -26,13 +27,13 @@ struct nic_rx_meta {
 	uint32_t len;	   /* bytes to be stored, after a stripped tag is gone, without FCS */
 	uint16_t tci;	   /* the tag: to be reported when strip was asked for */
 	bool tagged;	   /* frame has an outer tag (after a port VLAN was taken off) */
-	bool tag_in_bytes; /* out: the port wants the tag left in the bytes; len already counts
-			      it */
-	bool local;	   /* sender is on this card */
+	bool tag_in_bytes; /* the port wants the tag left in the bytes; len already counts it */
+	uint8_t tags_len; /* of all tags in the bytes: that one, and an 802.1ad tag before it */
+	bool local;	  /* sender is on this card */
 	bool ip_checked,
 		ip_ok; /* IPv4 header checksum: looked at (or made) by the card; right */
 	bool l4_checked, l4_ok; /* TCP, UDP, SCTP likewise */
-	/* Of the bytes without the outer tag; borrowed for the call. */
+	/* Of the bytes without those tags; borrowed for the call. */
 	const struct net_parsed *parsed;
 	const uint8_t *hdr; /* those bytes, at least up to parsed->hdr_len; likewise */
 };
@@ -101,8 +102,15 @@ struct nic_port {
 	_Atomic bool tell_spoof;
 	uint16_t index; /* in the data path's table */
 	bool is_uplink;
-	bool rx_dirty;				/* data path's: rx_done is due */
-	struct nic_pace pace;			/* data path's: when it may send again */
+	bool rx_dirty;	      /* data path's: rx_done is due */
+	struct nic_pace pace; /* data path's: when it may send again */
+	struct {
+		struct nic_pace min; /* waits while it is not behind its minimum */
+		int64_t credit;	     /* bytes left of its turn at what is spare */
+		unsigned vain;	     /* pass in which it got nothing to a receiver */
+		bool kept;	     /* as a receiver: it has room only for who is owed */
+	} share;		     /* nic_sched's */
+	struct nic_storm storm_bcast, storm_uucast; /* data path's */
 	const struct nic_capture_set *captures; /* data path's: who looks on; NULL = nobody */
 	struct nic_port_stats stats;
 };

@@ -28,7 +28,20 @@ static bool owns_mac(const struct nic_policy *p, uint64_t mac)
 
 static bool vlan_member(const struct nic_policy *p, uint16_t vid)
 {
+	if (unlikely(vid & NIC_SVLAN))
+		return false; /* only with such a port VLAN */
 	return vid == 0 ? p->untagged : p->any_vlan || nic_bitmap_test(p->vlans, vid);
+}
+
+/* Is the frame's 802.1Q tag of a VLAN that the port may not use, or one behind which nobody
+ * looked? */
+static bool unlisted(const struct nic_policy *p, const struct nic_frame *f)
+{
+	uint16_t vid = f->tagged ? f->tci & 0xfff : 0, inner = get_be16(f->hdr + 12);
+
+	if (vid)
+		return !nic_bitmap_test(p->list, vid);
+	return inner == NET_ETH_P_QINQ || (f->tagged && inner == NET_ETH_P_VLAN);
 }
 
 /*
@@ -42,6 +55,10 @@ static bool foreign_vlan(const struct nic_policy *p, const struct nic_frame *f)
 #ifdef LADON_BREAK_VLAN
 	return false;
 #endif
+	if (unlikely(p->listed) && unlisted(p, f))
+		return true;
+	if (p->svlan)
+		return false; /* whatever it is, it goes inside */
 	if (!vid && f->tagged && (p->pvid || p->spoof_vlan))
 		return inner == NET_ETH_P_VLAN || inner == NET_ETH_P_QINQ;
 	if (p->pvid)
@@ -90,16 +107,31 @@ static enum nic_drop ingress(const struct nic_policy *p, const struct nic_frame 
 
 static void apply_port_vlan(const struct nic_policy *p, struct nic_frame *f)
 {
+	uint16_t tci = (uint16_t)(p->qos << 13 | p->pvid);
+
 	if (!p->pvid)
 		return;
+	if (unlikely(p->svlan)) {
+		f->svlan = true;
+		f->stci = tci;
+		return;
+	}
 	f->tagged = true;
-	f->tci = (uint16_t)(p->qos << 13 | p->pvid);
+	f->tci = tci;
 }
 
 /* Does dst want a frame of this VLAN at all? */
-static bool in_vlan(const struct nic_port *dst, const struct nic_policy *p, uint16_t vid)
+static bool in_vlan(const struct nic_port *dst, const struct nic_policy *p,
+		    const struct nic_frame *f)
 {
-	return dst->is_uplink || (p->pvid ? vid == p->pvid : vlan_member(p, vid));
+	uint16_t vid = nic_frame_vid(f);
+
+	if (dst->is_uplink)
+		return true;
+	if (!p->pvid)
+		return vlan_member(p, vid);
+	return vid == nic_policy_port_vlan(p) &&
+	       !(p->svlan && unlikely(p->listed) && unlisted(p, f));
 }
 
 static bool wants_group(const struct nic_port *dst, const struct nic_policy *p,
@@ -137,7 +169,7 @@ uint64_t nic_switch_wire_bytes(const struct nic_frame *f)
 {
 	uint32_t n = wire_frames(f);
 
-	return bytes_of(f, n) + (uint64_t)n * (FCS_LEN + (f->tagged ? NET_VLAN_HLEN : 0));
+	return bytes_of(f, n) + (uint64_t)n * (FCS_LEN + nic_frame_tags_len(f));
 }
 
 /* Does nothing of what src sends arrive? A port whose link ends in itself is not on the wire.
@@ -154,30 +186,50 @@ static enum nic_drop egress(const struct nic_port *src, const struct nic_port *d
 {
 	if (is_deaf(src, p))
 		return dst->is_uplink ? NIC_DROP_UPLINK : NIC_DROP_RXOFF;
-	return in_vlan(dst, p, nic_frame_vid(f)) ? NIC_DROP_NONE : NIC_DROP_VLAN;
+	return in_vlan(dst, p, f) ? NIC_DROP_NONE : NIC_DROP_VLAN;
 }
 
-/* What became of a frame: receivers it was offered to, and whether a function of this card took
- * it. */
+/* What became of a frame: receivers it was offered to, whether one took it, and whether a
+ * function of this card did. */
 struct fate {
 	unsigned offered;
-	bool local;
+	bool local, taken;
+	bool storm; /* offered to nobody: it was one too many */
 };
+
+/* A port VLAN is the outer tag, and taken off. */
+static struct nic_tags seen_tags(const struct nic_port *dst, const struct nic_policy *p,
+				 const struct nic_frame *f)
+{
+	bool take_off = p->pvid && !dst->is_uplink;
+
+	return (struct nic_tags){.tagged = f->tagged && (f->svlan || !take_off),
+				 .svlan = f->svlan && !take_off};
+}
 
 static void deliver_to(struct nic_switch *sw, const struct nic_port *src, struct nic_port *dst,
 		       const struct nic_frame *f, struct fate *fate)
 {
 	const struct nic_policy *p = policy_of(dst);
-	bool tagged = f->tagged && !(p->pvid && !dst->is_uplink);
 	enum nic_drop refuse = egress(src, dst, p, f);
+	_Atomic uint64_t *nodesc = &dst->stats.rx_drops[NIC_DROP_NODESC];
+	uint64_t before = nic_counter(nodesc);
+	unsigned taken;
+
+	if (unlikely(sw->kept) && dst->share.kept && !sw->owed && refuse == NIC_DROP_NONE)
+		refuse = NIC_DROP_NODESC;
 
 	fate->offered++;
 	if (refuse != NIC_DROP_NONE) {
 		nic_lose_rx(dst, f, refuse, wire_frames(f));
 		return;
 	}
-	if (!nic_deliver(dst, p, f, tagged, f->tci))
+	taken = nic_deliver(dst, p, f, seen_tags(dst, p, f));
+	if (unlikely(sw->owed) && nic_counter(nodesc) != before)
+		sw->kept = dst->share.kept = true;
+	if (!taken)
 		return;
+	fate->taken = true;
 	fate->local |= !dst->is_uplink;
 	if (!dst->rx_dirty) {
 		dst->rx_dirty = true;
@@ -212,7 +264,7 @@ static void flood(struct nic_switch *sw, struct nic_port *src, const struct nic_
 		struct nic_port *dst = sw->port[i];
 		const struct nic_policy *p = policy_of(dst);
 
-		if (dst == src || dst == except || !in_vlan(dst, p, nic_frame_vid(f)))
+		if (dst == src || dst == except || !in_vlan(dst, p, f))
 			continue;
 		if (!wants(dst, p, f, unknown))
 			continue;
@@ -232,6 +284,13 @@ static struct nic_port *owner_of(const struct nic_switch *sw, const struct nic_f
 	return i < 0 ? NULL : sw->by_index[i];
 }
 
+/* Is the frame above a limit of pps? 0: there is none. */
+static bool is_storm(const struct nic_switch *sw, struct nic_storm *storm, uint32_t pps,
+		     const struct nic_frame *f)
+{
+	return unlikely(pps) && !nic_storm_pass(storm, pps, wire_frames(f), sw->now_ns);
+}
+
 static bool any(const _Atomic unsigned *num_ports)
 {
 	return atomic_load_explicit(num_ports, memory_order_relaxed);
@@ -239,12 +298,16 @@ static bool any(const _Atomic unsigned *num_ports)
 
 /* To the one port that owns the address; else to the wire, for frames that come from inside,
  * and to ports that take what nobody owns. */
-static void unicast(struct nic_switch *sw, struct nic_port *src, const struct nic_frame *f,
-		    struct fate *fate)
+static void unicast(struct nic_switch *sw, struct nic_port *src, const struct nic_policy *sp,
+		    const struct nic_frame *f, struct fate *fate)
 {
 	struct nic_port *dst = owner_of(sw, f);
 	bool unknown = !dst;
 
+	if (unknown && is_storm(sw, &src->storm_uucast, sp->storm_uucast_pps, f)) {
+		fate->storm = true;
+		return;
+	}
 	if (unknown && !src->is_uplink)
 		dst = sw->uplink;
 	if (dst && dst != src)
@@ -253,14 +316,25 @@ static void unicast(struct nic_switch *sw, struct nic_port *src, const struct ni
 		flood(sw, src, f, dst, unknown, fate);
 }
 
+static void group_frame(struct nic_switch *sw, struct nic_port *src,
+			const struct nic_policy *sp, const struct nic_frame *f,
+			struct fate *fate)
+{
+	if (net_mac_is_broadcast(f->hdr) &&
+	    is_storm(sw, &src->storm_bcast, sp->storm_bcast_pps, f))
+		fate->storm = true;
+	else
+		flood(sw, src, f, NULL, false, fate);
+}
+
 /* The sender's link ends in itself: it receives what it would receive from the wire. */
 static void loop_back(struct nic_switch *sw, struct nic_port *src, const struct nic_policy *p,
 		      const struct nic_frame *f, struct fate *fate)
 {
 	bool own = owns_mac(p, net_mac_u64(f->hdr));
 
-	if (own || (in_vlan(src, p, nic_frame_vid(f)) && nic_policy_live(p) &&
-		    wants(src, p, f, !owner_of(sw, f))))
+	if (own ||
+	    (in_vlan(src, p, f) && nic_policy_live(p) && wants(src, p, f, !owner_of(sw, f))))
 		deliver_to(sw, src, src, f, fate);
 }
 
@@ -294,7 +368,8 @@ static void refuse(struct nic_switch *sw, struct nic_port *src, const struct nic
 		sw->spoofed = true;
 }
 
-static void switch_frame(struct nic_switch *sw, struct nic_port *src,
+/* Returns whether it is gone: somebody took it, or it was for a group that is empty. */
+static bool switch_frame(struct nic_switch *sw, struct nic_port *src,
 			 const struct nic_policy *sp, struct nic_frame *f)
 {
 	bool group = net_mac_is_group(f->hdr);
@@ -303,34 +378,60 @@ static void switch_frame(struct nic_switch *sw, struct nic_port *src,
 
 	if (drop != NIC_DROP_NONE) {
 		refuse(sw, src, f, drop);
-		return;
+		return false;
 	}
 	apply_port_vlan(sp, f);
 	if (unlikely(sp->loopback))
 		loop_back(sw, src, sp, f, &fate);
 	else if (group)
-		flood(sw, src, f, NULL, false, &fate);
+		group_frame(sw, src, sp, f, &fate);
 	else
-		unicast(sw, src, f, &fate);
+		unicast(sw, src, sp, f, &fate);
+	if (unlikely(fate.storm)) {
+		lose(src, f, NIC_DROP_STORM);
+		return false;
+	}
 	/* A group nobody belongs to is no loss: the frame went out, as it would on a wire. */
 	if (!fate.offered && !group)
 		lose(src, f, no_receiver(sw, src, sp, f));
 	else
 		count_tx(src, f, fate.local);
+	return fate.taken || (group && !fate.offered);
 }
 
 void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst)
 {
 	const struct nic_policy *sp = policy_of(src);
+	bool svlans = any(&sw->num_svlan) && !sp->pvid;
 
 	PROBE2(burst, src->index, burst->n);
+	for (unsigned i = 0; i < burst->n; i++)
+		burst->frame[i].svlan = false;
 	if (unlikely(!sp->link_up || !sp->tx_on)) {
-		for (unsigned i = 0; i < burst->n; i++)
+		for (unsigned i = 0; i < burst->n; i++) {
 			lose(src, &burst->frame[i], NIC_DROP_TXOFF);
+			sw->lost_bytes += nic_switch_wire_bytes(&burst->frame[i]);
+		}
 		return;
 	}
-	for (unsigned i = 0; i < burst->n; i++)
-		switch_frame(sw, src, sp, &burst->frame[i]);
+	for (unsigned i = 0; i < burst->n; i++) {
+		struct nic_frame *f = &burst->frame[i];
+		bool gone = false;
+
+		if (unlikely(svlans) && !nic_frame_lift_svlan(f))
+			lose(src, f, NIC_DROP_MALFORMED);
+		else
+			gone = switch_frame(sw, src, sp, f);
+		if (!gone)
+			sw->lost_bytes += nic_switch_wire_bytes(f);
+	}
+}
+
+void nic_switch_release(struct nic_switch *sw)
+{
+	for (unsigned i = 0; i < sw->num; i++)
+		sw->port[i]->share.kept = false;
+	sw->kept = false;
 }
 
 void nic_switch_flush(struct nic_switch *sw, uint64_t now_ns)

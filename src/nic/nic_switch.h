@@ -18,11 +18,16 @@ struct nic_switch {
 	unsigned num;
 	struct nic_port *by_index[NIC_MAX_PORTS]; /* port->index -> port, NULL = free */
 	struct nic_port *uplink;		  /* one of port[], or NULL */
-	/* Ports whose policy says so: 0 spares the search for them. */
-	_Atomic unsigned num_promisc, num_unknown_uc;
+	/* Ports whose policy says so: 0 spares the search for them. While no port VLAN is of
+	 * 802.1ad, such tags are bytes like others, as to the 82576. */
+	_Atomic unsigned num_promisc, num_unknown_uc, num_svlan, num_min;
 	_Atomic(const struct nic_fdb *) fdb;
 	struct nic_port *dirty[NIC_MAX_PORTS]; /* received since the last flush */
 	unsigned num_dirty;
+	uint64_t now_ns; /* of this round, for limits */
+	bool owed;	 /* what is sent now is of a port's minimum */
+	bool kept;	 /* a port is short of descriptors, and who is owed has them first */
+	uint64_t lost_bytes; /* on a wire, in frames that no receiver took; only grows */
 	bool spoofed; /* a port that asked to be told (tell_spoof) lost a frame; cleared by the
 			 reader */
 };
@@ -31,6 +36,8 @@ struct nic_switch {
 void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst);
 /* What the frame takes on a wire, with tag and FCS; a TSO frame as all of its segments. */
 uint64_t nic_switch_wire_bytes(const struct nic_frame *f);
+/* No port keeps descriptors any more. */
+void nic_switch_release(struct nic_switch *sw);
 /* Tells the ports that received: write-backs, interrupts. */
 void nic_switch_flush(struct nic_switch *sw, uint64_t now_ns);
 

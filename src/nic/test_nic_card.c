@@ -103,18 +103,69 @@ static void an_operators_address_is_not_the_guests_to_change(void **state)
 static void a_port_vlan_is_published(void **state)
 {
 	(void)state;
-	assert_int_equal(nic_card_set_vlan(card, 0, 100, 5), 0);
+	assert_int_equal(nic_card_set_vlan(card, 0, 100, 5, false), 0);
 	assert_int_equal(policy(0)->pvid, 100);
 	assert_int_equal(policy(0)->qos, 5);
 	assert_false(policy(0)->untagged);
 	assert_int_equal(reaches(mac(0), 0), 0);
 	assert_int_equal(reaches(mac(0), 100), BIT(0));
 	assert_int_equal(nic_card_guest_vlan(card, 0, 7, true), -EPERM);
-	assert_int_equal(nic_card_set_vlan(card, 0, 4095, 0), -EINVAL);
-	assert_int_equal(nic_card_set_vlan(card, 0, 100, 8), -EINVAL);
+	assert_int_equal(nic_card_set_vlan(card, 0, 4095, 0, false), -EINVAL);
+	assert_int_equal(nic_card_set_vlan(card, 0, 100, 8, false), -EINVAL);
 	assert_int_equal(policy(0)->pvid, 100);
-	assert_int_equal(nic_card_set_vlan(card, 0, 0, 0), 0);
+	assert_int_equal(nic_card_set_vlan(card, 0, 0, 0, false), 0);
 	assert_int_equal(reaches(mac(0), 0), BIT(0));
+}
+
+/* The wire's side of it is test_nic_switch_vlan.c's. */
+static void a_port_vlan_of_802_1ad_is_published(void **state)
+{
+	(void)state;
+	assert_int_equal(nic_card_set_vlan(card, 0, 100, 5, true), 0);
+	assert_true(policy(0)->svlan && policy(0)->pvid == 100);
+	assert_int_equal(reaches(mac(0), 0), 0);
+	assert_int_equal(reaches(mac(0), 100), 0);
+	assert_int_equal(nic_card_set_vlan(card, 1, 100, 0, true), 0);
+	send_from(&port[0], mac(1), 7);
+	assert_int_equal(got(), BIT(1));
+	assert_int_equal(nic_card_guest_vlan(card, 0, 7, true), 0); /* its own, inside */
+	assert_int_equal(nic_card_set_vlan(card, 1, 100, 0, false), 0);
+	send_from(&port[0], mac(1), 7);
+	assert_int_equal(got(), 0);
+	assert_int_equal(nic_card_set_vlan(card, 0, 100, 0, false), 0);
+	assert_int_equal(reaches(mac(0), 100), BIT(0));
+	send_from(&port[0], mac(1), 0);
+	assert_int_equal(got(), BIT(1));
+	assert_int_equal(nic_card_set_vlan(card, 0, 0, 0, true), 0); /* no VLAN is of no kind */
+	assert_false(policy(0)->svlan);
+}
+
+static void a_list_of_vlans_is_published(void **state)
+{
+	uint64_t map[NIC_VLANS / 64] = {0};
+
+	(void)state;
+	nic_bitmap_assign(map, 7, true);
+	assert_int_equal(nic_card_guest_vlan(card, 0, 8, true), 0);
+	nic_card_set_vlans(card, 0, map);
+	assert_true(policy(0)->listed);
+	assert_int_equal(reaches(mac(0), 8), 0); /* at once */
+	assert_int_equal(nic_card_guest_vlan(card, 0, 9, true), -EPERM);
+	assert_int_equal(nic_card_guest_vlan(card, 0, 9, false), 0);
+	assert_int_equal(nic_card_guest_vlan(card, 0, 7, true), 0);
+	assert_int_equal(reaches(mac(0), 7), BIT(0));
+	send_from(&port[0], y, 8);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_VLAN), 1);
+	assert_false(policy(1)->listed);
+	memset(map, 0xff, sizeof(map));
+	nic_bitmap_assign(map, 4094, false);
+	assert_false(nic_vlans_all(map));
+	nic_bitmap_assign(map, 4094, true);
+	nic_bitmap_assign(map, 0, false);
+	nic_bitmap_assign(map, 4095, false);
+	nic_card_set_vlans(card, 0, map);
+	assert_false(policy(0)->listed);
+	assert_int_equal(reaches(mac(0), 8), BIT(0)); /* it is still a member */
 }
 
 static void switches_are_published(void **state)
@@ -131,14 +182,35 @@ static void a_rate_is_published(void **state)
 {
 	(void)state;
 	assert_int_equal(policy(0)->max_tx_mbps, 0);
-	assert_int_equal(nic_card_set_rate(card, 0, NIC_MAX_MBPS), 0);
+	assert_int_equal(nic_card_set_rate(card, 0, 0, NIC_MAX_MBPS), 0);
 	assert_int_equal(policy(0)->max_tx_mbps, 4294967);
-	assert_int_equal(nic_card_set_rate(card, 0, NIC_MAX_MBPS + 1), -EINVAL);
-	assert_int_equal(nic_card_set_rate(card, 1, 1), 0);
+	assert_int_equal(nic_card_set_rate(card, 0, 0, NIC_MAX_MBPS + 1), -EINVAL);
+	assert_int_equal(nic_card_set_rate(card, 1, 0, 1), 0);
 	assert_int_equal(policy(0)->max_tx_mbps, 4294967);
 	assert_int_equal(policy(1)->max_tx_mbps, 1);
-	assert_int_equal(nic_card_set_rate(card, 0, 0), 0);
+	assert_int_equal(nic_card_set_rate(card, 0, 0, 0), 0);
 	assert_int_equal(policy(0)->max_tx_mbps, 0);
+}
+
+static void minima_fit_into_the_link(void **state)
+{
+	(void)state;
+	assert_int_equal(nic_card_set_rate(card, 0, NIC_MAX_MBPS + 1, 0), -EINVAL);
+	assert_int_equal(nic_card_set_rate(card, 0, 11, 10), -ERANGE);
+	assert_int_equal(nic_card_set_rate(card, 0, 10, 10), 0);
+	assert_int_equal(policy(0)->min_tx_mbps, 10);
+	assert_int_equal(nic_card_free_mbps(card, 1), NIC_MAX_MBPS - 10);
+	card->link_mbps = 1000;
+	assert_int_equal(nic_card_set_rate(card, 1, 700, 0), 0);
+	assert_int_equal(nic_card_free_mbps(card, 2), 290);
+	assert_int_equal(nic_card_set_rate(card, 2, 291, 0), -ERANGE);
+	assert_int_equal(policy(2)->min_tx_mbps, 0);
+	assert_int_equal(nic_card_set_rate(card, 2, 290, 0), 0);
+	assert_int_equal(nic_card_free_mbps(card, 3), 0);
+	assert_int_equal(nic_card_set_rate(card, 1, 701, 0), -ERANGE); /* beside its own */
+	assert_int_equal(nic_card_set_rate(card, 1, 700, 800), 0);
+	assert_int_equal(nic_card_set_rate(card, 1, 0, 0), 0);
+	assert_int_equal(nic_card_free_mbps(card, 3), 700);
 }
 
 /* A link that is down is the receiver's loss: its frames do not go out to the wire. */
@@ -176,6 +248,31 @@ static void the_operator_rules_the_link(void **state)
 	nic_card_uplink_state(card, true);
 	assert_true(policy(1)->link_up);
 	assert_int_equal(nic_card_set_link(card, 0, NIC_LINK_NUM), -EINVAL);
+}
+
+/* auto: down with the uplink. enable: VF to VF goes on, and what is for the wire is its loss.
+ */
+static void enabled_links_outlive_the_uplink(void **state)
+{
+	(void)state;
+	add_wire();
+	assert_int_equal(nic_card_set_link(card, 0, NIC_LINK_ENABLE), 0);
+	assert_int_equal(nic_card_set_link(card, 1, NIC_LINK_ENABLE), 0);
+	nic_card_uplink_state(card, false);
+	send_from(&port[0], mac(1), 0);
+	assert_int_equal(got(), BIT(1));
+	send_from(&port[0], mac(2), 0);
+	assert_int_equal(test_rx_drop(&port[2], NIC_DROP_RXOFF), 1);
+	send_from(&port[2], mac(0), 0);
+	assert_int_equal(test_tx_drop(&port[2], NIC_DROP_TXOFF), 1);
+	send_from(&port[0], y, 0);
+	assert_int_equal(test_rx_drop(&wire, NIC_DROP_UPLINK), 1);
+	assert_int_equal(got(), 0);
+	assert_int_equal(test_tx_drops(&port[0]), 0);
+	assert_int_equal(nic_card_set_link(card, 0, NIC_LINK_AUTO), 0);
+	send_from(&port[0], mac(1), 0);
+	assert_int_equal(got(), 0);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_TXOFF), 1);
 }
 
 /* Without an uplink the VFs talk to each other; so the link comes back when a dead one is taken
@@ -401,10 +498,14 @@ int main(void)
 		TEST(the_operator_sets_an_address),
 		TEST(an_operators_address_is_not_the_guests_to_change),
 		TEST(a_port_vlan_is_published),
+		TEST(a_port_vlan_of_802_1ad_is_published),
+		TEST(a_list_of_vlans_is_published),
 		TEST(switches_are_published),
 		TEST(a_rate_is_published),
+		TEST(minima_fit_into_the_link),
 		TEST(an_address_is_kept_while_the_link_is_down),
 		TEST(the_operator_rules_the_link),
+		TEST(enabled_links_outlive_the_uplink),
 		TEST(a_link_does_not_die_with_its_uplink),
 		TEST(the_wire_gets_what_nobody_owns),
 		TEST(frames_flow_while_the_guest_is_active),

@@ -200,7 +200,7 @@ static void the_former_settings_lie_idle(void **state)
 	uint8_t m[6];
 
 	(void)state;
-	nic_card_set_vlan(card, 1, 9, 1);
+	nic_card_set_vlan(card, 1, 9, 1, false);
 	nic_card_guest_vlan(card, 2, 8, true);
 	take();
 	asked = 0;
@@ -208,7 +208,7 @@ static void the_former_settings_lie_idle(void **state)
 	assert_int_equal(nic_card_set_mac(card, 0, x), 0);
 	assert_int_equal(nic_card_set_spoofchk(card, 0, false), 0);
 	assert_int_equal(nic_card_set_trust(card, 0, true), 0);
-	assert_int_equal(nic_card_set_rate(card, 0, 77), 0);
+	assert_int_equal(nic_card_set_rate(card, 0, 7, 77), 0);
 	assert_int_equal(nic_card_set_link(card, 3, NIC_LINK_DISABLE), 0);
 	nic_card_guest_reset(card, 0, m);
 	nic_card_guest_active(card, 0, true);

@@ -57,12 +57,12 @@ static void add(struct test_port *p, uint8_t id)
 	set_policy(p);
 }
 
-static int set_up(void **state)
+static int set_up_link(uint32_t link_mbps)
 {
-	struct nic_dp_params params = {.cpu = -1, .idle_sleep_us = 3600u * 1000000u};
+	struct nic_dp_params params = {
+		.cpu = -1, .idle_sleep_us = 3600u * 1000000u, .link_mbps = link_mbps};
 	struct nic_fdb *fdb;
 
-	(void)state;
 	alarm(PATIENCE);
 	if (nic_dp_new(&params, &dp) < 0 || nic_fdb_new(1, &fdb) < 0)
 		return -1;
@@ -75,6 +75,12 @@ static int set_up(void **state)
 	nic_fdb_add(fdb, b.policy.mac[0], 0, b.port.index);
 	nic_dp_set_fdb(dp, fdb);
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	return set_up_link(0);
 }
 
 static int tear_down(void **state)
@@ -232,6 +238,84 @@ static void a_sleeping_data_path_wakes_in_time(void **state)
 	assert_true(ok);
 }
 
+/* ---- the link's rate, and minima ---- */
+
+static void start_anew(uint32_t link_mbps)
+{
+	tear_down(NULL);
+	assert_int_equal(set_up_link(link_mbps), 0);
+}
+
+/* As frames_wait_and_are_not_lost, for all ports together. */
+static void the_link_limits_what_is_sent(void **state)
+{
+	const uint64_t cost = (65536 + 4) * NSEC_PER_USEC, credit = 65536 * NSEC_PER_USEC;
+	struct load load = {.num = 4, .max_burst = 1, .len = 65536};
+
+	(void)state;
+	start_anew(8);
+	nic_dp_call(dp, put_load, &load);
+	wait_received(4);
+	assert_int_equal(fetched(), 4);
+	for (unsigned i = 1; i < 4; i++)
+		assert_true(a.at[i] - a.at[0] >= i * cost - credit);
+	assert_int_equal(test_tx_drops(&a.p) + test_rx_drops(&b), 0);
+}
+
+/* Its minimum is not held up by the link, which others may have filled. */
+static void a_minimum_is_sent_in_time(void **state)
+{
+	struct load load = {.num = 3, .max_burst = 1, .len = BIG};
+
+	(void)state;
+	start_anew(1);
+	a.p.policy.min_tx_mbps = 1000000;
+	set_policy(&a.p);
+	nic_dp_call(dp, put_load, &load);
+	wait_received(3);
+	assert_int_equal(fetched(), 3);
+	assert_true(a.at[2] - a.at[0] < NSEC_PER_SEC); /* 4 s by the link */
+}
+
+/* What nobody takes does not count against the link. */
+static void lost_frames_leave_the_link_free(void **state)
+{
+	struct load load = {.num = 60, .max_burst = 1, .len = BIG};
+
+	(void)state;
+	start_anew(1);
+	b.credits = 0;
+	nic_dp_call(dp, put_load, &load);
+	while (fetched() < 60)
+		sched_yield();
+	assert_int_equal(test_rx_drop(&b, NIC_DROP_NODESC), 60);
+	a.p.policy.link_up = false;
+	set_policy(&a.p);
+	nic_dp_call(dp, put_load, &load);
+	while (fetched() < 60)
+		sched_yield();
+	assert_int_equal(test_tx_drop(&a.p, NIC_DROP_TXOFF), 60);
+	a.p.policy.link_up = true;
+	a.p.policy.mac[0]++;
+	set_policy(&a.p);
+	nic_dp_call(dp, put_load, &load);
+	while (fetched() < 60)
+		sched_yield();
+	assert_int_equal(test_tx_drop(&a.p, NIC_DROP_SPOOF), 60);
+}
+
+static void a_blocked_link_lets_the_data_path_wake_in_time(void **state)
+{
+	bool ok = false;
+
+	(void)state;
+	for (unsigned i = 0; i < 3 && !ok; i++) { /* the machine may be busy */
+		start_anew(1);
+		ok = woke_in_time();
+	}
+	assert_true(ok);
+}
+
 /* ---- spoofed frames ---- */
 
 static bool told(void)
@@ -277,6 +361,10 @@ int main(void)
 		TEST(a_limit_that_is_lifted_holds_nobody),
 		TEST(a_port_starts_without_debt),
 		TEST(a_sleeping_data_path_wakes_in_time),
+		TEST(the_link_limits_what_is_sent),
+		TEST(a_minimum_is_sent_in_time),
+		TEST(lost_frames_leave_the_link_free),
+		TEST(a_blocked_link_lets_the_data_path_wake_in_time),
 		TEST(spoofed_frames_are_told_of_on_request),
 	};
 

@@ -354,6 +354,147 @@ static void receivers_are_told_once_a_round(void **state)
 	assert_int_equal(port[1].rx_done, 1); /* nothing came */
 }
 
+/* Who is owed and found no descriptor has the next; but only that keeps them. */
+static void descriptors_are_kept_for_who_is_owed(void **state)
+{
+	(void)state;
+	port[1].policy.max_frame = 50;
+	sw.owed = true;
+	send_to(0, mac_of(1));
+	assert_false(sw.kept);
+	port[1].policy.max_frame = 1518;
+	port[1].credits = 0;
+	send_to(0, mac_of(1));
+	assert_true(sw.kept && port[1].port.share.kept);
+	sw.owed = false;
+	port[1].credits = UINT32_MAX;
+	send_to(2, mac_of(1));
+	assert_int_equal(test_rx_drop(&port[1], NIC_DROP_NODESC), 2);
+	send_to(1, mac_of(2));
+	send_to(1, mac_of(3));
+	assert_got(BIT(2) | BIT(3));
+	sw.owed = true;
+	send_to(0, mac_of(1));
+	assert_got(BIT(1));
+	sw.owed = false;
+	nic_switch_release(&sw);
+	send_to(2, mac_of(1));
+	assert_got(BIT(1));
+	port[1].credits = 0;
+	send_to(2, mac_of(1));
+	assert_false(sw.kept); /* a loss of who is owed nothing */
+}
+
+static void what_nobody_took_is_lost(void **state)
+{
+	uint64_t bytes_of_one = 100 + 4;
+
+	(void)state;
+	send_to(0, mac_of(1));
+	send_to(0, broadcast);
+	assert_int_equal(sw.lost_bytes, 0);
+	port[1].credits = 0;
+	send_to(0, broadcast); /* others took it */
+	assert_int_equal(sw.lost_bytes, 0);
+	send_to(0, mac_of(1));
+	assert_int_equal(sw.lost_bytes, bytes_of_one);
+	send_to(1, mac_of(1));
+	assert_int_equal(sw.lost_bytes, 2 * bytes_of_one);
+	port[0].policy.link_up = false;
+	send_to(0, mac_of(2));
+	assert_int_equal(sw.lost_bytes, 3 * bytes_of_one);
+	port[0].policy.link_up = true;
+	port[0].policy.mac[0]++;
+	send_to(0, mac_of(2));
+	assert_int_equal(sw.lost_bytes, 4 * bytes_of_one);
+}
+
+/* ---- storms ---- */
+
+/* Broadcasts or unknown unicast, one every step ns; returns how many get out. */
+static unsigned storm_of(const uint8_t *to, uint64_t step, unsigned num)
+{
+	unsigned out = 0;
+
+	for (unsigned i = 0; i < num; i++) {
+		uint64_t before = tx_packets(0);
+
+		sw.now_ns += step;
+		send_to(0, to);
+		out += tx_packets(0) > before;
+	}
+	for (unsigned n = 0; n < PORTS; n++)
+		test_port_flush(&port[n]);
+	return out;
+}
+
+static void a_storm_is_held_to_its_limit(void **state)
+{
+	static const uint32_t limits[] = {10, 1000, 7000};
+
+	(void)state;
+	sw.now_ns = 1ull << 40;
+	for (unsigned i = 0; i < ARRAY_SIZE(limits); i++) {
+		uint64_t num = 20000, early = limits[i] / 10, want = num / 4 + early, out;
+
+		port[0].policy.storm_bcast_pps = limits[i];
+		sw.now_ns += 1ull << 40;
+		/* a quarter of them, and what may come early */
+		out = storm_of(broadcast, NSEC_PER_SEC / 4 / limits[i], (unsigned)num);
+		assert_in_range(out, want - want / 50, want + want / 50);
+		assert_int_equal(test_tx_drop(&port[0], NIC_DROP_STORM), num - out);
+		atomic_store(&port[0].port.stats.tx_drops[NIC_DROP_STORM], 0);
+		sw.now_ns += 1ull << 40;
+		out = storm_of(broadcast, NSEC_PER_SEC / limits[i] + 1, 2000);
+		assert_int_equal(out, 2000);
+	}
+}
+
+/* Up to the largest limit, without the switch. */
+static void every_limit_is_exact(void **state)
+{
+	static const uint32_t limits[] = {1, 3, 999, 700001, 6666667, NIC_STORM_MAX_PPS};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(limits); i++) {
+		struct nic_storm storm = {0};
+		uint64_t now = 1ull << 40, passed = 0, num = 1000000;
+		uint64_t step = NSEC_PER_SEC / limits[i] / 3, want;
+
+		for (unsigned k = 0; k < num; k++, now += step)
+			passed += nic_storm_pass(&storm, limits[i], 1, now);
+		want = limits[i] / 10 +
+		       (uint64_t)((double)num * (double)step * limits[i] / NSEC_PER_SEC);
+		want = MIN(want, num);
+		assert_in_range(passed, want - want / 50, want + want / 50 + 1);
+	}
+}
+
+static void only_what_is_meant_is_limited(void **state)
+{
+	uint8_t one[6];
+
+	(void)state;
+	memcpy(one, mac_of(1), 6);
+	sw.now_ns = 1ull << 40;
+	port[0].policy.storm_bcast_pps = 1;
+	assert_int_equal(storm_of(broadcast, 0, 50), 1);
+	assert_int_equal(storm_of(multicast, 0, 50), 50);
+	assert_int_equal(storm_of(nobody, 0, 50), 50);
+	assert_int_equal(storm_of(one, 0, 50), 50);
+	port[0].policy.storm_uucast_pps = 1;
+	assert_int_equal(storm_of(nobody, 0, 50), 1);
+	assert_int_equal(storm_of(one, 0, 50), 50);
+	assert_int_equal(test_tx_drop(&port[0], NIC_DROP_STORM), 49 + 49);
+	assert_int_equal(test_tx_drops(&port[0]), 49 + 49);
+	port[0].policy.storm_bcast_pps = 1000000; /* a new limit begins anew */
+	assert_int_equal(storm_of(broadcast, 0, 50), 50);
+	port[0].policy.storm_bcast_pps = 0;
+	assert_int_equal(storm_of(broadcast, 0, 50), 50);
+	send_to(1, broadcast); /* nor are others */
+	assert_got(BIT(0) | BIT(2) | BIT(3) | BIT(UPLINK));
+}
+
 static void a_tso_frame_counts_as_its_segments(void **state)
 {
 	struct test_tx tx = frame_from(0, mac_of(1));
@@ -509,6 +650,11 @@ int main(void)
 		TEST(a_dead_wire_loses_what_goes_to_it),
 		TEST(a_port_that_has_gone_is_not_found),
 		TEST(receivers_are_told_once_a_round),
+		TEST(descriptors_are_kept_for_who_is_owed),
+		TEST(what_nobody_took_is_lost),
+		TEST(a_storm_is_held_to_its_limit),
+		TEST(every_limit_is_exact),
+		TEST(only_what_is_meant_is_limited),
 		TEST(a_tso_frame_counts_as_its_segments),
 		TEST(every_frame_is_delivered_or_counted),
 	};

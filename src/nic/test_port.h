@@ -92,6 +92,7 @@ static struct nic_frame *TEST_UNUSED test_burst_add(struct nic_burst *b,
 	f->len = tx->len;
 	f->tagged = tx->tagged;
 	f->tci = tx->tci;
+	f->svlan = false;
 	f->local = true;
 	f->csum_valid = tx->csum_valid;
 	f->off = tx->off;

@@ -104,8 +104,12 @@ static struct test_tx TEST_UNUSED frame_from(unsigned src, const uint8_t *to)
 
 static void TEST_UNUSED put(unsigned src, const struct test_tx *tx)
 {
+	struct nic_frame *f;
+
 	burst.n = burst.num_segs = 0;
-	test_burst_add(&burst, tx)->local = src != UPLINK;
+	f = test_burst_add(&burst, tx);
+	f->local = src != UPLINK;
+	f->svlan = true; /* the switch's own to say */
 	nic_switch_burst(&sw, &port[src].port, &burst);
 }
 

@@ -121,6 +121,10 @@ BAD = [
     ("link set nic0 vf 0 vlan 100 qos 8", "0 to 7"),
     ("link set nic0 vf 0 qos 3", "vlan"),
     ("link set nic0 vf 0 vlan 0 qos 3", "vlan 0"),
+    ("link set nic0 vf 0 vlan 5 proto 802.1ah", "802.1ah"),
+    ("link set nic0 vf 0 proto 802.1ad", "vlan"),
+    ("link set nic0 vf 0 vlan 0 proto 802.1ad", "vlan 0"),
+    (ADD + " strict-model maybe", "maybe"),
     ("link set nic0 vf 0 spoofchk yes", "yes"),
     ("link set nic0 vf 0 trust 1", "on or off"),
     ("link set nic0 vf 0 state up", "enable"),
@@ -128,7 +132,19 @@ BAD = [
     ("link set nic0 vf 0 max_tx_rate -1", "-1"),
     ("link set nic0 vf 0 max_tx_rate 4294968", "4294967"),
     ("link set nic0 vf 0 rate 5 max_tx_rate 5", "the same"),
-    ("link set nic0 vf 0 min_tx_rate 5", "min_tx_rate"),
+    ("link set nic0 vf 0 vlans 10,20-", "20-"),
+    ("link set nic0 vf 0 storm_bcast_rate 4294967296 trust on", "storm_bcast_rate"),
+    ("link set nic0 vf 0 storm_uucast_rate 1k", "1k"),
+    ("link set nic0 vf 0 vlans 4095", "4095"),
+    ("link set nic0 vf 0 vlans 30-20 trust on", "30-20"),
+    ("link set nic0 vf 0 vlan 5 vlans 10", "vlan 5"),
+    ("link set nic0 vf 0 vlans " + ",".join(str(1 + i % 4094) for i in range(5000)), "5000 entries"),
+    ("link set nic0 vf 0 min_tx_rate -5", "-5"),
+    ("link set nic0 vf 0 min_tx_rate 4294968", "4294967"),
+    ("link set nic0 vf 0 min_tx_rate 4294967296", "4294967296"),
+    ("link set nic0 vf 0 max_tx_rate 4294967296", "4294967296"),
+    ("link set nic0 vf 0 min_tx_rate 6 max_tx_rate 5 trust on", "min_tx_rate 6 is above max_tx_rate 5"),
+    (ADD + " link-rate 0", "link-rate"),
     ("link set nic0 vf 0 trust on vlan 5 colour red", "colour"),
     ("vf", "vf show"),
     ("vf show nic0", "number"),
@@ -181,7 +197,7 @@ def refused(words, wanted):
 
 
 for _words, _wanted in BAD:
-    SUITE.add(f"refused: {_words}", lambda w=_words, n=_wanted: refused(w, n))
+    SUITE.add(f"refused: {_words[:100]}", lambda w=_words, n=_wanted: refused(w, n))
 
 
 @CASE
@@ -356,6 +372,9 @@ def link_show_text():
     assert ("\n    vf 3     link/ether 52:54:00:00:00:33 brd ff:ff:ff:ff:ff:ff, vlan 100, qos 3, spoof checking on, "
             "link-state auto, trust off") in text, text
     assert len(re.findall(r"^    vf \d+ +link/ether", text, re.M)) == 7
+    World.daemon.ok("link", "set", "nic0", "vf", "3", "vlan", "100", "qos", "3", "proto", "802.1ad")
+    text = World.daemon.ok("link", "show", "nic0")
+    assert "vlan 100, qos 3, vlan protocol 802.1ad, spoof checking on" in text, text
     stats = World.daemon.ok("-s", "link", "show", "nic0")
     assert stats.count("    RX: bytes  packets  mcast   bcast   dropped\n") == 7
     assert stats.count("    TX: bytes  packets   dropped\n") == 7
@@ -369,12 +388,16 @@ def link_set_every_word():
     tries = [("mac 52:54:00:00:00:44", {"address": "52:54:00:00:00:44"}),
              ("vlan 4094 qos 7", {"vlan_list": [{"vlan": 4094, "qos": 7}]}),
              ("vlan 1", {"vlan_list": [{"vlan": 1}]}),
+             ("vlan 9 qos 1 proto 802.1ad", {"vlan_list": [{"vlan": 9, "qos": 1, "protocol": "802.1ad"}]}),
+             ("vlan 1 proto 802.1q", {"vlan_list": [{"vlan": 1}]}),
              ("spoofchk off", {"spoofchk": False}),
              ("trust on", {"trust": True}),
              ("state enable", {"link_state": "enable"}),
              ("state disable", {"link_state": "disable"}),
-             ("max_tx_rate 200", {"rate": {"max_tx": 200, "min_tx": 0}}),
-             ("rate 0", {"rate": {"max_tx": 0, "min_tx": 0}}),
+             ("max_tx_rate 200", {"tx_rate": 200, "rate": {"max_tx": 200, "min_tx": 0}}),
+             ("min_tx_rate 200", {"rate": {"max_tx": 200, "min_tx": 200}}),
+             ("rate 0", {"tx_rate": None, "rate": {"max_tx": 0, "min_tx": 200}}),
+             ("min_tx_rate 0", {"rate": {"max_tx": 0, "min_tx": 0}}),
              ("trust off state auto vlan 0 spoofchk on",
               {"trust": False, "link_state": "auto", "vlan_list": None, "spoofchk": True}),
              ("state enable qos 2 trust on mac 52:54:00:00:00:45 vlan 7 spoofchk off",
@@ -389,6 +412,39 @@ def link_set_every_word():
             assert key == "ladon" or got.get(key) == value, f"{words}: {key} is {got.get(key)}, not {value}"
     for vf in (3, 5):
         assert vf_json(vf)["trust"] is False, "a neighbour was changed"
+
+
+@CASE
+def strict_model_keeps_to_the_hardware():
+    """What an 82576 lacks is refused by name, beside a setting that is right: nothing changes."""
+    World.daemon.ok("card", "add", "strict0", "model", "82576", "vfs", "1", "strict-model", "on")
+    assert World.daemon.json("card", "show", "strict0")[0]["strict_model"] is True
+    for words in ("vlan 5 proto 802.1ad", "min_tx_rate 10", "state enable"):
+        before = World.daemon.json("link", "show", "strict0")
+        one_sentence(World.daemon.ladon("link", "set", "strict0", "vf", "0", "trust", "on", *words.split()),
+                     words.split()[-1], "82576", "strict0")
+        assert World.daemon.json("link", "show", "strict0") == before
+    World.daemon.ok("card", "del", "strict0")
+
+
+@CASE
+def minima_fit_into_the_link():
+    """The sum of all min_tx_rate is within link-rate; what is too much is named, and what would be right."""
+    World.daemon.ok("card", "add", "rate0", "model", "82576", "vfs", "3", "link-rate", "1000")
+    assert World.daemon.json("card", "show", "rate0")[0]["link_rate"] == 1000
+    World.daemon.ok("link", "set", "rate0", "vf", "0", "min_tx_rate", "600", "max_tx_rate", "800")
+    World.daemon.ok("link", "set", "rate0", "vf", "1", "min_tx_rate", "300")
+    text = World.daemon.ok("link", "show", "rate0")
+    assert ", tx rate 800 (Mbps), max_tx_rate 800Mbps, min_tx_rate 600Mbps, spoof" in text, text
+    before = World.daemon.json("link", "show", "rate0")
+    for words, wanted in (("min_tx_rate 101", "at most 100 is right"),
+                          ("trust on min_tx_rate 1001", "link's 1000 Mbit/s")):
+        one_sentence(World.daemon.ladon("link", "set", "rate0", "vf", "2", *words.split()), wanted)
+    one_sentence(World.daemon.ladon("link", "set", "rate0", "vf", "0", "rate", "599"),
+                 "min_tx_rate 600", "max_tx_rate 599")
+    assert World.daemon.json("link", "show", "rate0") == before
+    World.daemon.ok("link", "set", "rate0", "vf", "2", "min_tx_rate", "100")
+    World.daemon.ok("card", "del", "rate0")
 
 
 @CASE

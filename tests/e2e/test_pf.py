@@ -470,7 +470,7 @@ def the_policy_is_handed_over_and_back():
             now = link(1)
             assert {k: v for k, v in now.items() if k != "ladon"} == {k: v for k, v in mine.items() if k != "ladon"}
             assert owner() == "builtin" and seen(clients) == [True, True]
-            assert "vlan 7, qos 2, max_tx_rate 50Mbps" in World.daemon.ok("link", "show", "nic0")
+            assert "vlan 7, qos 2, tx rate 50 (Mbps), max_tx_rate 50Mbps" in World.daemon.ok("link", "show", "nic0")
         World.daemon.ok("link", "set", "nic0", "vf", "1", "vlan", "0", "rate", "0")
 
 

@@ -181,8 +181,7 @@ void i82576_ptp_sending(struct i82576_pf *pf)
 static bool peek(const struct nic_rx_meta *meta, const struct nic_sink *sink, uint32_t off,
 		 uint8_t *buf, uint32_t len)
 {
-	if (meta->tag_in_bytes)
-		off += NET_VLAN_HLEN;
+	off += meta->tags_len;
 	if (off + len > meta->len)
 		return false;
 	for (unsigned i = 0; i < sink->n && len; i++) {

@@ -43,8 +43,8 @@ static uint32_t header_part(const struct i82576_queue *q, const struct nic_rx_me
 	*ret_info = 0;
 	if (type != DESCTYPE_SPLIT && type != DESCTYPE_SPLIT_ALWAYS)
 		return 0;
-	if (meta->tag_in_bytes && hdr)
-		hdr += NET_VLAN_HLEN;
+	if (hdr)
+		hdr += meta->tags_len;
 	if (meta->parsed->l3 != NET_L3_NONE && hdr <= size && hdr <= meta->len) {
 		part = hdr;
 		*ret_info = RXD_SPH;

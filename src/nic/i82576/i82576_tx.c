@@ -187,7 +187,8 @@ static bool frame_ok(const struct nic_frame *fr, uint32_t want)
 		return false;
 	/* Half a tag: padding would make a whole one of it, past the judgement of its VLAN. */
 	if (fr->hdr_len < NET_ETH_HLEN + NET_VLAN_HLEN &&
-	    get_be16(fr->hdr + 12) == NET_ETH_P_VLAN)
+	    (get_be16(fr->hdr + 12) == NET_ETH_P_VLAN ||
+	     get_be16(fr->hdr + 12) == NET_ETH_P_QINQ))
 		return false;
 	if (off->tso)
 		return fr->hdr_len == want && fr->len > fr->hdr_len &&

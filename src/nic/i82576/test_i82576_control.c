@@ -270,7 +270,7 @@ static uint64_t try_cell(const struct policy *p, const struct tagging *t, enum l
 {
 	uint64_t paused = tx_drop(NIC_DROP_CONTROL), went = sent_well(), others, control;
 
-	nic_card_set_vlan(tc.card, 0, t->port_vlan ? VID : 0, 0);
+	nic_card_set_vlan(tc.card, 0, t->port_vlan ? VID : 0, 0, false);
 	control = put_all(t, layout, &others);
 	all_sent();
 	assert_no_control();

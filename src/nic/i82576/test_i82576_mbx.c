@@ -296,7 +296,7 @@ static void vlans_are_added_removed_and_refused(void **state)
 	for (uint32_t vid = 1; vid <= 32; vid++)
 		assert_int_equal(ask2(4 | INFO(1), vid), (4 | INFO(1) | ACK | CTS));
 	assert_int_equal(ask2(4 | INFO(1), 33), (4 | INFO(1) | NACK | CTS));
-	assert_int_equal(nic_card_set_vlan(tc.card, 0, 7, 0), 0);
+	assert_int_equal(nic_card_set_vlan(tc.card, 0, 7, 0, false), 0);
 	assert_int_equal(ask2(4, 1), 4 | NACK | CTS);
 }
 

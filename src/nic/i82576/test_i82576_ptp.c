@@ -315,6 +315,7 @@ static uint32_t receive(uint32_t len)
 	memcpy(stored, frame, len);
 	if (store.tag_in_bytes) {
 		meta.tagged = meta.tag_in_bytes = true;
+		meta.tags_len = NET_VLAN_HLEN;
 		meta.len += NET_VLAN_HLEN;
 		memmove(stored + 16, stored + 12, len - 12);
 	}
