@@ -152,6 +152,8 @@ static void random_rules(void)
 	for (unsigned n = 0; n < 2; n++) {
 		nic_card_set_spoofchk(tc.card, n, test_below(2));
 		nic_card_set_vlan(tc.card, n, test_below(4) ? 0 : VID, 0, false);
+		nic_card_set_storm_bcast(tc.card, n, test_below(2) ? 0 : 1);
+		nic_card_set_storm_uucast(tc.card, n, test_below(2) ? 0 : 1);
 		nic_card_set_link(tc.card, n,
 				  test_below(6) ? NIC_LINK_ENABLE : NIC_LINK_DISABLE);
 		nic_card_guest_lpe(tc.card, n, test_below(4) ? NIC_JUMBO_MAX : 600);
