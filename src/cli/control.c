@@ -32,24 +32,17 @@ int cli_connect(const struct cli *cli)
 /* The first bytes of a line, with the files. Returns how many, or -1. */
 static ssize_t send_files(int fd, const char *buf, size_t len, const int *files)
 {
-	union {
-		char bytes[CMSG_SPACE(PCAP_FILES * sizeof(int))];
-		struct cmsghdr align;
-	} control = {{0}};
+	FD_MSG_CONTROL(control, PCAP_FILES);
 	struct iovec iov = {(void *)buf, len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	int have[PCAP_FILES];
-	size_t n = 0;
+	unsigned n = 0;
 
 	for (int i = 0; i < PCAP_FILES; i++) {
 		if (files[i] >= 0)
 			have[n++] = files[i];
 	}
-	msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
-	CMSG_FIRSTHDR(&msg)->cmsg_level = SOL_SOCKET;
-	CMSG_FIRSTHDR(&msg)->cmsg_type = SCM_RIGHTS;
-	CMSG_FIRSTHDR(&msg)->cmsg_len = CMSG_LEN(n * sizeof(int));
-	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), have, n * sizeof(int));
+	fd_msg_put(&msg, control, have, n);
 	return sendmsg(fd, &msg, MSG_NOSIGNAL);
 }
 
