@@ -85,17 +85,34 @@ int cli_send(const struct cli *cli, int fd, int argc, char **argv)
 	return r ? -1 : 0;
 }
 
+/* Takes what is there, but nothing behind a newline. Returns bytes, 0 at the end, -1. */
+static ssize_t take_some(int fd, char *buf, size_t room)
+{
+	ssize_t n;
+
+	do
+		n = recv(fd, buf, room, MSG_PEEK);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n;
+	if (memchr(buf, '\n', (size_t)n))
+		n = (char *)memchr(buf, '\n', (size_t)n) - buf + 1;
+	return recv(fd, buf, (size_t)n, 0);
+}
+
 char *cli_read_line(int fd)
 {
 	size_t len = 0, room = 4096;
 	char *line = malloc(room);
+	ssize_t n;
 
-	while (line && read(fd, line + len, 1) == 1) {
-		if (line[len] == '\n') {
-			line[len] = '\0';
+	while (line && (n = take_some(fd, line + len, room - len)) > 0) {
+		len += (size_t)n;
+		if (line[len - 1] == '\n') {
+			line[len - 1] = '\0';
 			return line;
 		}
-		if (++len == room) {
+		if (len == room) {
 			char *more = room < LINE_MAX_BYTES ? realloc(line, room *= 2) : NULL;
 
 			if (!more)
