@@ -20,6 +20,7 @@
 #define RETRY_MAX (2 * NSEC_PER_SEC)	/* and at most */
 #define FULL_MS	  1			/* until a full transmit ring is looked at again */
 #define GO_ON	  (-1)
+#define GONE	  "the interface was deleted, or moved away: this is the end"
 
 /* ---- frames ---- */
 
@@ -209,7 +210,7 @@ static int follow_kernel(struct netdev *nd)
 	nd->requery = false;
 	err = netdev_link_query(&nd->link, &nd->wanted);
 	if (err == -ENODEV)
-		return over(nd, "the interface is no more here: this is the end");
+		return over(nd, GONE);
 	if (err)
 		return GO_ON; /* asked again with the next tick */
 	ret = follow_mtu(nd);
@@ -224,7 +225,7 @@ static int on_events(struct netdev *nd)
 {
 	nd->requery = true;
 	if (netdev_link_events(&nd->link) == NETDEV_DELETED)
-		return over(nd, "the interface was deleted or moved away: this is the end");
+		return over(nd, GONE);
 	return GO_ON;
 }
 
@@ -262,7 +263,7 @@ static int handle_fds(struct netdev *nd, const struct pollfd p[FD_NUM])
 	if (p[FD_PROCESS].revents)
 		return over(nd, "the process whose namespace it is in has ended: so does this");
 	if (nd->deleted || p[FD_TAP].revents & (POLLERR | POLLNVAL))
-		return over(nd, "the interface was deleted: this is the end");
+		return over(nd, GONE);
 	if (p[FD_LINK].revents)
 		return on_events(nd);
 	if (p[FD_CARD].revents)

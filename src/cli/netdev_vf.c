@@ -84,7 +84,7 @@ static json_object *ask_daemon(const struct netdev *nd)
 
 static void explain_busy(const struct netdev *nd)
 {
-	json_object *vf = ask_daemon(nd), *client = vf ? cli_get(vf, "client") : NULL;
+	json_object *vf = ask_daemon(nd), *client = vf ? cli_get(vf, "attached") : NULL;
 
 	if (client)
 		netdev_say("%s vf %u is in use by process %lld of user %lld: another VF is "
