@@ -18,10 +18,10 @@
 #define NETDEV_MTU_MAX 9216u /* what the card's VFs take */
 #define NETDEV_VLANS   4096u
 #define NETDEV_ADDRS   64u /* of a kind; more than the card has filters for */
-#define NETDEV_FRAME_PARTS \
-	17u /* buffers of the longest frame a tap gives, 64 KiB and headers */
-#define NETDEV_BUF_SIZE 4096u
-#define NETDEV_BURST	32u
+/* Buffers, and how many of them the longest frame of a tap takes: 64 KiB and headers. */
+#define NETDEV_BUF_SIZE	   2048u
+#define NETDEV_FRAME_PARTS 33u
+#define NETDEV_BURST	   32u
 
 /* ---- words and life (netdev.c) ---- */
 

@@ -16,10 +16,10 @@ static int open_driver(struct netdev *nd)
 {
 	unsigned mtu = MIN(nd->words.mtu, NETDEV_MTU_MAX);
 	struct ladon_igbvf_config config = {
-		.rx_desc = 1024,
-		.tx_desc = 512,
+		.rx_desc = 2048,
+		.tx_desc = 1024,
 		.buf_size = NETDEV_BUF_SIZE,
-		.num_bufs = 2000,
+		.num_bufs = 4050,
 		.max_frame = MAX(mtu + ETH_HEADER, 60u),
 		.use_irq = true,
 		.posted = true,
