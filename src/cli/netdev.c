@@ -176,6 +176,12 @@ int netdev_parse(int argc, char **argv, struct netdev_words *ret)
 	return take_name(ret, ret->name);
 }
 
+static int fail(const char *what, int err)
+{
+	netdev_say("%s: %s", what, strerror(-err));
+	return -1;
+}
+
 /* ---- the background ---- */
 
 /* In the parent: waits until the child is ready or has ended, with its exit code. */
@@ -195,17 +201,21 @@ static int go_to_background(int *ret_rc)
 	int ends[2];
 	pid_t pid;
 
-	*ret_rc = -1;
+	*ret_rc = 1;
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -1;
+		return fail("background", -errno);
 	pid = fork();
 	if (pid == 0) {
+		*ret_rc = -1;
 		close(ends[0]);
 		setsid();
 		return ends[1];
 	}
+	if (pid < 0)
+		fail("background", -errno);
 	close(ends[1]);
-	*ret_rc = pid < 0 ? 1 : await_child(ends[0]);
+	if (pid > 0)
+		*ret_rc = await_child(ends[0]);
 	close(ends[0]);
 	return -1;
 }
@@ -243,12 +253,6 @@ static int block_signals(struct netdev *nd)
 static const char *where(const struct netdev *nd)
 {
 	return nd->words.netns ? nd->words.netns : "this namespace";
-}
-
-static int fail(const char *what, int err)
-{
-	netdev_say("%s: %s", what, strerror(-err));
-	return -1;
 }
 
 /* As the socket's owner from the start: what works now works when ladond comes back. */

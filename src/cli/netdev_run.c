@@ -46,10 +46,11 @@ static void take_spare(struct netdev *nd, unsigned used)
 	memmove(nd->spare, nd->spare + used, nd->num_spare * sizeof(struct ladon_buf *));
 }
 
-/* Reads what the kernel sends until there is no more, or no room. */
+/* Reads what the kernel sends until there is no more, or no room, a burst at most. */
 static void read_tap(struct netdev *nd)
 {
-	while (nd->num_held < NETDEV_BURST && fill_spare(nd)) {
+	for (unsigned i = 0; i < NETDEV_BURST && nd->num_held < NETDEV_BURST && fill_spare(nd);
+	     i++) {
 		unsigned used = 0;
 		int ret = netdev_tap_read(nd->tap, nd->spare, &used);
 
@@ -165,7 +166,7 @@ static int check_vf(struct netdev *nd)
 	return ret ? detached(nd, ret) : GO_ON;
 }
 
-static int attach_again(struct netdev *nd, uint64_t now)
+static void attach_again(struct netdev *nd, uint64_t now)
 {
 	int err = netdev_vf_open(nd);
 
@@ -175,11 +176,10 @@ static int attach_again(struct netdev *nd, uint64_t now)
 		err = settle(nd);
 	}
 	if (!err)
-		return GO_ON;
+		return;
 	netdev_vf_close(nd);
 	nd->retry_ns = MIN(nd->retry_ns * 2, RETRY_MAX);
 	nd->next_tick_ns = now + nd->retry_ns;
-	return GO_ON;
 }
 
 /* ---- the kernel's wishes ---- */
@@ -214,10 +214,12 @@ static int follow_kernel(struct netdev *nd)
 	if (err)
 		return GO_ON; /* asked again with the next tick */
 	ret = follow_mtu(nd);
+	/* A VF that was reset refuses all: that would look like the policy's word. */
+	if (ret == GO_ON && nd->vf)
+		ret = check_vf(nd);
 	if (ret != GO_ON || !nd->vf)
 		return ret;
 	err = netdev_vf_sync(nd);
-	/* What looks like a refusal may be a VF that was reset. */
 	return err ? detached(nd, err) : GO_ON;
 }
 
@@ -231,13 +233,12 @@ static int on_events(struct netdev *nd)
 
 static int tick(struct netdev *nd, uint64_t now)
 {
-	int ret;
-
 	nd->next_tick_ns = now + TICK_NS;
 	if (netdev_ns_gone(&nd->ns))
 		return over(nd, "its network namespace was deleted: this is the end");
-	ret = nd->vf ? check_vf(nd) : attach_again(nd, now);
-	return ret == GO_ON ? follow_kernel(nd) : ret;
+	if (!nd->vf)
+		attach_again(nd, now);
+	return follow_kernel(nd);
 }
 
 /* ---- sleeping ---- */
@@ -288,7 +289,7 @@ static int nap(struct netdev *nd, bool ready)
 	if (nd->num_held)
 		ms = MIN(ms, FULL_MS);
 	fill_fds(nd, p);
-	ret = poll(p, FD_NUM, ms) < 0 ? 0 : handle_fds(nd, p);
+	ret = poll(p, FD_NUM, ms) < 0 ? GO_ON : handle_fds(nd, p);
 	if (!ready && nd->vf)
 		ladon_igbvf_disarm(nd->vf);
 	if (ret == GO_ON && armed == 1 && nd->vf && move_frames(nd) == 0)
