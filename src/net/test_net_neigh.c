@@ -237,6 +237,7 @@ static void routers_are_bad(void **state)
 	make_nd(&f, RA, 1, own);
 	assert_judged(&f, NET_NEIGH_BAD);
 	make_nd(&f, REDIRECT, 2, own);
+	memcpy(f.b + ETH_IP6 + 24, "\x0e\1\0\0\0\0\0\0\x0e\1", 10); /* read as options */
 	assert_judged(&f, NET_NEIGH_BAD);
 }
 
@@ -257,6 +258,9 @@ static void all_options_count(void **state)
 	assert_judged(&f, NET_NEIGH_BAD);
 	f.b[ETH_IP6 + 25] = 2; /* longer than the message */
 	assert_judged(&f, NET_NEIGH_BAD);
+	f.b[ETH_IP6 + 24] = 14; /* of whatever kind */
+	assert_judged(&f, NET_NEIGH_BAD);
+	f.b[ETH_IP6 + 24] = 2;
 	push_option(&f, 14, own); /* of 64 bits */
 	end_ip6(&f, 14);
 	assert_judged(&f, NET_NEIGH_BAD);

@@ -100,7 +100,12 @@ static void discovery_of_another_is_refused(void **state)
 	refused_as_spoof(&tx);
 	tx = advert_from_0(0);
 	passes(&tx);
-	tx.hdr_len = 80; /* the rest is still the guest's to change */
+	memset(bytes + 86, 0, 8); /* another option */
+	bytes[86] = 14;
+	bytes[87] = 1;
+	bytes[19] = 40;
+	passes(&tx);
+	tx.hdr_len = 90; /* the rest is still the guest's to change */
 	refused_as_spoof(&tx);
 	tx.hdr_len = 100;
 	bytes[54] = 134; /* a router's */
