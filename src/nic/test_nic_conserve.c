@@ -13,8 +13,9 @@
 #include "clock.h"
 #include "nic_card.h"
 
-#define VFS	 4u
-#define PATIENCE 100u /* seconds */
+#define VFS	   4u
+#define PATIENCE   100u /* seconds */
+#define CHANGES_NS (5ull * NSEC_PER_SEC)
 
 /* A port that makes up what it sends, and keeps nothing. */
 struct gen {
@@ -307,15 +308,19 @@ static void a_forbidding_change(void)
 	}
 }
 
+/* num changes, or as many as a busy machine makes in a few seconds. */
 static void change_under_load(void (*change)(void), unsigned num)
 {
 	uint64_t begin = clock_ns();
+	unsigned done = 0;
 
 	nic_dp_call(card->dp, set_sending, card);
-	for (unsigned i = 0; i < num; i++)
+	while (done < num && clock_ns() - begin < CHANGES_NS) {
 		change();
+		done++;
+	}
 	print_message("%.0f changes a second\n",
-		      (double)num * NSEC_PER_SEC / (double)(clock_ns() - begin));
+		      (double)done * NSEC_PER_SEC / (double)(clock_ns() - begin));
 	nic_dp_call(card->dp, set_sending, NULL);
 }
 
@@ -339,7 +344,7 @@ static void every_frame_is_accounted_for(void **state)
 		change_under_load(a_random_change, 1000);
 		assert_conserved();
 	}
-	assert_true(assert_conserved() > 100000);
+	assert_true(assert_conserved() > 10000);
 	for (unsigned r = 1; r < NIC_DROP_NUM; r++) {
 		uint64_t n = lost_for((enum nic_drop)r);
 
@@ -360,8 +365,8 @@ static void a_change_drops_for_its_reason_alone(void **state)
 	for (unsigned n = 0; n < VFS; n++)
 		gen[n].liar = true;
 	gen[0].len = 14 + NIC_MTU_MIN + 50;
-	change_under_load(a_forbidding_change, 2000);
-	assert_true(assert_conserved() > 100000);
+	change_under_load(a_forbidding_change, 5000);
+	assert_true(assert_conserved() > 10000);
 	for (unsigned r = 0; r < NIC_DROP_NUM; r++)
 		if (!(reasons & BIT(r)))
 			assert_int_equal(lost_for((enum nic_drop)r), 0);
@@ -374,7 +379,7 @@ static void a_change_that_allows_loses_nothing(void **state)
 
 	(void)state;
 	gen[VFS - 1].quiet = true;
-	change_under_load(a_harmless_change, 3000);
+	change_under_load(a_harmless_change, 5000);
 	for (unsigned n = 0; n < VFS; n++) {
 		const struct nic_port_stats *s = &gen[n].port.stats;
 
@@ -382,7 +387,7 @@ static void a_change_that_allows_loses_nothing(void **state)
 		assert_int_equal(sum(s->tx_drops) + sum(s->rx_drops), 0);
 		assert_int_equal(nic_counter(&s->tx_packets), gen[n].made);
 	}
-	assert_true(made > 100000);
+	assert_true(made > 10000);
 	assert_conserved();
 }
 
