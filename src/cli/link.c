@@ -94,6 +94,12 @@ static void print_vf(json_object *vf)
 	       cli_str(vf, "link_state"));
 	if (cli_get(vf, "trust"))
 		printf(", trust %s", on_off(vf, "trust"));
+	if (cli_get(vf, "query_rss_en"))
+		printf(", query_rss %s", on_off(vf, "query_rss_en"));
+	if (cli_bool(own, "spoofchk_arp"))
+		printf(", arp spoof checking on");
+	if (cli_int(own, "mtu"))
+		printf(", mtu %lld", (long long)cli_int(own, "mtu"));
 	if (cli_get(own, "vlans"))
 		printf(", vlans %s", cli_str(own, "vlans"));
 	print_storm(own, "storm_bcast_rate");
@@ -134,10 +140,11 @@ const struct cli_command cli_link_commands[] = {
 	 "cards and their VFs as `ip link` shows them; with -s their counters", print_links,
 	 NULL},
 	{"link set",
-	 "CARD vf N { mac MAC | vlan VID [qos Q] [proto 802.1Q|802.1ad] | spoofchk on|off | "
+	 "CARD vf N { mac MAC | vlan VID [qos Q] [proto 802.1Q|802.1ad] | spoofchk on|off|arp "
+	 "| "
 	 "trust on|off | state "
 	 "auto|enable|disable | max_tx_rate MBPS | min_tx_rate MBPS | vlans LIST|all|none | "
-	 "storm_bcast_rate PPS | storm_uucast_rate PPS }",
+	 "storm_bcast_rate PPS | storm_uucast_rate PPS | query_rss on|off | mtu BYTES }",
 	 "policy of a VF, in force at once; several settings in one line apply together or not "
 	 "at all",
 	 NULL, NULL},

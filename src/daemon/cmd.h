@@ -61,6 +61,8 @@ enum link_field {
 	LINK_VLANS = 1 << 10,
 	LINK_STORM_BCAST = 1 << 11,
 	LINK_STORM_UUCAST = 1 << 12,
+	LINK_QUERY_RSS = 1 << 13,
+	LINK_MTU = 1 << 14,
 };
 
 struct link_change {
@@ -68,11 +70,13 @@ struct link_change {
 	uint8_t mac[6];
 	unsigned vlan, qos;
 	bool svlan; /* vlan is of 802.1ad */
-	bool spoofchk, trust;
+	enum nic_spoofchk spoofchk;
+	bool trust, query_rss;
 	enum nic_link state;
 	uint64_t vlans[NIC_VLANS / 64];	    /* that it may use */
 	unsigned rate, min_rate;	    /* Mbit/s, 0 = none */
 	unsigned storm_bcast, storm_uucast; /* frames a second, 0 = no limit */
+	unsigned mtu;			    /* bytes, 0 = no limit */
 };
 
 /* What `vf unlock` and `pf unlock` say. */

@@ -13,6 +13,12 @@
 
 static const char *const states[] = {"auto", "enable", "disable"};
 
+static void add_spoofchk(struct json_object *obj, enum nic_spoofchk check)
+{
+	json_add_bool(obj, "spoofchk", check != NIC_SPOOFCHK_OFF);
+	json_add_bool(obj, "spoofchk_arp", check == NIC_SPOOFCHK_ARP);
+}
+
 static struct json_object *change_json(const struct link_change *link)
 {
 	struct json_object *obj = json_object_new_object();
@@ -27,7 +33,7 @@ static struct json_object *change_json(const struct link_change *link)
 			json_add_str(obj, "proto", "802.1ad");
 	}
 	if (link->fields & LINK_SPOOFCHK)
-		json_add_bool(obj, "spoofchk", link->spoofchk);
+		add_spoofchk(obj, link->spoofchk);
 	if (link->fields & LINK_TRUST)
 		json_add_bool(obj, "trust", link->trust);
 	if (link->fields & LINK_STATE)
@@ -38,6 +44,10 @@ static struct json_object *change_json(const struct link_change *link)
 		json_add_u64(obj, "storm_bcast_rate", link->storm_bcast);
 	if (link->fields & LINK_STORM_UUCAST)
 		json_add_u64(obj, "storm_uucast_rate", link->storm_uucast);
+	if (link->fields & LINK_QUERY_RSS)
+		json_add_bool(obj, "query_rss", link->query_rss);
+	if (link->fields & LINK_MTU)
+		json_add_u64(obj, "mtu", link->mtu);
 	if (link->fields & LINK_RATE)
 		json_add_u64(obj, "max_tx_rate", link->rate);
 	if (link->fields & LINK_MIN_RATE)
@@ -104,6 +114,10 @@ static void set_rest(struct function *fn, const struct link_change *link)
 		ret |= nic_card_set_storm_uucast(nic, fn->n, link->storm_uucast);
 	if (link->fields & LINK_SPOOFCHK)
 		ret |= nic_card_set_spoofchk(nic, fn->n, link->spoofchk);
+	if (link->fields & LINK_QUERY_RSS)
+		nic_card_set_query_rss(nic, fn->n, link->query_rss);
+	if (link->fields & LINK_MTU)
+		ret |= nic_card_set_mtu(nic, fn->n, link->mtu);
 	if (link->fields & LINK_TRUST)
 		ret |= nic_card_set_trust(nic, fn->n, link->trust);
 	if (link->fields & LINK_STATE)
@@ -132,6 +146,16 @@ static int check_model(const struct function *fn, const struct link_change *link
 				"min_tx_rate %u is nothing that an 82576 has: 0 is right while "
 				"%s has strict-model on",
 				link->min_rate, name);
+	if (link->fields & LINK_SPOOFCHK && link->spoofchk == NIC_SPOOFCHK_ARP)
+		return cmd_fail(error, -EOPNOTSUPP,
+				"spoofchk arp is nothing that an 82576 has: on or off is right "
+				"while %s has strict-model on",
+				name);
+	if (link->fields & LINK_QUERY_RSS && link->query_rss)
+		return cmd_fail(error, -EOPNOTSUPP,
+				"query_rss on is nothing that an 82576 has: off is right while "
+				"%s has strict-model on",
+				name);
 	if (link->fields & LINK_STATE && link->state == NIC_LINK_ENABLE)
 		return cmd_fail(error, -EOPNOTSUPP,
 				"state enable is nothing that an 82576 has: auto or disable is "

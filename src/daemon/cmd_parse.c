@@ -10,8 +10,8 @@
 #include "net_eth.h"
 
 #define I82576_VFS_MAX 7
-#define MTU_MIN	       68
-#define MTU_MAX	       9216
+#define MTU_MIN	       NIC_MTU_MIN
+#define MTU_MAX	       NIC_MTU_MAX
 #define CPU_MAX	       1023
 
 static const char name_rule[] = "1 to 15 letters, digits, '_', '.' or '-', not starting with "

@@ -63,11 +63,14 @@ static int take_proto(const char *value, void *dst, struct cmd_error *error)
 
 static int take_spoofchk(const char *value, void *dst, struct cmd_error *error)
 {
+	static const char *const checks[] = {"off", "on", "arp"};
 	struct link_change *link = dst;
+	int i = word_of(value, checks, ARRAY_SIZE(checks));
 
-	if (word_on_off(value, &link->spoofchk) < 0)
+	if (i < 0)
 		return cmd_fail(error, -EINVAL,
-				"spoofchk \"%.64s\" is wrong: on or off is right", value);
+				"spoofchk \"%.64s\" is wrong: on, off or arp is right", value);
+	link->spoofchk = (enum nic_spoofchk)i;
 	return 0;
 }
 
@@ -78,6 +81,30 @@ static int take_trust(const char *value, void *dst, struct cmd_error *error)
 	if (word_on_off(value, &link->trust) < 0)
 		return cmd_fail(error, -EINVAL, "trust \"%.64s\" is wrong: on or off is right",
 				value);
+	return 0;
+}
+
+static int take_query_rss(const char *value, void *dst, struct cmd_error *error)
+{
+	struct link_change *link = dst;
+
+	if (word_on_off(value, &link->query_rss) < 0)
+		return cmd_fail(error, -EINVAL,
+				"query_rss \"%.64s\" is wrong: on or off is right", value);
+	return 0;
+}
+
+static int take_mtu(const char *value, void *dst, struct cmd_error *error)
+{
+	struct link_change *link = dst;
+	unsigned mtu;
+
+	if (word_number(value, 0, NIC_MTU_MAX, &mtu) < 0 || (mtu && mtu < NIC_MTU_MIN))
+		return cmd_fail(error, -EINVAL,
+				"mtu \"%.64s\" is wrong: %d to %d is right, 0 takes the limit "
+				"away",
+				value, NIC_MTU_MIN, NIC_MTU_MAX);
+	link->mtu = mtu;
 	return 0;
 }
 
@@ -110,6 +137,8 @@ static int take_rate(const char *value, void *dst, struct cmd_error *error)
 
 static_assert(NIC_LINK_AUTO == 0 && NIC_LINK_ENABLE == 1 && NIC_LINK_DISABLE == 2,
 	      "take_state and cmd_link_show.c name them in this order");
+static_assert(NIC_SPOOFCHK_OFF == 0 && NIC_SPOOFCHK_ON == 1 && NIC_SPOOFCHK_ARP == 2,
+	      "take_spoofchk names them in this order");
 
 static int take_min_rate(const char *value, void *dst, struct cmd_error *error)
 {
@@ -166,6 +195,8 @@ static const struct words_option options[] = {
 	{"vlans", take_vlans},
 	{"storm_bcast_rate", take_storm_bcast},
 	{"storm_uucast_rate", take_storm_uucast},
+	{"query_rss", take_query_rss},
+	{"mtu", take_mtu},
 };
 
 /* qos and proto say something of the VLAN. */

@@ -180,6 +180,14 @@ static void link_set_takes_several_at_once(void **state)
 	assert_int_equal(good("link set a vf 0 vlan 0").link.fields, LINK_VLAN);
 	assert_int_equal(good("link set a vf 0 mac 02:00:00:00:00:01").link.fields, LINK_MAC);
 	assert_int_equal(good("link set a vf 0 spoofchk on").link.fields, LINK_SPOOFCHK);
+	assert_int_equal(good("link set a vf 0 spoofchk on").link.spoofchk, NIC_SPOOFCHK_ON);
+	assert_int_equal(good("link set a vf 0 spoofchk arp").link.spoofchk, NIC_SPOOFCHK_ARP);
+	assert_int_equal(good("link set a vf 0 query_rss on").link.fields, LINK_QUERY_RSS);
+	assert_true(good("link set a vf 0 query_rss on").link.query_rss);
+	assert_int_equal(good("link set a vf 0 mtu 68").link.fields, LINK_MTU);
+	assert_int_equal(good("link set a vf 0 mtu 68").link.mtu, 68);
+	assert_int_equal(good("link set a vf 0 mtu 9216").link.mtu, 9216);
+	assert_int_equal(good("link set a vf 0 mtu 0").link.fields, LINK_MTU);
 	assert_int_equal(good("link set a vf 0 max_tx_rate 5").link.fields, LINK_RATE);
 	assert_int_equal(good("link set a vf 0 rate 4294967").link.fields, LINK_RATE);
 	assert_int_equal(good("link set a vf 0 min_tx_rate 7").link.fields, LINK_MIN_RATE);
@@ -221,7 +229,11 @@ static void link_set_says_what_is_wrong(void **state)
 	bad("link set nic0 vf 1 mac 52-54-00-00-01-02", "is no address");
 	bad("link set nic0 vf 1 mac 5g:54:00:00:01:02", "is no address");
 	bad("link set nic0 vf 1 mac 53:54:00:00:01:02", "is a group address");
-	bad("link set nic0 vf 1 spoofchk yes", "on or off is right");
+	bad("link set nic0 vf 1 spoofchk yes", "on, off or arp is right");
+	bad("link set nic0 vf 1 query_rss 1", "query_rss \"1\" is wrong: on or off is right");
+	bad("link set nic0 vf 1 mtu 67", "mtu \"67\" is wrong: 68 to 9216 is right, 0 takes");
+	bad("link set nic0 vf 1 mtu 9217", "68 to 9216 is right");
+	bad("link set nic0 vf 1 mtu none", "68 to 9216 is right");
 	bad("link set nic0 vf 1 trust 1", "on or off is right");
 	bad("link set nic0 vf 1 state up", "auto, enable or disable is right");
 	bad("link set nic0 vf 1 trust on trust off", "trust is given twice");

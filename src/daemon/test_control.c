@@ -400,7 +400,8 @@ static void link_show_has_the_keys_of_iproute2(void **state)
 		"{\"vf\":0,\"link_type\":\"ether\",\"address\":\"02:00:00:00:00:07\","
 		"\"broadcast\":\"ff:ff:ff:ff:ff:ff\",\"vlan_list\":[{\"vlan\":100}],"
 		"\"rate\":{\"max_tx\":0,\"min_tx\":0},\"spoofchk\":false,"
-		"\"link_state\":\"enable\",\"trust\":true,\"stats\":{\"rx\":{\"bytes\":0,"
+		"\"link_state\":\"enable\",\"trust\":true,\"query_rss_en\":false,\"stats\":{"
+		"\"rx\":{\"bytes\":0,"
 		"\"packets\":0,\"multicast\":0,\"broadcast\":0,\"dropped\":0},\"tx\":{"
 		"\"tx_bytes\":0,\"tx_packets\":0,\"dropped\":0}},\"ladon\":";
 	char buf[4096];

@@ -20,7 +20,8 @@ static void builtin_policy(const struct nic_card *card, unsigned n, struct nic_p
 	const struct nic_vf *vf = &card->vf[n];
 
 	p->link_up = vf->guest.active && nic_card_link_up(card, n);
-	p->spoof_mac = p->spoof_vlan = vf->admin.spoofchk;
+	p->spoof_mac = p->spoof_vlan = vf->admin.spoofchk != NIC_SPOOFCHK_OFF;
+	p->spoof_neigh = vf->admin.spoofchk == NIC_SPOOFCHK_ARP;
 	p->rx_on = p->tx_on = true;
 	p->untagged = vf->admin.vlan == 0;
 	p->broadcast = true;
@@ -35,6 +36,7 @@ static void builtin_policy(const struct nic_card *card, unsigned n, struct nic_p
 	p->max_tx_mbps = vf->admin.max_tx_mbps;
 	p->storm_bcast_pps = vf->admin.storm_bcast_pps;
 	p->storm_uucast_pps = vf->admin.storm_uucast_pps;
+	p->mtu = vf->admin.mtu;
 	/* Never more than the guest said: Linux chains buffers of 1 KiB below MTU 1007 and dies
 	 * of a longer frame. */
 	p->max_frame = vf->guest.max_frame - FCS_LEN;
@@ -237,7 +239,7 @@ int nic_card_new(const char *name, unsigned num_vfs, const struct nic_dp_params 
 	card->num_vfs = num_vfs;
 	card->link_mbps = params->link_mbps;
 	for (unsigned n = 0; n < num_vfs; n++)
-		card->vf[n].admin.spoofchk = true; /* igb's default */
+		card->vf[n].admin.spoofchk = NIC_SPOOFCHK_ON; /* igb's default */
 	net_mac_random(mac);
 	mac[5] = 0; /* room for 255 VFs without a carry into the vendor's part */
 	nic_card_set_base_mac(card, mac);
@@ -531,9 +533,25 @@ void nic_card_set_vlans(struct nic_card *card, unsigned n, const uint64_t map[NI
 	publish(card, n);
 }
 
-int nic_card_set_spoofchk(struct nic_card *card, unsigned n, bool on)
+int nic_card_set_spoofchk(struct nic_card *card, unsigned n, enum nic_spoofchk check)
 {
-	card->vf[n].admin.spoofchk = on;
+	if (check >= NIC_SPOOFCHK_NUM)
+		return -EINVAL;
+	card->vf[n].admin.spoofchk = check;
+	publish(card, n);
+	return 0;
+}
+
+void nic_card_set_query_rss(struct nic_card *card, unsigned n, bool on)
+{
+	card->vf[n].admin.query_rss = on;
+}
+
+int nic_card_set_mtu(struct nic_card *card, unsigned n, uint32_t mtu)
+{
+	if (mtu && (mtu < NIC_MTU_MIN || mtu > NIC_MTU_MAX))
+		return -EINVAL;
+	card->vf[n].admin.mtu = mtu;
 	publish(card, n);
 	return 0;
 }
@@ -694,8 +712,13 @@ int nic_card_guest_vlan(struct nic_card *card, unsigned n, unsigned vid, bool ad
 
 int nic_card_guest_lpe(struct nic_card *card, unsigned n, uint32_t max_frame)
 {
+	const struct nic_vf_admin *admin = &card->vf[n].admin;
+
 	if (max_frame < NET_ETH_ZLEN + FCS_LEN || max_frame > NIC_JUMBO_MAX)
 		return -EINVAL;
+	/* Linux asks with one tag, DPDK with two. */
+	if (admin->mtu && max_frame > admin->mtu + NET_ETH_HLEN + 2 * NET_VLAN_HLEN + FCS_LEN)
+		return -EPERM;
 	card->vf[n].guest.max_frame = max_frame;
 	publish(card, n);
 	return 0;

@@ -18,8 +18,14 @@
 
 #define NIC_NAME_MAX 16
 #define NIC_MAX_VFS  255
+#define NIC_MTU_MIN  68	      /* RFC 791 */
+#define NIC_MTU_MAX  9216     /* with header, FCS and two tags less than NIC_JUMBO_MAX */
 #define NIC_PF	     0xffffu  /* in place of a VF number */
 #define NIC_MAX_MBPS 4294967u /* of a rate limit: what 32 bits hold of kbit/s */
+
+/* What is checked of what a VF sends: nothing; source address and VLAN; and what it says by ARP
+ * and neighbour discovery as well. */
+enum nic_spoofchk { NIC_SPOOFCHK_OFF, NIC_SPOOFCHK_ON, NIC_SPOOFCHK_ARP, NIC_SPOOFCHK_NUM };
 
 enum nic_link { NIC_LINK_AUTO, NIC_LINK_ENABLE, NIC_LINK_DISABLE, NIC_LINK_NUM };
 
@@ -35,7 +41,10 @@ struct nic_vf_admin {
 	uint32_t min_tx_mbps;			    /* 0 = nothing certain */
 	uint32_t max_tx_mbps;			    /* 0 = no limit */
 	uint32_t storm_bcast_pps, storm_uucast_pps; /* likewise */
-	bool spoofchk, trust;
+	uint32_t mtu;				    /* likewise */
+	enum nic_spoofchk spoofchk;
+	bool trust;
+	bool query_rss; /* may read the RSS key and table: no mailbox of the 82576 can ask */
 	enum nic_link link;
 };
 
@@ -137,7 +146,13 @@ bool nic_vlans_all(const uint64_t map[NIC_VLANS / 64]);
 /* Frames a second, up to NIC_STORM_MAX_PPS, 0 = no limit. -EINVAL */
 int nic_card_set_storm_bcast(struct nic_card *card, unsigned n, uint32_t pps);
 int nic_card_set_storm_uucast(struct nic_card *card, unsigned n, uint32_t pps);
-int nic_card_set_spoofchk(struct nic_card *card, unsigned n, bool on);
+int nic_card_set_spoofchk(struct nic_card *card, unsigned n, enum nic_spoofchk check);
+void nic_card_set_query_rss(struct nic_card *card, unsigned n, bool on);
+/* Bytes of what is in a frame that the VF sends or receives, NIC_MTU_MIN to NIC_MTU_MAX; 0 = as
+ * long as its driver said. What the driver was granted before stays, but counts no more.
+ * -EINVAL
+ */
+int nic_card_set_mtu(struct nic_card *card, unsigned n, uint32_t mtu);
 int nic_card_set_trust(struct nic_card *card, unsigned n, bool on);
 int nic_card_set_link(struct nic_card *card, unsigned n, enum nic_link link);
 /* 0 = none. -EINVAL; -ERANGE: min is above max, or all minima are above the link's rate. */
@@ -162,7 +177,8 @@ void nic_card_guest_multicast(struct nic_card *card, unsigned n, const uint16_t 
 			      unsigned num);
 int nic_card_guest_vlan(struct nic_card *card, unsigned n, unsigned vid,
 			bool add); /* -EINVAL, -EPERM (port VLAN), -ENOSPC (32 a VF) */
-int nic_card_guest_lpe(struct nic_card *card, unsigned n, uint32_t max_frame); /* -EINVAL */
+int nic_card_guest_lpe(struct nic_card *card, unsigned n,
+		       uint32_t max_frame); /* -EINVAL, -EPERM (above the operator's mtu) */
 int nic_card_guest_promisc(struct nic_card *card, unsigned n, bool allmulti,
 			   bool unicast); /* -EPERM */
 

@@ -171,11 +171,16 @@ static void a_list_of_vlans_is_published(void **state)
 static void switches_are_published(void **state)
 {
 	(void)state;
-	assert_int_equal(nic_card_set_spoofchk(card, 0, false), 0);
+	assert_int_equal(nic_card_set_spoofchk(card, 0, NIC_SPOOFCHK_OFF), 0);
 	assert_false(policy(0)->spoof_mac || policy(0)->spoof_vlan);
 	assert_true(policy(1)->spoof_mac);
-	assert_int_equal(nic_card_set_spoofchk(card, 0, true), 0);
-	assert_true(policy(0)->spoof_mac);
+	assert_int_equal(nic_card_set_spoofchk(card, 0, NIC_SPOOFCHK_ON), 0);
+	assert_true(policy(0)->spoof_mac && policy(0)->spoof_vlan);
+	assert_false(policy(0)->spoof_neigh);
+	assert_int_equal(nic_card_set_spoofchk(card, 0, NIC_SPOOFCHK_ARP), 0);
+	assert_true(policy(0)->spoof_mac && policy(0)->spoof_vlan && policy(0)->spoof_neigh);
+	assert_int_equal(nic_card_set_spoofchk(card, 0, NIC_SPOOFCHK_NUM), -EINVAL);
+	assert_true(policy(0)->spoof_neigh);
 }
 
 static void a_rate_is_published(void **state)
@@ -444,6 +449,31 @@ static void a_guest_gets_no_longer_frame_than_it_said(void **state)
 	assert_int_equal(policy(0)->max_frame, 9724);
 }
 
+/* DPDK asks with two tags and FCS. What was granted before the limit stays, and comes back. */
+static void an_operators_mtu_bounds_what_a_guest_asks_for(void **state)
+{
+	(void)state;
+	assert_int_equal(policy(0)->mtu, 0);
+	assert_int_equal(nic_card_guest_lpe(card, 0, 9000), 0);
+	assert_int_equal(nic_card_set_mtu(card, 0, 1200), 0);
+	assert_int_equal(policy(0)->mtu, 1200);
+	assert_int_equal(policy(1)->mtu, 0);
+	assert_int_equal(nic_card_guest_lpe(card, 0, 1200 + 14 + 8 + 4 + 1), -EPERM);
+	assert_int_equal(policy(0)->max_frame, 8996);
+	assert_int_equal(nic_card_guest_lpe(card, 0, 1200 + 14 + 8 + 4), 0);
+	assert_int_equal(policy(0)->max_frame, 1200 + 14 + 8);
+	assert_int_equal(nic_card_set_mtu(card, 0, NIC_MTU_MIN - 1), -EINVAL);
+	assert_int_equal(nic_card_set_mtu(card, 0, NIC_MTU_MAX + 1), -EINVAL);
+	assert_int_equal(policy(0)->mtu, 1200);
+	nic_card_guest_reset(card, 0, (uint8_t[6]){0});
+	assert_int_equal(policy(0)->mtu, 1200);
+	assert_int_equal(nic_card_set_mtu(card, 0, NIC_MTU_MAX), 0);
+	assert_int_equal(nic_card_set_mtu(card, 0, NIC_MTU_MIN), 0);
+	assert_int_equal(nic_card_set_mtu(card, 0, 0), 0);
+	assert_int_equal(policy(0)->mtu, 0);
+	assert_int_equal(nic_card_guest_lpe(card, 0, 9000), 0);
+}
+
 static void promiscuity_takes_trust(void **state)
 {
 	(void)state;
@@ -515,6 +545,7 @@ int main(void)
 		TEST(vlans_are_joined_and_left),
 		TEST(multicast_hashes_replace_each_other),
 		TEST(a_guest_gets_no_longer_frame_than_it_said),
+		TEST(an_operators_mtu_bounds_what_a_guest_asks_for),
 		TEST(promiscuity_takes_trust),
 		TEST(a_detached_vf_is_gone),
 	};

@@ -125,7 +125,7 @@ BAD = [
     ("link set nic0 vf 0 proto 802.1ad", "vlan"),
     ("link set nic0 vf 0 vlan 0 proto 802.1ad", "vlan 0"),
     (ADD + " strict-model maybe", "maybe"),
-    ("link set nic0 vf 0 spoofchk yes", "yes"),
+    ("link set nic0 vf 0 spoofchk yes", "on, off or arp"),
     ("link set nic0 vf 0 trust 1", "on or off"),
     ("link set nic0 vf 0 state up", "enable"),
     ("link set nic0 vf 0 trust on trust off", "twice"),
@@ -330,8 +330,8 @@ def card_uplink_by_descriptor():
 
 # ---- links ----
 
-VF_KEYS = ["vf", "link_type", "address", "broadcast", "vlan_list", "rate", "spoofchk", "link_state", "trust", "stats",
-           "ladon"]
+VF_KEYS = ["vf", "link_type", "address", "broadcast", "vlan_list", "rate", "spoofchk", "link_state", "trust",
+           "query_rss_en", "stats", "ladon"]
 
 
 def vf_json(n, *options):
@@ -391,6 +391,10 @@ def link_set_every_word():
              ("vlan 9 qos 1 proto 802.1ad", {"vlan_list": [{"vlan": 9, "qos": 1, "protocol": "802.1ad"}]}),
              ("vlan 1 proto 802.1q", {"vlan_list": [{"vlan": 1}]}),
              ("spoofchk off", {"spoofchk": False}),
+             ("spoofchk arp", {"spoofchk": True}),
+             ("spoofchk off", {"spoofchk": False}),
+             ("query_rss on", {"query_rss_en": True}),
+             ("query_rss off mtu 9000", {"query_rss_en": False}),
              ("trust on", {"trust": True}),
              ("state enable", {"link_state": "enable"}),
              ("state disable", {"link_state": "disable"}),

@@ -63,6 +63,16 @@ class Port:
             wait_for("the frame is sent",
                      lambda at=at: os.pread(self.memory, 1, TX_RING + 16 * at + 12)[0] & igbvf.DD)
 
+    def burst(self, frame, num):
+        """Sends a frame num times (up to RING - 1), and waits until the card has taken the last."""
+        last = (self.tail + num - 1) % RING
+        for at in (n % RING for n in range(self.tail, self.tail + num)):
+            os.pwrite(self.memory, frame, TX_BUF + 2048 * at)
+            os.pwrite(self.memory, igbvf.tx_desc(TX_BUF + 2048 * at, len(frame)), TX_RING + 16 * at)
+        self.tail += num
+        igbvf.ring_tx(self.client, self.tail % RING)
+        wait_for("the last frame is sent", lambda: os.pread(self.memory, 1, TX_RING + 16 * last + 12)[0] & igbvf.DD)
+
     def receive(self):
         """The next frame, or None when there is none by now."""
         at = self.head % RING
@@ -105,7 +115,8 @@ def ports(*numbers):
         for port in made:
             port.close()
             World.daemon.ok("link", "set", "nic0", "vf", str(port.n), "vlan", "0", "spoofchk", "on", "trust", "off",
-                            "state", "auto", "rate", "0", "min_tx_rate", "0", "vlans", "all", "storm_bcast_rate", "0", "storm_uucast_rate", "0")
+                            "state", "auto", "rate", "0", "min_tx_rate", "0", "vlans", "all", "storm_bcast_rate", "0", "storm_uucast_rate", "0",
+                            "query_rss", "off", "mtu", "0")
 
 
 def policy(n, words):
