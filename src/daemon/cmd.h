@@ -61,6 +61,7 @@ enum link_field {
 	LINK_VLANS = 1 << 10,
 	LINK_STORM_BCAST = 1 << 11,
 	LINK_STORM_UUCAST = 1 << 12,
+	LINK_MIRROR = 1 << 13,
 };
 
 struct link_change {
@@ -73,6 +74,8 @@ struct link_change {
 	uint64_t vlans[NIC_VLANS / 64];	    /* that it may use */
 	unsigned rate, min_rate;	    /* Mbit/s, 0 = none */
 	unsigned storm_bcast, storm_uucast; /* frames a second, 0 = no limit */
+	struct nic_mirror_from mirror;
+	struct words *words; /* behind mirror; only while a line is parsed */
 };
 
 /* What `vf unlock` and `pf unlock` say. */

@@ -16,5 +16,11 @@
  */
 unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
 		     const struct nic_frame *f, struct nic_tags tags);
+/*
+ * The same for a copy of it (nic_mirror.h): all its tags stay in the bytes, whatever dst
+ * strips. frames: only so many of a TSO frame's segments.
+ */
+unsigned nic_deliver_copy(struct nic_port *dst, const struct nic_policy *policy,
+			  const struct nic_frame *f, unsigned frames);
 
 #endif

@@ -9,6 +9,7 @@
 #include "net_eth.h"
 #include "nic_capture.h"
 #include "nic_deliver.h"
+#include "nic_mirror.h"
 #include "probe.h"
 
 #define FCS_LEN 4u
@@ -231,10 +232,9 @@ static void deliver_to(struct nic_switch *sw, const struct nic_port *src, struct
 		return;
 	fate->taken = true;
 	fate->local |= !dst->is_uplink;
-	if (!dst->rx_dirty) {
-		dst->rx_dirty = true;
-		sw->dirty[sw->num_dirty++] = dst;
-	}
+	nic_switch_received(sw, dst);
+	if (unlikely(dst->mirrors))
+		nic_mirror_received(sw, src, dst, f, taken);
 }
 
 static void count_tx(struct nic_port *src, const struct nic_frame *f, bool to_local)
@@ -391,6 +391,8 @@ static bool switch_frame(struct nic_switch *sw, struct nic_port *src,
 		lose(src, f, NIC_DROP_STORM);
 		return false;
 	}
+	if (unlikely(src->mirrors))
+		nic_mirror_sent(sw, src, f, wire_frames(f));
 	/* A group nobody belongs to is no loss: the frame went out, as it would on a wire. */
 	if (!fate.offered && !group)
 		lose(src, f, no_receiver(sw, src, sp, f));
