@@ -158,6 +158,9 @@ LADON_API int ladon_igbvf_clear_macs(struct ladon_igbvf *vf);
 LADON_API int ladon_igbvf_set_multicast(struct ladon_igbvf *vf, const uint8_t (*macs)[6],
 					unsigned num);
 LADON_API int ladon_igbvf_set_allmulti(struct ladon_igbvf *vf, bool on);
+/* Every frame of its VLANs, whoever it is for; a VF that is trusted (ladon link set ... trust
+ * on). Off ends all-multicast as well; -EPERM leaves the VF with all-multicast. */
+LADON_API int ladon_igbvf_set_promisc(struct ladon_igbvf *vf, bool on);
 LADON_API int ladon_igbvf_vlan_add(struct ladon_igbvf *vf, unsigned vid);
 LADON_API int ladon_igbvf_vlan_del(struct ladon_igbvf *vf, unsigned vid);
 

@@ -230,6 +230,13 @@ int ladon_igbvf_set_allmulti(struct ladon_igbvf *vf, bool on)
 	return igbvf_mbx_call(vf, &msg, 1, &msg, 1);
 }
 
+int ladon_igbvf_set_promisc(struct ladon_igbvf *vf, bool on)
+{
+	uint32_t msg = MSG_SET_PROMISC | (on ? MSG_PROMISC_UC | MSG_PROMISC_MC : 0);
+
+	return igbvf_mbx_call(vf, &msg, 1, &msg, 1);
+}
+
 static int mbx_vlan(struct ladon_igbvf *vf, unsigned vid, bool add)
 {
 	uint32_t msg[2] = {MSG_SET_VLAN | (uint32_t)add << MSG_INFO_SHIFT, vid};

@@ -44,7 +44,7 @@ struct delivery {
 	struct net_parsed parsed;
 	struct cursor cur;
 	bool svlan;	/* the 802.1ad tag goes with it */
-	uint32_t limit; /* segments of a TSO frame at most */
+	uint32_t limit; /* segments of a TSO frame at most; 0 = all */
 };
 
 static void copy_tally(struct tally *t, uint8_t *dst, const uint8_t *src, uint32_t len)
@@ -374,7 +374,7 @@ static unsigned deliver_segments(struct delivery *d)
 {
 	const struct nic_frame *f = d->f;
 	uint32_t payload = f->len - f->hdr_len;
-	uint32_t all = net_tso_count(&f->off, payload), count = MIN(all, d->limit);
+	uint32_t all = net_tso_count(&f->off, payload), count = d->limit ? d->limit : all;
 	unsigned delivered = 0;
 
 	d->meta.ip_checked = d->meta.ip_ok =
@@ -406,45 +406,29 @@ static unsigned deliver_segments(struct delivery *d)
 	return delivered;
 }
 
-/* strips: the receiver takes the 802.1Q tag out of the bytes. */
-static inline unsigned deliver(struct delivery *d, struct nic_tags tags, bool strips)
-{
-	const struct nic_frame *f = d->f;
-
-	net_parse(f->hdr, f->hdr_len, &d->parsed);
-	d->svlan = tags.svlan;
-	d->meta = (struct nic_rx_meta){.tagged = tags.tagged,
-				       .tci = f->tci,
-				       .local = f->local,
-				       .parsed = &d->parsed,
-				       .hdr = f->hdr};
-#ifdef LADON_BREAK_SNAPSHOT
-	d->meta.tci = tags.tagged && f->local ? get_be16(f->guest + 14) : f->tci;
-#endif
-	/* An inner tag cannot be reported in the place of the one around it. */
-	d->meta.tag_in_bytes = tags.tagged && (tags.svlan || !strips);
-	d->meta.tags_len = (uint8_t)((d->meta.tag_in_bytes ? NET_VLAN_HLEN : 0) +
-				     (tags.svlan ? NET_VLAN_HLEN : 0));
-	return f->off.tso ? deliver_segments(d) : deliver_plain(d);
-}
-
 unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
-		     const struct nic_frame *f, struct nic_tags tags)
+		     const struct nic_frame *f, struct nic_tags tags, uint32_t copy)
 {
 	struct delivery d = {.dst = dst,
 			     .policy = policy,
 			     .f = f,
 			     .cur = {.seg = f->segs},
-			     .limit = UINT32_MAX};
+			     .svlan = tags.svlan,
+			     .limit = copy};
 
-	return deliver(&d, tags, tags.tagged && dst->ops->rx_strips_tag(dst));
-}
-
-unsigned nic_deliver_copy(struct nic_port *dst, const struct nic_policy *policy,
-			  const struct nic_frame *f, unsigned frames)
-{
-	struct delivery d = {
-		.dst = dst, .policy = policy, .f = f, .cur = {.seg = f->segs}, .limit = frames};
-
-	return deliver(&d, (struct nic_tags){.tagged = f->tagged, .svlan = f->svlan}, false);
+	net_parse(f->hdr, f->hdr_len, &d.parsed);
+	d.meta = (struct nic_rx_meta){.tagged = tags.tagged,
+				      .tci = f->tci,
+				      .local = f->local,
+				      .parsed = &d.parsed,
+				      .hdr = f->hdr};
+#ifdef LADON_BREAK_SNAPSHOT
+	d.meta.tci = tags.tagged && f->local ? get_be16(f->guest + 14) : f->tci;
+#endif
+	/* An inner tag cannot be reported in the place of the one around it. */
+	d.meta.tag_in_bytes =
+		tags.tagged && (tags.svlan || d.limit || !dst->ops->rx_strips_tag(dst));
+	d.meta.tags_len = (uint8_t)((d.meta.tag_in_bytes ? NET_VLAN_HLEN : 0) +
+				    (tags.svlan ? NET_VLAN_HLEN : 0));
+	return f->off.tso ? deliver_segments(&d) : deliver_plain(&d);
 }

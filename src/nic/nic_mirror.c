@@ -18,12 +18,13 @@ static void copy_to(struct nic_switch *sw, struct nic_port *to, const struct nic
 		    unsigned frames)
 {
 	const struct nic_policy *p = atomic_load_explicit(&to->policy, memory_order_acquire);
+	struct nic_tags tags = {.tagged = f->tagged, .svlan = f->svlan};
 	enum nic_drop refuse = refusal(to, p);
 
 	nic_count(&to->stats.mirrored, frames);
 	if (refuse != NIC_DROP_NONE)
 		nic_lose_rx(to, f, refuse, frames);
-	else if (nic_deliver_copy(to, p, f, frames))
+	else if (nic_deliver(to, p, f, tags, frames))
 		nic_switch_received(sw, to);
 }
 

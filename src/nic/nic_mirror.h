@@ -29,10 +29,10 @@ struct nic_mirror_set {
 
 /* src has mirrors and sent f, frames on a wire. */
 void nic_mirror_sent(struct nic_switch *sw, const struct nic_port *src,
-		     const struct nic_frame *f, unsigned frames);
+		     const struct nic_frame *f, unsigned frames) __attribute__((cold));
 /* dst has mirrors and received the first frames of f, which src sent. */
 void nic_mirror_received(struct nic_switch *sw, const struct nic_port *src,
-			 const struct nic_port *dst, const struct nic_frame *f,
-			 unsigned frames);
+			 const struct nic_port *dst, const struct nic_frame *f, unsigned frames)
+	__attribute__((cold));
 
 #endif

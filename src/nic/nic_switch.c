@@ -225,7 +225,7 @@ static void deliver_to(struct nic_switch *sw, const struct nic_port *src, struct
 		nic_lose_rx(dst, f, refuse, wire_frames(f));
 		return;
 	}
-	taken = nic_deliver(dst, p, f, seen_tags(dst, p, f));
+	taken = nic_deliver(dst, p, f, seen_tags(dst, p, f), 0);
 	if (unlikely(sw->owed) && nic_counter(nodesc) != before)
 		sw->kept = dst->share.kept = true;
 	if (!taken)
@@ -391,13 +391,13 @@ static bool switch_frame(struct nic_switch *sw, struct nic_port *src,
 		lose(src, f, NIC_DROP_STORM);
 		return false;
 	}
-	if (unlikely(src->mirrors))
-		nic_mirror_sent(sw, src, f, wire_frames(f));
 	/* A group nobody belongs to is no loss: the frame went out, as it would on a wire. */
 	if (!fate.offered && !group)
 		lose(src, f, no_receiver(sw, src, sp, f));
 	else
 		count_tx(src, f, fate.local);
+	if (unlikely(src->mirrors))
+		nic_mirror_sent(sw, src, f, wire_frames(f));
 	return fate.taken || (group && !fate.offered);
 }
 

@@ -159,10 +159,10 @@ static uint64_t sum(const _Atomic uint64_t *drops)
 	return n;
 }
 
-/* sent = delivered + dropped by reason; returns how many were sent. */
+/* sent + copies = delivered + dropped by reason; returns how many were sent. */
 static uint64_t assert_conserved(void)
 {
-	uint64_t made = 0, sent = 0, received = 0;
+	uint64_t made = 0, sent = 0, received = 0, mirrored = 0;
 
 	for (unsigned n = 0; n <= VFS; n++) {
 		const struct nic_port_stats *s = &gen[n].port.stats;
@@ -171,8 +171,9 @@ static uint64_t assert_conserved(void)
 		made += gen[n].made;
 		sent += nic_counter(&s->tx_packets);
 		received += nic_counter(&s->rx_packets) + sum(s->rx_drops);
+		mirrored += nic_counter(&s->mirrored);
 	}
-	assert_int_equal(sent, received);
+	assert_int_equal(sent + mirrored, received);
 	return made;
 }
 
@@ -187,11 +188,23 @@ static void a_random_list(unsigned n)
 	nic_card_set_vlans(card, n, map);
 }
 
+/* Of anything for anybody; what contradicts is refused. */
+static void a_random_mirror(unsigned n)
+{
+	struct nic_mirror_from from = {0};
+	unsigned source = test_below(VFS + 1), other;
+
+	source = source < VFS ? source : NIC_MIRROR_UPLINK;
+	nic_bitmap_assign(from.rx, source, test_below(2));
+	nic_bitmap_assign(from.tx, source, test_below(2));
+	nic_card_set_mirror(card, n, &from, &other);
+}
+
 static void a_random_change(void)
 {
 	unsigned n = test_below(VFS);
 
-	switch (test_below(11)) {
+	switch (test_below(12)) {
 	case 0:
 		nic_card_set_vlan(card, n, test_below(2) ? 100 : 0, test_below(8),
 				  test_below(2));
@@ -223,6 +236,9 @@ static void a_random_change(void)
 	case 9:
 		nic_card_guest_active(card, n, test_below(8));
 		break;
+	case 10:
+		a_random_mirror(n);
+		break;
 	default:
 		nic_card_set_storm_bcast(card, n, test_below(1000));
 		break;
@@ -234,7 +250,7 @@ static void a_harmless_change(void)
 {
 	unsigned n = test_below(VFS);
 
-	switch (test_below(6)) {
+	switch (test_below(7)) {
 	case 0:
 		nic_card_set_trust(card, n, test_below(2));
 		break;
@@ -249,6 +265,9 @@ static void a_harmless_change(void)
 		break;
 	case 4:
 		nic_card_set_storm_uucast(card, n, test_below(100000));
+		break;
+	case 5:
+		a_random_mirror(n);
 		break;
 	default:
 		nic_card_guest_vlan(card, n, 5 + test_below(3), test_below(2));
@@ -268,6 +287,15 @@ static void change_under_load(void (*change)(void), unsigned num)
 	nic_dp_call(card->dp, set_sending, NULL);
 }
 
+static uint64_t mirrored_by_all(void)
+{
+	uint64_t n = 0;
+
+	for (unsigned k = 0; k <= VFS; k++)
+		n += nic_counter(&gen[k].port.stats.mirrored);
+	return n;
+}
+
 static void every_frame_is_accounted_for(void **state)
 {
 	(void)state;
@@ -279,6 +307,7 @@ static void every_frame_is_accounted_for(void **state)
 		assert_conserved();
 	}
 	assert_true(assert_conserved() > 100000);
+	assert_true(mirrored_by_all() > 1000);
 	for (unsigned r = 1; r < NIC_DROP_NUM; r++) {
 		uint64_t n = 0;
 
