@@ -34,6 +34,7 @@
 #define FIRST_SLEEP_NS (50 * NSEC_PER_USEC)
 #define LULL_NS	       NSEC_PER_SEC
 #define LULL_SLEEP_NS  NSEC_PER_MSEC
+#define NOTIFY_NS      NSEC_PER_MSEC
 #define NEVER	       UINT64_MAX
 
 enum dp_state { DP_AWAKE, DP_DROWSY, DP_ASLEEP };
@@ -64,6 +65,8 @@ struct nic_dp {
 	struct nic_capture_set captures;
 	struct nic_sched sched;
 	unsigned kept_in; /* pass in which ports began to keep descriptors */
+	bool notify_due;
+	uint64_t notified_ns; /* when notify_due was last attended to */
 	struct iommu_fault_ring faults;
 };
 
@@ -184,6 +187,17 @@ static void pass_quiesce(struct nic_dp *dp)
 	}
 }
 
+/* Returns when it will be time. */
+static uint64_t notify_if_time(struct nic_dp *dp, uint64_t now)
+{
+	if (now - dp->notified_ns < NOTIFY_NS)
+		return dp->notified_ns + NOTIFY_NS;
+	dp->notify_due = false;
+	dp->notified_ns = now;
+	nic_dp_notify(dp);
+	return NEVER;
+}
+
 static bool dp_round(struct nic_dp *dp, uint64_t now, uint64_t *ret_tick)
 {
 	bool work;
@@ -193,9 +207,11 @@ static bool dp_round(struct nic_dp *dp, uint64_t now, uint64_t *ret_tick)
 	nic_switch_flush(&dp->sw, now);
 	if (unlikely(dp->sw.spoofed)) {
 		dp->sw.spoofed = false;
-		nic_dp_notify(dp);
+		nic_dp_notify_soon(dp);
 	}
 	*ret_tick = run_ticks(dp, now);
+	if (unlikely(dp->notify_due))
+		*ret_tick = MIN(*ret_tick, notify_if_time(dp, now));
 	nic_count(&dp->rounds, 1);
 	return work;
 }
@@ -605,6 +621,11 @@ void nic_dp_notify(struct nic_dp *dp)
 		return;
 	if (write(dp->event_fd, &one, sizeof(one)) < 0)
 		return; /* EAGAIN: already readable */
+}
+
+void nic_dp_notify_soon(struct nic_dp *dp)
+{
+	dp->notify_due = true;
 }
 
 void nic_dp_event_drain(struct nic_dp *dp)
