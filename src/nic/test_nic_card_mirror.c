@@ -43,6 +43,7 @@ static void directions_are_the_mirrored_ports(void **state)
 	(void)state;
 	add_wire();
 	assert_int_equal(only(3, 0, 1), 0);
+	assert_false(policy(3)->promisc); /* it is no policy of the receiver */
 	assert_int_equal(vf_sends(1, mac(0)), BIT(0) | BIT(3));
 	assert_int_equal(vf_sends(0, mac(1)), BIT(1));
 	assert_int_equal(only(3, 0, 2), 0);
