@@ -91,6 +91,13 @@ ROWS = [
        "nic_card: an_operators_mtu_bounds_what_a_guest_asks_for", "i82576_mbx: frame_sizes_are_bounded",
        "e2e_link_words: mtu"]),
      (NO_WORD, []), NO_WORD, NO_WORD, NO_WORD),
+    ("`mirror`", ["mirror"],
+     ("copies of what a VF or the uplink sends or receives, with the wire's tags; the frame itself is not held up",
+      ["nic_mirror: what_a_port_sends", "nic_mirror: what_a_port_receives", "nic_mirror: both_directions_of_the_uplink",
+       "nic_mirror: the_frame_does_not_care", "nic_card_mirror: what_contradicts_is_refused",
+       "e2e_policy: mirror_of_a_vf"]),
+     ("the same: it stays the operator's", ["nic_card_mirror: it_holds_whoever_owns_the_policy"]),
+     NO_WORD, NO_WORD, NO_WORD),
 ]
 
 

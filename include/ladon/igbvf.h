@@ -184,7 +184,8 @@ LADON_API int ladon_igbvf_clear_macs(struct ladon_igbvf *vf);
 LADON_API int ladon_igbvf_set_multicast(struct ladon_igbvf *vf, const uint8_t (*macs)[6],
 					unsigned num);
 LADON_API int ladon_igbvf_set_allmulti(struct ladon_igbvf *vf, bool on);
-/* Both kinds at once: frames for any unicast address (needs trust), all multicast. */
+/* Both kinds at once: every unicast frame of its VLANs, whoever it is for; all multicast. Both
+ * need a VF that is trusted (ladon link set ... trust on): -EPERM leaves what there was. */
 LADON_API int ladon_igbvf_set_promisc(struct ladon_igbvf *vf, bool unicast, bool multicast);
 LADON_API int ladon_igbvf_vlan_add(struct ladon_igbvf *vf, unsigned vid);
 LADON_API int ladon_igbvf_vlan_del(struct ladon_igbvf *vf, unsigned vid);

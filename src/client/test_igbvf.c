@@ -156,9 +156,14 @@ static void refusals_of_the_pf_are_eperm(void **state)
 	ladon_igbvf_mac(vf, got);
 	assert_int_equal(got[0], 0x52);
 	assert_int_equal(ladon_igbvf_set_allmulti(vf, true), -EPERM);
+	assert_int_equal(ladon_igbvf_set_promisc(vf, true, true), -EPERM);
 	assert_int_equal(ladon_igbvf_vlan_add(vf, 4096), -EINVAL);
 	assert_int_equal(ladon_igbvf_add_mac(vf, group), -EINVAL);
 	fake.nack = false;
+	assert_int_equal(ladon_igbvf_set_promisc(vf, true, true), 0);
+	assert_int_equal(fake.msg[0], MSG_SET_PROMISC | 3 << 16);
+	assert_int_equal(ladon_igbvf_set_promisc(vf, false, false), 0);
+	assert_int_equal(fake.msg[0], MSG_SET_PROMISC);
 	assert_int_equal(ladon_igbvf_set_mac(vf, mac), 0);
 	ladon_igbvf_mac(vf, got);
 	assert_memory_equal(got, mac, 6);

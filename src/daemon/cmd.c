@@ -36,7 +36,7 @@ static const struct cmd_row rows[] = {
 	{"link", "set", CMD_CHANGE,
 	 "link set CARD vf N [mac MAC] [vlan V [qos Q] [proto 802.1Q|802.1ad]] [spoofchk on|off|arp] [trust on|off] "
 	 "[state auto|enable|disable] [max_tx_rate N] [min_tx_rate N] [vlans LIST|all|none] "
-	 "[storm_bcast_rate N] [storm_uucast_rate N] [query_rss on|off] [mtu N]",
+	 "[storm_bcast_rate N] [storm_uucast_rate N] [query_rss on|off] [mtu N] [mirror none|{vf N|uplink} {rx|tx|both}...]",
 	 "set the policy of a VF", cmd_parse_link_set, cmd_link_set},
 	{"pf", "show", 0, "pf show CARD",
 	 "the PF: who drives it, VFs enabled, interrupts, counters", cmd_parse_card,

@@ -63,6 +63,7 @@ enum link_field {
 	LINK_STORM_UUCAST = 1 << 12,
 	LINK_QUERY_RSS = 1 << 13,
 	LINK_MTU = 1 << 14,
+	LINK_MIRROR = 1 << 15,
 };
 
 struct link_change {
@@ -77,6 +78,8 @@ struct link_change {
 	unsigned rate, min_rate;	    /* Mbit/s, 0 = none */
 	unsigned storm_bcast, storm_uucast; /* frames a second, 0 = no limit */
 	unsigned mtu;			    /* bytes, 0 = no limit */
+	struct nic_mirror_from mirror;
+	struct words *words; /* behind mirror; only while a line is parsed */
 };
 
 /* What `vf unlock` and `pf unlock` say. */

@@ -9,6 +9,7 @@
 #include "daemon.h"
 #include "event.h"
 #include "json_util.h"
+#include "mirror.h"
 #include "vlans.h"
 
 static const char *const states[] = {"auto", "enable", "disable"};
@@ -52,6 +53,8 @@ static struct json_object *change_json(const struct link_change *link)
 		json_add_u64(obj, "max_tx_rate", link->rate);
 	if (link->fields & LINK_MIN_RATE)
 		json_add_u64(obj, "min_tx_rate", link->min_rate);
+	if (link->fields & LINK_MIRROR)
+		json_add(obj, "mirror", mirror_json(&link->mirror));
 	return obj;
 }
 
@@ -102,6 +105,7 @@ static int set_mac(struct function *fn, const struct link_change *link, struct c
 static void set_rest(struct function *fn, const struct link_change *link)
 {
 	struct nic_card *nic = fn->card->nic;
+	unsigned other;
 	int ret = 0;
 
 	if (link->fields & LINK_VLAN)
@@ -124,6 +128,8 @@ static void set_rest(struct function *fn, const struct link_change *link)
 		ret |= nic_card_set_link(nic, fn->n, link->state);
 	if (link->fields & (LINK_RATE | LINK_MIN_RATE))
 		ret |= nic_card_set_rate(nic, fn->n, min_rate(fn, link), max_rate(fn, link));
+	if (link->fields & LINK_MIRROR)
+		ret |= nic_card_set_mirror(nic, fn->n, &link->mirror, &other);
 	assert(ret == 0);
 	(void)ret;
 }
@@ -205,12 +211,13 @@ static int check_rates(const struct function *fn, const struct link_change *link
 	return 0;
 }
 
-/* Whoever drives the PF owns the policy. */
-static int check_owner(const struct function *fn, struct cmd_error *error)
+/* Whoever drives the PF owns the policy, but who sees whose frames is the operator's alone. */
+static int check_owner(const struct function *fn, const struct link_change *link,
+		       struct cmd_error *error)
 {
 	const struct function *pf = fn->card->pf;
 
-	if (!card_guest_owns(fn->card))
+	if (!card_guest_owns(fn->card) || link->fields == LINK_MIRROR)
 		return 0;
 	return cmd_fail(
 		error, -EBUSY,
@@ -226,13 +233,15 @@ CMD_RUN(cmd_link_set)
 
 	(void)ret_data;
 	if (ret == 0)
-		ret = check_owner(fn, error);
+		ret = check_owner(fn, &cmd->link, error);
 	if (ret == 0)
 		ret = check_model(fn, &cmd->link, error);
 	if (ret == 0)
 		ret = check_rates(fn, &cmd->link, error);
 	if (ret == 0)
 		ret = check_vlans(fn, &cmd->link, error);
+	if (ret == 0 && cmd->link.fields & LINK_MIRROR)
+		ret = mirror_check(fn, &cmd->link.mirror, error);
 	if (ret == 0)
 		ret = set_mac(fn, &cmd->link, error);
 	if (ret < 0)

@@ -9,6 +9,7 @@
 #include "daemon.h"
 #include "function_json.h"
 #include "json_util.h"
+#include "mirror.h"
 #include "vlans.h"
 
 static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
@@ -125,6 +126,7 @@ static struct json_object *own_json(const struct function *fn, bool with_stats)
 	json_add_bool(obj, "exists", fn->vf->exists);
 	if (!card_guest_owns(fn->card)) /* who else has the mailbox knows */
 		add_operators(obj, &fn->card->nic->vf[fn->n]);
+	mirror_add_json(obj, &fn->card->nic->vf[fn->n].admin.mirror);
 	if (with_stats)
 		function_add_counters(obj, &fn->vf->fn.port.stats);
 	return obj;

@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "cmd.h"
+#include "mirror.h"
 #include "net_eth.h"
 #include "vlans.h"
 
@@ -180,6 +181,13 @@ static int take_storm_uucast(const char *value, void *dst, struct cmd_error *err
 			  &((struct link_change *)dst)->storm_uucast, error);
 }
 
+static int take_mirror(const char *value, void *dst, struct cmd_error *error)
+{
+	struct link_change *link = dst;
+
+	return mirror_parse(value, link->words, &link->mirror, error);
+}
+
 /* In the order of enum link_field: the bit set of words_options is that of fields. */
 static const struct words_option options[] = {
 	{"mac", take_vf_mac},
@@ -197,6 +205,7 @@ static const struct words_option options[] = {
 	{"storm_uucast_rate", take_storm_uucast},
 	{"query_rss", take_query_rss},
 	{"mtu", take_mtu},
+	{"mirror", take_mirror},
 };
 
 /* qos and proto say something of the VLAN. */
@@ -235,8 +244,10 @@ int cmd_parse_link_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *e
 
 	if (ret == 0)
 		ret = cmd_take_vf(w, ret_cmd, error);
+	link->words = w;
 	if (ret == 0)
 		ret = words_options(w, options, ARRAY_SIZE(options), link, error);
+	link->words = NULL;
 	if (ret < 0)
 		return ret;
 	if (!ret)

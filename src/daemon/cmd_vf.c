@@ -6,6 +6,7 @@
 #include "daemon.h"
 #include "function_json.h"
 #include "json_util.h"
+#include "mirror.h"
 
 /* ---- what all functions have ---- */
 
@@ -110,6 +111,7 @@ CMD_RUN(cmd_vf_show)
 	json_add_bool(obj, "exists", fn->vf->exists);
 	if (!card_guest_owns(fn->card))
 		add_guest(obj, &fn->card->nic->vf[fn->n]);
+	mirror_add_json(obj, &fn->card->nic->vf[fn->n].admin.mirror);
 	add_state(obj, fn);
 	json_add_u64(obj, "mailbox_msgs", fn->vf->mailbox_msgs);
 	function_add_counters(obj, &fn->dev->port.stats);

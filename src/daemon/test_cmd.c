@@ -199,6 +199,16 @@ static void link_set_takes_several_at_once(void **state)
 	assert_int_equal(good("link set a vf 0 storm_uucast_rate 7").link.storm_uucast, 7);
 	assert_int_equal(good("card add a vfs 1 model 82576 link-rate 9").add.link_mbps, 9);
 	assert_int_equal(good("link set a vf 0 rate 4294967").link.rate, 4294967);
+	cmd = good("link set a vf 6 mirror vf 0-2 both uplink rx vf 254 tx trust on");
+	assert_int_equal(cmd.link.fields, LINK_MIRROR | LINK_TRUST);
+	assert_int_equal(cmd.link.mirror.rx[0], 7);
+	assert_int_equal(cmd.link.mirror.tx[0], 7);
+	assert_int_equal(cmd.link.mirror.rx[3], BIT64(63));
+	assert_int_equal(cmd.link.mirror.tx[3], BIT64(62));
+	assert_null(cmd.link.words);
+	cmd = good("link set a vf 6 mirror none vlan 5");
+	assert_int_equal(cmd.link.fields, LINK_MIRROR | LINK_VLAN);
+	assert_int_equal(cmd.link.mirror.rx[0] | cmd.link.mirror.tx[0], 0);
 	assert_false(good("link set a vf 0 vlan 5").link.svlan);
 	assert_false(good("link set a vf 0 vlan 5 proto 802.1q").link.svlan);
 	assert_true(good("link set a vf 0 proto 802.1AD vlan 5").link.svlan);
@@ -236,6 +246,21 @@ static void link_set_says_what_is_wrong(void **state)
 	bad("link set nic0 vf 1 mtu none", "68 to 9216 is right");
 	bad("link set nic0 vf 1 trust 1", "on or off is right");
 	bad("link set nic0 vf 1 state up", "auto, enable or disable is right");
+	bad("link set nic0 vf 1 mirror", "the value after mirror is missing");
+	bad("link set nic0 vf 1 mirror 3", "none, vf N rx|tx|both, or uplink");
+	bad("link set nic0 vf 1 mirror vf", "the number of the VF to mirror is missing");
+	bad("link set nic0 vf 1 mirror vf x rx", "\"x\" is no VF to mirror");
+	bad("link set nic0 vf 1 mirror vf 255 rx", "a number from 0 to 254");
+	bad("link set nic0 vf 1 mirror vf 3-2 rx", "\"3-2\" is no VF to mirror");
+	bad("link set nic0 vf 1 mirror vf 3- rx", "is no VF to mirror");
+	bad("link set nic0 vf 1 mirror vf 000000000001-2 rx", "is no VF to mirror");
+	bad("link set nic0 vf 1 mirror vf 3",
+	    "rx, tx or both after what is mirrored is missing");
+	bad("link set nic0 vf 1 mirror uplink in", "rx, tx or both is right");
+	bad("link set nic0 vf 1 mirror vf 3 rx vf 2-4 tx", "vf 3 is mirrored twice");
+	bad("link set nic0 vf 1 mirror uplink rx uplink tx", "uplink is mirrored twice");
+	bad("link set nic0 vf 1 mirror none vf 2 rx", "\"vf\" is not known here");
+	bad("link set nic0 vf 1 mirror vf 2 rx mirror none", "mirror is given twice");
 	bad("link set nic0 vf 1 trust on trust off", "trust is given twice");
 	bad("link set nic0 vf 1 speed 5", "\"speed\" is not known here: one of mac, vlan, qos");
 	bad("link set nic0 vf 1 rate 4294968", "0 to 4294967 Mbit/s is right");

@@ -298,6 +298,7 @@ int nic_card_attach_vf(struct nic_card *card, unsigned n, struct nic_port *port,
 	vf->changed = changed;
 	vf->changed_arg = changed_arg;
 	publish_fdb(card);
+	nic_card_publish_mirrors(card);
 	return 0;
 }
 
@@ -311,6 +312,7 @@ void nic_card_detach_vf(struct nic_card *card, unsigned n)
 	guest_forget(card, n);
 	vf->port = NULL;
 	vf->changed = NULL;
+	nic_card_publish_mirrors(card);
 	del_port(card, port);
 }
 
@@ -333,10 +335,13 @@ static void uplink_changed(struct nic_card *card)
 
 static void uplink_remove(struct nic_card *card)
 {
+	struct nic_port *port = card->uplink;
+
 	nic_dp_watch_fd(card->dp, -1);
-	nic_dp_del_port(card->dp, card->uplink);
-	nic_dp_set_policy(card->dp, card->uplink, NULL);
 	card->uplink = NULL;
+	nic_card_publish_mirrors(card);
+	nic_dp_del_port(card->dp, port);
+	nic_dp_set_policy(card->dp, port, NULL);
 }
 
 static int uplink_add(struct nic_card *card, struct nic_port *port, int fd)
@@ -354,6 +359,7 @@ static int uplink_add(struct nic_card *card, struct nic_port *port, int fd)
 		return r;
 	}
 	nic_dp_watch_fd(card->dp, fd);
+	nic_card_publish_mirrors(card);
 	return 0;
 }
 

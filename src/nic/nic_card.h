@@ -27,6 +27,14 @@
  * and neighbour discovery as well. */
 enum nic_spoofchk { NIC_SPOOFCHK_OFF, NIC_SPOOFCHK_ON, NIC_SPOOFCHK_ARP, NIC_SPOOFCHK_NUM };
 
+#define NIC_MIRROR_UPLINK NIC_MAX_VFS /* in place of a VF number, where one is mirrored */
+
+/* Ports whose frames a VF gets copies of: bit n is VF n, NIC_MIRROR_UPLINK the uplink. From the
+ * mirrored port's point of view; the uplink receives what comes in from the wire. */
+struct nic_mirror_from {
+	uint64_t rx[(NIC_MIRROR_UPLINK + 64) / 64], tx[(NIC_MIRROR_UPLINK + 64) / 64];
+};
+
 enum nic_link { NIC_LINK_AUTO, NIC_LINK_ENABLE, NIC_LINK_DISABLE, NIC_LINK_NUM };
 
 /* `ip link set vf`: survives the guest's resets. */
@@ -46,6 +54,7 @@ struct nic_vf_admin {
 	bool trust;
 	bool query_rss; /* may read the RSS key and table: no mailbox of the 82576 can ask */
 	enum nic_link link;
+	struct nic_mirror_from mirror; /* whoever owns the policy */
 };
 
 /* What the guest's driver asked for since its last reset. */
@@ -81,6 +90,8 @@ struct nic_owner_ops {
 	bool (*link_up)(void *arg, unsigned n);
 };
 
+struct nic_mirror_set;
+
 struct nic_card {
 	char name[NIC_NAME_MAX];
 	struct nic_dp *dp;	 /* owned */
@@ -93,6 +104,10 @@ struct nic_card {
 	unsigned num_vfs;
 	struct nic_vf vf[NIC_MAX_VFS];
 	uint8_t base_mac[6]; /* the PF's; VF n's default address is derived from it */
+	struct {
+		struct nic_port *port;	    /* on which mirrors are, or NULL */
+		struct nic_mirror_set *set; /* owned */
+	} mirrored[NIC_MIRROR_UPLINK + 1]; /* nic_card_mirror.c: what is published, by source */
 };
 
 /* num_vfs 1 ... 255. Starts the data path. Returns 0 or -errno. */
@@ -158,6 +173,22 @@ int nic_card_set_link(struct nic_card *card, unsigned n, enum nic_link link);
 /* 0 = none. -EINVAL; -ERANGE: min is above max, or all minima are above the link's rate. */
 int nic_card_set_rate(struct nic_card *card, unsigned n, uint32_t min_tx_mbps,
 		      uint32_t max_tx_mbps);
+
+/*
+ * nic_card_mirror.c: VF n gets copies of these ports' frames and no others, in force whoever
+ * owns the policy. Returns 0, or with nothing changed and *ret_other the port (as in struct
+ * nic_mirror_from) that is meant: -EINVAL, VF n itself; -ENODEV, there is no such VF or uplink;
+ * -ELOOP, a source that gets copies itself; -EBUSY, VF n is mirrored itself, by VF other;
+ * -ENOSPC, a source that NIC_MIRROR_MAX others mirror already.
+ */
+int nic_card_set_mirror(struct nic_card *card, unsigned n, const struct nic_mirror_from *from,
+			unsigned *ret_other);
+/* The same without doing it. */
+int nic_card_check_mirror(const struct nic_card *card, unsigned n,
+			  const struct nic_mirror_from *from, unsigned *ret_other);
+/* Ports have come, or go: before one has left the data path. */
+void nic_card_publish_mirrors(struct nic_card *card);
+
 /* What VF n may still be promised: the link's rate less the others' minima. */
 uint32_t nic_card_free_mbps(const struct nic_card *card, unsigned n);
 

@@ -446,6 +446,7 @@ static void add_port(void *arg)
 		c->port->storm_bcast = c->port->storm_uucast = (struct nic_storm){0};
 		c->port->share.kept = false;
 		follow_captures(c->dp, c->port);
+		c->port->mirrors = NULL;
 		sw->by_index[i] = c->port;
 		sw->port[sw->num++] = c->port;
 		if (c->port->is_uplink)
@@ -577,6 +578,26 @@ void nic_dp_capture_del(struct nic_dp *dp, struct nic_capture *capture)
 	struct capture_call c = {dp, capture, 0};
 
 	nic_dp_call(dp, capture_del, &c);
+}
+
+struct mirrors_call {
+	struct nic_port *port;
+	const struct nic_mirror_set *mirrors;
+};
+
+static void set_mirrors(void *arg)
+{
+	struct mirrors_call *c = arg;
+
+	c->port->mirrors = c->mirrors;
+}
+
+void nic_dp_set_mirrors(struct nic_dp *dp, struct nic_port *port,
+			const struct nic_mirror_set *mirrors)
+{
+	struct mirrors_call c = {port, mirrors};
+
+	nic_dp_call(dp, set_mirrors, &c);
 }
 
 struct iommu_fault_ring *nic_dp_faults(struct nic_dp *dp)

@@ -27,6 +27,7 @@
 struct nic_capture;
 struct nic_dp;
 struct nic_fdb;
+struct nic_mirror_set;
 
 struct nic_dp_params {
 	bool busy_poll;		/* never sleep */
@@ -75,6 +76,11 @@ void nic_dp_event_drain(struct nic_dp *dp);
 /* Records from now on; -EBUSY when NIC_CAPTURES_MAX do. Off again when del returns. */
 int nic_dp_capture_add(struct nic_dp *dp, struct nic_capture *capture);
 void nic_dp_capture_del(struct nic_dp *dp, struct nic_capture *capture);
+
+/* Who gets copies of the port's frames from now on (borrowed); NULL = nobody. What was there
+ * before is in nobody's hands any more. A port that is added has none. */
+void nic_dp_set_mirrors(struct nic_dp *dp, struct nic_port *port,
+			const struct nic_mirror_set *mirrors);
 
 /* For `ladon show` and benchmarks. */
 struct nic_dp_stats {

@@ -10,6 +10,7 @@
 #include "net_neigh.h"
 #include "nic_capture.h"
 #include "nic_deliver.h"
+#include "nic_mirror.h"
 #include "probe.h"
 
 #define FCS_LEN 4u
@@ -259,17 +260,16 @@ static void deliver_to(struct nic_switch *sw, const struct nic_port *src, struct
 		nic_lose_rx(dst, f, refuse, wire_frames(f));
 		return;
 	}
-	taken = nic_deliver(dst, p, f, seen_tags(dst, p, f));
+	taken = nic_deliver(dst, p, f, seen_tags(dst, p, f), 0);
 	if (unlikely(sw->owed) && nic_counter(nodesc) != before)
 		sw->kept = dst->share.kept = true;
 	if (!taken)
 		return;
 	fate->taken = true;
 	fate->local |= !dst->is_uplink;
-	if (!dst->rx_dirty) {
-		dst->rx_dirty = true;
-		sw->dirty[sw->num_dirty++] = dst;
-	}
+	nic_switch_received(sw, dst);
+	if (unlikely(dst->mirrors))
+		nic_mirror_received(sw, src, dst, f, taken);
 }
 
 static void count_tx(struct nic_port *src, const struct nic_frame *f, bool to_local)
@@ -431,6 +431,8 @@ static bool switch_frame(struct nic_switch *sw, struct nic_port *src,
 		lose(src, f, no_receiver(sw, src, sp, f));
 	else
 		count_tx(src, f, fate.local);
+	if (unlikely(src->mirrors))
+		nic_mirror_sent(sw, src, f, wire_frames(f));
 	return fate.taken || (group && !fate.offered);
 }
 

@@ -170,10 +170,10 @@ static uint64_t sum(const _Atomic uint64_t *drops)
 	return n;
 }
 
-/* sent = delivered + dropped by reason; returns how many were sent. */
+/* sent + copies = delivered + dropped by reason; returns how many were sent. */
 static uint64_t assert_conserved(void)
 {
-	uint64_t made = 0, sent = 0, received = 0;
+	uint64_t made = 0, sent = 0, received = 0, mirrored = 0;
 
 	for (unsigned n = 0; n <= VFS; n++) {
 		const struct nic_port_stats *s = &gen[n].port.stats;
@@ -182,8 +182,9 @@ static uint64_t assert_conserved(void)
 		made += gen[n].made;
 		sent += nic_counter(&s->tx_packets);
 		received += nic_counter(&s->rx_packets) + sum(s->rx_drops);
+		mirrored += nic_counter(&s->mirrored);
 	}
-	assert_int_equal(sent, received);
+	assert_int_equal(sent + mirrored, received);
 	return made;
 }
 
@@ -198,11 +199,23 @@ static void a_random_list(unsigned n)
 	nic_card_set_vlans(card, n, map);
 }
 
+/* Of anything for anybody; what contradicts is refused. */
+static void a_random_mirror(unsigned n)
+{
+	struct nic_mirror_from from = {0};
+	unsigned source = test_below(VFS + 1), other;
+
+	source = source < VFS ? source : NIC_MIRROR_UPLINK;
+	nic_bitmap_assign(from.rx, source, test_below(2));
+	nic_bitmap_assign(from.tx, source, test_below(2));
+	nic_card_set_mirror(card, n, &from, &other);
+}
+
 static void a_random_change(void)
 {
 	unsigned n = test_below(VFS);
 
-	switch (test_below(12)) {
+	switch (test_below(13)) {
 	case 0:
 		nic_card_set_vlan(card, n, test_below(2) ? 100 : 0, test_below(8),
 				  test_below(2));
@@ -237,6 +250,9 @@ static void a_random_change(void)
 	case 10:
 		nic_card_set_mtu(card, n, test_below(2) ? NIC_MTU_MIN + test_below(20) : 0);
 		break;
+	case 11:
+		a_random_mirror(n);
+		break;
 	default:
 		nic_card_set_storm_bcast(card, n, test_below(1000));
 		break;
@@ -258,7 +274,7 @@ static void a_harmless_change(void)
 {
 	unsigned n = test_below(VFS);
 
-	switch (test_below(8)) {
+	switch (test_below(9)) {
 	case 0:
 		nic_card_set_trust(card, n, test_below(2));
 		break;
@@ -279,6 +295,9 @@ static void a_harmless_change(void)
 		break;
 	case 6:
 		change_the_third();
+		break;
+	case 7:
+		a_random_mirror(n);
 		break;
 	default:
 		nic_card_guest_vlan(card, n, 5 + test_below(3), test_below(2));
@@ -334,6 +353,15 @@ static uint64_t lost_for(enum nic_drop reason)
 	return n;
 }
 
+static uint64_t mirrored_by_all(void)
+{
+	uint64_t n = 0;
+
+	for (unsigned k = 0; k <= VFS; k++)
+		n += nic_counter(&gen[k].port.stats.mirrored);
+	return n;
+}
+
 static void every_frame_is_accounted_for(void **state)
 {
 	(void)state;
@@ -345,6 +373,7 @@ static void every_frame_is_accounted_for(void **state)
 		assert_conserved();
 	}
 	assert_true(assert_conserved() > 10000);
+	assert_true(mirrored_by_all() > 100);
 	for (unsigned r = 1; r < NIC_DROP_NUM; r++) {
 		uint64_t n = lost_for((enum nic_drop)r);
 
