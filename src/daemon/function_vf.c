@@ -12,7 +12,17 @@ static int make(struct function *fn)
 		return ret;
 	fn->dev = &fn->vf->fn;
 	i82576_vf_config(fn->vf, &fn->cfg);
-	return 0;
+	return nic_card_use_vf(fn->card->nic, fn->n, false);
+}
+
+/* From here on the data path looks at it. */
+static int accepted(struct function *fn, const char **why)
+{
+	int ret = nic_card_use_vf(fn->card->nic, fn->n, true);
+
+	if (ret < 0)
+		*why = "the data path has no place for the VF";
+	return ret;
 }
 
 static void unmake(struct function *fn)
@@ -56,6 +66,7 @@ static void gone(struct function *fn)
 {
 	if (i82576_vf_renew(fn->vf) < 0)
 		log_err("%s: no memory for new queue pages", fn->name);
+	nic_card_use_vf(fn->card->nic, fn->n, false);
 }
 
 static void reset(struct function *fn)
@@ -80,6 +91,7 @@ const struct function_kind function_vf = {
 	.region_info = region_info,
 	.bar_read = bar_read,
 	.bar_write = bar_write,
+	.accepted = accepted,
 	.gone = gone,
 	.reset = reset,
 };

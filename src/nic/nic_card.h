@@ -53,9 +53,13 @@ struct nic_vf_guest {
 };
 
 struct nic_vf {
+	bool known; /* the card has it: else all of this is zero */
 	struct nic_vf_admin admin;
 	struct nic_vf_guest guest;
 	struct nic_port *port; /* borrowed from the device model; NULL while there is none */
+	bool in_use;	       /* somebody may drive it */
+	bool on_dp; /* the data path has its port: in use, or the PF driver in a guest owns it
+		     */
 	/* Tells the model that link or policy changed, so that it can interrupt the guest. */
 	void (*changed)(void *arg);
 	void *changed_arg;
@@ -81,12 +85,12 @@ struct nic_card {
 	struct nic_port *pf_port;	   /* borrowed; NULL while no guest drives the PF */
 	const struct nic_owner_ops *owner; /* NULL: the built-in PF */
 	void *owner_arg;
-	unsigned num_vfs;
-	struct nic_vf vf[NIC_MAX_VFS];
-	uint8_t base_mac[6]; /* the PF's; VF n's default address is derived from it */
+	unsigned num_vfs;	       /* numbers in use: the highest known one, plus 1 */
+	struct nic_vf vf[NIC_MAX_VFS]; /* by number; those that are not known are gaps */
+	uint8_t base_mac[6];	       /* the PF's; VF n's default address is derived from it */
 };
 
-/* num_vfs 1 ... 255. Starts the data path. Returns 0 or -errno. */
+/* With VFs 0 to num_vfs - 1, up to 255. Starts the data path. Returns 0 or -errno. */
 int nic_card_new(const char *name, unsigned num_vfs, const struct nic_dp_params *params,
 		 struct nic_card **ret_card);
 /* The PF's address; VF n's default is that plus n + 1. Before any VF is attached. */
@@ -94,11 +98,26 @@ void nic_card_set_base_mac(struct nic_card *card, const uint8_t mac[6]);
 /* All ports are detached. Takes NULL. */
 void nic_card_free(struct nic_card *card);
 
+/*
+ * The card gets VF n with the settings and the address that new ones have, or loses it and all
+ * that was set (its port is detached). The others stay as they are. An address that another
+ * function has got meanwhile is replaced by a random one. -EINVAL: no such number; -EEXIST.
+ */
+int nic_card_add_vf(struct nic_card *card, unsigned n);
+void nic_card_del_vf(struct nic_card *card, unsigned n);
+/* Does a function of the card have this address? */
+bool nic_card_has_mac(const struct nic_card *card, const uint8_t mac[6]);
+/* VF n, new, gets a random address in place of its default. */
+void nic_card_random_mac(struct nic_card *card, unsigned n);
+
 /* Puts VF n's port on the data path, link down until the guest is active. Returns 0 or -errno.
  */
 int nic_card_attach_vf(struct nic_card *card, unsigned n, struct nic_port *port,
 		       void (*changed)(void *arg), void *changed_arg);
 void nic_card_detach_vf(struct nic_card *card, unsigned n);
+/* One that is attached but not in use (nobody drives it) is not on the data path and costs it
+ * nothing, unless a PF driver in a guest owns the card. Returns 0 or -errno. */
+int nic_card_use_vf(struct nic_card *card, unsigned n, bool in_use);
 /* The uplink's port (NULL removes it). pollable fd or -1. */
 int nic_card_set_uplink(struct nic_card *card, struct nic_port *port, int fd);
 void nic_card_uplink_state(struct nic_card *card, bool up);

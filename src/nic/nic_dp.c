@@ -404,10 +404,13 @@ void nic_dp_call(struct nic_dp *dp, void (*fn)(void *arg), void *arg)
 		sched_yield();
 }
 
+#define FREE_INDEX NIC_MAX_PORTS /* in place of an index: the first that is free */
+
 struct port_call {
 	struct nic_dp *dp;
 	struct nic_port *port;
 	int r;
+	unsigned index;
 };
 
 static void follow_captures(struct nic_dp *dp, struct nic_port *port)
@@ -415,37 +418,51 @@ static void follow_captures(struct nic_dp *dp, struct nic_port *port)
 	port->captures = nic_capture_wants(&dp->captures, port) ? &dp->captures : NULL;
 }
 
+/* The index that was asked for, or the first free one. -EBUSY, -ENOSPC. */
+static int take_index(const struct nic_switch *sw, unsigned want)
+{
+	unsigned i = 0;
+
+	if (want != FREE_INDEX)
+		return sw->by_index[want] ? -EBUSY : (int)want;
+	while (i < NIC_MAX_PORTS && sw->by_index[i])
+		i++;
+	return i < NIC_MAX_PORTS ? (int)i : -ENOSPC;
+}
+
 static void add_port(void *arg)
 {
 	struct port_call *c = arg;
 	struct nic_switch *sw = &c->dp->sw;
 
-	for (unsigned i = 0; i < NIC_MAX_PORTS; i++) {
-		if (sw->by_index[i])
-			continue;
-		c->port->index = (uint16_t)i;
-		c->port->rx_dirty = false;
-		c->port->pace = c->port->share.min = (struct nic_pace){0};
-		c->port->share.credit = 0;
-		c->port->storm_bcast = c->port->storm_uucast = (struct nic_storm){0};
-		c->port->share.kept = false;
-		follow_captures(c->dp, c->port);
-		sw->by_index[i] = c->port;
-		sw->port[sw->num++] = c->port;
-		if (c->port->is_uplink)
-			sw->uplink = c->port;
+	c->r = take_index(sw, c->index);
+	if (c->r < 0)
 		return;
-	}
-	c->r = -ENOSPC;
+	c->port->index = (uint16_t)c->r;
+	c->port->rx_dirty = false;
+	c->port->pace = c->port->share.min = (struct nic_pace){0};
+	c->port->share.credit = 0;
+	c->port->storm_bcast = c->port->storm_uucast = (struct nic_storm){0};
+	c->port->share.kept = false;
+	follow_captures(c->dp, c->port);
+	sw->by_index[c->r] = c->port;
+	sw->port[sw->num++] = c->port;
+	if (c->port->is_uplink)
+		sw->uplink = c->port;
+}
+
+int nic_dp_add_port_at(struct nic_dp *dp, struct nic_port *port, unsigned index)
+{
+	struct port_call c = {dp, port, 0, index};
+
+	assert(atomic_load(&port->policy));
+	nic_dp_call(dp, add_port, &c);
+	return MIN(c.r, 0);
 }
 
 int nic_dp_add_port(struct nic_dp *dp, struct nic_port *port)
 {
-	struct port_call c = {dp, port, 0};
-
-	assert(atomic_load(&port->policy));
-	nic_dp_call(dp, add_port, &c);
-	return c.r;
+	return nic_dp_add_port_at(dp, port, FREE_INDEX);
 }
 
 static void del_port(void *arg)
@@ -465,7 +482,7 @@ static void del_port(void *arg)
 
 void nic_dp_del_port(struct nic_dp *dp, struct nic_port *port)
 {
-	struct port_call c = {dp, port, 0};
+	struct port_call c = {dp, port, 0, 0};
 
 	nic_dp_call(dp, del_port, &c);
 }

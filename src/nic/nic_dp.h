@@ -43,6 +43,8 @@ void nic_dp_free(struct nic_dp *dp);
 
 /* Control thread. Gives the port an index and its first policy; runs as a call. -ENOSPC. */
 int nic_dp_add_port(struct nic_dp *dp, struct nic_port *port);
+/* The same with an index of the caller's, below NIC_MAX_PORTS. -EBUSY: another port has it. */
+int nic_dp_add_port_at(struct nic_dp *dp, struct nic_port *port, unsigned index);
 /* The port is no longer polled or delivered to when this returns. */
 void nic_dp_del_port(struct nic_dp *dp, struct nic_port *port);
 /* The uplink's pollable fd, so that a sleeping data path wakes for its frames; -1 = none. */

@@ -19,7 +19,7 @@
 #include "nic_policy.h"
 #include "nic_storm.h"
 
-#define NIC_MAX_PORTS 256
+#define NIC_MAX_PORTS 257 /* 255 VFs, the uplink, the PF */
 #define NIC_SINK_MAX  64
 
 /* What a receiver is told of one wire frame before it gives buffers. */
