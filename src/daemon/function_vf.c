@@ -6,13 +6,15 @@
 
 static int make(struct function *fn)
 {
-	int ret = i82576_vf_new(fn->card->nic, fn->n, fn->rid, fn->dom, &fn->vf);
+	int ret = nic_card_use_vf(fn->card->nic, fn->n, false);
 
+	if (ret == 0)
+		ret = i82576_vf_new(fn->card->nic, fn->n, fn->rid, fn->dom, &fn->vf);
 	if (ret < 0)
 		return ret;
 	fn->dev = &fn->vf->fn;
 	i82576_vf_config(fn->vf, &fn->cfg);
-	return nic_card_use_vf(fn->card->nic, fn->n, false);
+	return 0;
 }
 
 /* From here on the data path looks at it. */

@@ -293,7 +293,7 @@ int nic_card_add_vf(struct nic_card *card, unsigned n)
 		return -EINVAL;
 	if (vf->known)
 		return -EEXIST;
-	vf->known = true;
+	vf->known = vf->in_use = true;
 	vf->admin.spoofchk = true; /* igb's default */
 	card->num_vfs = MAX(card->num_vfs, n + 1);
 	free_mac(card, n, vf->admin.mac);
@@ -386,7 +386,7 @@ int nic_card_attach_vf(struct nic_card *card, unsigned n, struct nic_port *port,
 		return -EINVAL;
 	vf->port = port;
 	publish_policy(card, n);
-	r = nic_card_use_vf(card, n, true);
+	r = follow_use(card, n);
 	if (r < 0) {
 		nic_dp_set_policy(card->dp, port, NULL);
 		vf->port = NULL;
@@ -408,7 +408,6 @@ void nic_card_detach_vf(struct nic_card *card, unsigned n)
 	if (vf->on_dp)
 		leave(card, n);
 	vf->port = NULL;
-	vf->in_use = false;
 	vf->changed = NULL;
 	nic_dp_set_policy(card->dp, port, NULL);
 }

@@ -115,8 +115,9 @@ void nic_card_random_mac(struct nic_card *card, unsigned n);
 int nic_card_attach_vf(struct nic_card *card, unsigned n, struct nic_port *port,
 		       void (*changed)(void *arg), void *changed_arg);
 void nic_card_detach_vf(struct nic_card *card, unsigned n);
-/* One that is attached but not in use (nobody drives it) is not on the data path and costs it
- * nothing, unless a PF driver in a guest owns the card. Returns 0 or -errno. */
+/* VF n is in use, unless this says (before or after _attach_vf) that nobody drives it. Then its
+ * port is not on the data path and costs it nothing, unless a PF driver in a guest owns the
+ * card. Returns 0 or -errno. */
 int nic_card_use_vf(struct nic_card *card, unsigned n, bool in_use);
 /* The uplink's port (NULL removes it). pollable fd or -1. */
 int nic_card_set_uplink(struct nic_card *card, struct nic_port *port, int fd);
