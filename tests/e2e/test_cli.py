@@ -233,7 +233,7 @@ def refused_long_socket_path():
     run_dir = scratch / ("d" * 70)
     daemon = Daemon(run_dir=run_dir)
     done = daemon.ladon("card", "add", "a-longish-name", "model", "82576", "vfs", "7")
-    one_sentence(done, "a-longish-name/view6.sock", "107", "shorter")
+    one_sentence(done, "a-longish-name/vf254.sock", "107", "shorter")
     assert tree(run_dir) == [os.path.join(run_dir, "control.sock")] and daemon.json("card", "show") == []
     daemon.ok("card", "add", "n", "model", "82576", "vfs", "1")
     daemon.stop()
