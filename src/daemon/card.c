@@ -299,6 +299,8 @@ void card_free(struct card *card)
 	capture_card_gone(card);
 	loop_fd_del(card->events);
 	card_uplink_quiet(card);
+	if (card->nic)
+		nic_dp_stop(card->nic->dp);
 	function_free(card->pf);
 	card->pf = NULL;
 	card_free_vfs(card);

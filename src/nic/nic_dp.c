@@ -9,6 +9,11 @@
  * Sleeping. DROWSY announces it: from then on a kick writes the eventfd. One more full round
  * follows, so a doorbell rung before the announcement is seen, and one rung after it ends the
  * sleep. Stores to a mapped page come with no kick: the sleep's length bounds what they wait.
+ *
+ * Many ports. To look at one that does nothing costs as much as a frame. Where there are more
+ * than a few, one that has done nothing for a while has its turn in every eighth round only;
+ * what it begins to send waits for less than the time of eight rounds that are the shorter for
+ * it. Before a sleep all are looked at.
  */
 #include "nic_dp.h"
 
@@ -35,6 +40,9 @@
 #define LULL_NS	       NSEC_PER_SEC
 #define LULL_SLEEP_NS  NSEC_PER_MSEC
 #define NEVER	       UINT64_MAX
+#define FEW_PORTS      16u /* that are looked at in every round */
+#define QUIET_ROUNDS   64u /* nothing done for so many: it is quiet */
+#define QUIET_TURNS    8u
 
 enum dp_state { DP_AWAKE, DP_DROWSY, DP_ASLEEP };
 
@@ -64,6 +72,9 @@ struct nic_dp {
 	struct nic_capture_set captures;
 	struct nic_sched sched;
 	unsigned kept_in; /* pass in which ports began to keep descriptors */
+	unsigned turn;	  /* of quiet ports: which have it in this round */
+	bool all;	  /* all have it */
+	bool stopped;	  /* control thread's: the thread has ended */
 	struct iommu_fault_ring faults;
 };
 
@@ -132,6 +143,12 @@ static bool is_scheduled(const struct nic_dp *dp)
 	       atomic_load_explicit(&dp->sw.num_min, memory_order_relaxed);
 }
 
+static bool has_turn(const struct nic_dp *dp, const struct nic_port *port)
+{
+	return dp->all || port->quiet < QUIET_ROUNDS ||
+	       (port->index + dp->turn) % QUIET_TURNS == 0;
+}
+
 static bool poll_ports(struct nic_dp *dp, uint64_t now)
 {
 	struct nic_switch *sw = &dp->sw;
@@ -144,8 +161,12 @@ static bool poll_ports(struct nic_dp *dp, uint64_t now)
 	if (unlikely(scheduled))
 		return nic_sched_round(&dp->sched, dp->params.link_mbps, sw->port, sw->num, now,
 				       serve_port, dp);
-	for (unsigned i = 0; i < sw->num; i++)
-		work |= poll_port(dp, sw->port[i], now);
+	for (unsigned i = 0; i < sw->num; i++) {
+		if (!has_turn(dp, sw->port[i]) || !poll_port(dp, sw->port[i], now))
+			continue;
+		sw->port[i]->quiet = 0;
+		work = true;
+	}
 	return work;
 }
 
@@ -158,12 +179,20 @@ static uint64_t run_ticks(struct nic_dp *dp, uint64_t now)
 		next = nic_sched_next(&dp->sched, dp->sw.port, dp->sw.num, now);
 	for (unsigned i = 0; i < dp->sw.num; i++) {
 		struct nic_port *port = dp->sw.port[i];
-		uint64_t wait = port->ops->tick ? port->ops->tick(port, now) : NEVER;
+		uint64_t wait, wake = NEVER;
 
+		if (!has_turn(dp, port))
+			continue;
+		wait = port->ops->tick ? port->ops->tick(port, now) : NEVER;
 		if (wait != NEVER)
-			next = MIN(next, now + wait);
+			wake = now + wait;
 		if (unlikely(nic_pace_waits(&port->pace, now)))
-			next = MIN(next, port->pace.next);
+			wake = MIN(wake, port->pace.next);
+		if (wake != NEVER || port->is_uplink)
+			port->quiet = 0;
+		else if (port->quiet < QUIET_ROUNDS)
+			port->quiet++;
+		next = MIN(next, wake);
 	}
 	return next;
 }
@@ -184,10 +213,12 @@ static void pass_quiesce(struct nic_dp *dp)
 	}
 }
 
-static bool dp_round(struct nic_dp *dp, uint64_t now, uint64_t *ret_tick)
+static bool dp_round(struct nic_dp *dp, uint64_t now, bool all, uint64_t *ret_tick)
 {
 	bool work;
 
+	dp->all = all || dp->sw.num <= FEW_PORTS || is_scheduled(dp);
+	dp->turn++;
 	dp->sw.now_ns = now;
 	work = poll_ports(dp, now);
 	nic_switch_flush(&dp->sw, now);
@@ -233,7 +264,7 @@ static bool last_look(struct nic_dp *dp, uint64_t now, uint64_t *ret_tick)
 	bool work;
 
 	atomic_exchange(&dp->state, DP_DROWSY);
-	work = dp_round(dp, now, ret_tick);
+	work = dp_round(dp, now, true, ret_tick);
 	pass_quiesce(dp);
 	if (work || atomic_load(&dp->stop))
 		atomic_store(&dp->state, DP_AWAKE);
@@ -285,7 +316,7 @@ static void *dp_main(void *arg)
 	prctl(PR_SET_TIMERSLACK, 10000ul); /* ns: a sleep of 50 us shall not become 100 */
 	while (!atomic_load_explicit(&dp->stop, memory_order_acquire)) {
 		uint64_t now = clock_ns(), tick;
-		bool work = dp_round(dp, now, &tick);
+		bool work = dp_round(dp, now, false, &tick);
 
 		pass_quiesce(dp);
 		if (work)
@@ -362,13 +393,21 @@ int nic_dp_new(const struct nic_dp_params *params, struct nic_dp **ret_dp)
 	return 0;
 }
 
-void nic_dp_free(struct nic_dp *dp)
+void nic_dp_stop(struct nic_dp *dp)
 {
-	if (!dp)
+	if (dp->stopped)
 		return;
 	atomic_store(&dp->stop, true);
 	nic_dp_kick(dp);
 	pthread_join(dp->thread, NULL);
+	dp->stopped = true;
+}
+
+void nic_dp_free(struct nic_dp *dp)
+{
+	if (!dp)
+		return;
+	nic_dp_stop(dp);
 	assert(dp->sw.num == 0);
 	dp_destroy(dp);
 }
@@ -398,6 +437,10 @@ void nic_dp_call(struct nic_dp *dp, void (*fn)(void *arg), void *arg)
 {
 	const struct dp_call call = {fn, arg};
 
+	if (dp->stopped) {
+		fn(arg);
+		return;
+	}
 	atomic_store(&dp->call, &call);
 	nic_dp_kick(dp);
 	while (atomic_load_explicit(&dp->call, memory_order_acquire))
@@ -440,6 +483,7 @@ static void add_port(void *arg)
 		return;
 	c->port->index = (uint16_t)c->r;
 	c->port->rx_dirty = false;
+	c->port->quiet = 0;
 	c->port->pace = c->port->share.min = (struct nic_pace){0};
 	c->port->share.credit = 0;
 	c->port->storm_bcast = c->port->storm_uucast = (struct nic_storm){0};

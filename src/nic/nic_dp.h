@@ -38,6 +38,9 @@ struct nic_dp_params {
 #define NIC_DP_IDLE_SLEEP_US 4000u
 
 int nic_dp_new(const struct nic_dp_params *params, struct nic_dp **ret_dp);
+/* The thread ends; no port is polled any more. Calls run here from now on, and all is quiet:
+ * what is left to be taken down waits for nobody. */
+void nic_dp_stop(struct nic_dp *dp);
 /* All ports have been removed. Takes NULL. */
 void nic_dp_free(struct nic_dp *dp);
 

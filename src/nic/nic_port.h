@@ -103,6 +103,7 @@ struct nic_port {
 	uint16_t index; /* in the data path's table */
 	bool is_uplink;
 	bool rx_dirty;	      /* data path's: rx_done is due */
+	uint8_t quiet;	      /* data path's: rounds since it did anything, as far as counted */
 	struct nic_pace pace; /* data path's: when it may send again */
 	struct {
 		struct nic_pace min; /* waits while it is not behind its minimum */
