@@ -490,7 +490,8 @@ static void a_socket_path_must_fit(void **state)
 	(void)state;
 	strcpy(dir, "/tmp/ladon-test-XXXXXX");
 	assert_non_null(mkdtemp(dir));
-	/* 94 bytes: RUN/control.sock (107) fits, RUN/nic0/vf254.sock does not, and there may be one some day. */
+	/* 94 bytes: RUN/control.sock (107) fits, RUN/nic0/vf254.sock does not, and there may be
+	 * one some day. */
 	snprintf(long_dir, sizeof(long_dir), "%s/%0*d", dir, 94 - (int)strlen(dir) - 1, 0);
 	opts.run_dir = long_dir;
 	assert_int_equal(daemon_new(&opts, &own.daemon, &error), 0);
