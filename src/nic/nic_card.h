@@ -127,7 +127,7 @@ void nic_card_uplink_state(struct nic_card *card, bool up);
  * Hands the card's policy to a PF driver (ops, arg borrowed; pf_port joins the data path, its
  * policy asked for), or with ops NULL back to the built-in PF, whose settings are as they were.
  * What guests asked of the former owner is forgotten: their drivers must start anew (the caller
- * resets the VFs). Returns 0 or -errno (-ENOSPC, no room for the port; -EBUSY, owned already);
+ * resets the VFs). Returns 0 or -errno (-EBUSY: owned already);
  * then nothing has changed. Handing back cannot fail; the VFs' changed is called.
  */
 int nic_card_set_owner(struct nic_card *card, const struct nic_owner_ops *ops, void *arg,
