@@ -125,7 +125,7 @@ struct cmd_row {
 struct cmd {
 	const struct cmd_row *row;
 	char card[NIC_NAME_MAX]; /* "" = all */
-	unsigned vf;		 /* or NIC_PF, where both may be said */
+	unsigned vf;		 /* or NIC_PF, where both may be said or none need be */
 	struct card_params add;
 	struct link_change link;
 	struct unlock_params unlock;
@@ -154,6 +154,8 @@ int cmd_parse_card(struct words *w, struct cmd *ret_cmd, struct cmd_error *error
 int cmd_parse_card_opt(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_card_n(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_card_function(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_card_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_vf_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_link_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_token_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
@@ -175,10 +177,13 @@ int cmd_take_token_file(const char *value, const char **ret, struct cmd_error *e
 		 struct cmd_error *error)
 CMD_RUN(cmd_card_add);
 CMD_RUN(cmd_card_del);
+CMD_RUN(cmd_card_set);
 CMD_RUN(cmd_card_show);
 CMD_RUN(cmd_link_show);
 CMD_RUN(cmd_link_set);
 CMD_RUN(cmd_pf_show);
+CMD_RUN(cmd_vf_add);
+CMD_RUN(cmd_vf_del);
 CMD_RUN(cmd_vf_show);
 CMD_RUN(cmd_vf_reset);
 CMD_RUN(cmd_vf_set);

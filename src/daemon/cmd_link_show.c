@@ -200,9 +200,9 @@ static struct json_object *card_json(const struct card *card, bool with_stats)
 	json_add_str(obj, "link_type", "ether");
 	json_add_mac(obj, "address", card->nic->base_mac);
 	json_add_mac(obj, "broadcast", broadcast);
-	json_add_u64(obj, "num_vf", card->params.num_vfs);
-	for (unsigned n = 0; n < card->params.num_vfs; n++)
-		json_object_array_add(list, vf_json(card->functions[n], with_stats));
+	json_add_u64(obj, "num_vf", card_num_vfs(card));
+	for (struct function *fn = card_next_vf(card, NULL); fn; fn = card_next_vf(card, fn))
+		json_object_array_add(list, vf_json(fn, with_stats));
 	json_add(obj, "vfinfo_list", list);
 	json_add(obj, "ladon", card_own_json(card, with_stats));
 	return obj;

@@ -148,7 +148,7 @@ static int check_model(const struct function *fn, const struct nic_mirror_from *
 					"a mirror of what vf %u sends is nothing that an 82576 "
 					"has: rx is right while %s has strict-model on",
 					n, card->name);
-	for (unsigned n = 0; n < card->params.num_vfs; n++)
+	for (unsigned n = 0; n < card->nic->num_vfs; n++)
 		if (n != fn->n)
 			rules += rules_of(&card->nic->vf[n].admin.mirror);
 	if (rules > RULES_82576)
@@ -166,8 +166,9 @@ static int refuse_missing(const struct card *card, unsigned source, struct cmd_e
 		return cmd_fail(error, -ENODEV,
 				"%s has no uplink to mirror: one of its VFs is right",
 				card->name);
-	return cmd_fail(error, -ENODEV, "%s has no vf %u to mirror: 0 to %u are right",
-			card->name, source, card->params.num_vfs - 1);
+	return cmd_fail(error, -ENODEV,
+			"%s has no vf %u to mirror: one that \"link show %s\" lists is right",
+			card->name, source, card->name);
 }
 
 static int refuse_full(const struct card *card, unsigned source, struct cmd_error *error)

@@ -90,6 +90,32 @@ static void places_of_vfs_are_decimal_or_hexadecimal(void **state)
 	bad("card add a model 82576 vfs 1 vf-stride 0x100000001", "from 1 to 65535");
 }
 
+static void the_number_of_vfs_can_be_set(void **state)
+{
+	(void)state;
+	assert_int_equal(good("card add a model 82576 vfs 255").add.num_vfs, 255);
+	assert_int_equal(good("card set a vfs 0").add.num_vfs, 0);
+	assert_int_equal(good("card set a vfs 255").add.num_vfs, 255);
+	assert_true(good("card set a vfs 1").row->flags & CMD_CHANGE);
+	bad("card set", "the card's name is missing");
+	bad("card set a", "nothing is to be set");
+	bad("card set a vfs", "the value after vfs is missing");
+	bad("card set a vfs 256", "0 to 255 is right");
+	bad("card set a vfs 1 vfs 2", "vfs is given twice");
+	bad("card set a mtu 1500", "\"mtu\" is not known here");
+	assert_int_equal(good("vf add a").vf, NIC_PF);
+	assert_int_equal(good("vf add a 254").vf, 254);
+	assert_int_equal(good("vf add a vf 3").vf, 3);
+	assert_int_equal(good("vf del a vf 3").vf, 3);
+	assert_int_equal(good("vf del a 0").vf, 0);
+	bad("vf add", "the card's name is missing");
+	bad("vf add a vf", "the VF's number is missing");
+	bad("vf add a 255", "a number from 0 to 254 is right");
+	bad("vf add a 1 2", "\"2\"");
+	bad("vf del a", "the VF's number is missing");
+	bad("vf del a 255", "a number from 0 to 254 is right");
+}
+
 static void card_add_has_defaults(void **state)
 {
 	struct cmd cmd = good("card add a vfs 7 model 82576");
@@ -112,10 +138,10 @@ static void card_add_says_what_is_wrong(void **state)
 	bad("card add nic0 vfs 2", "the model is missing");
 	bad("card add nic0 model", "the value after model is missing");
 	bad("card add nic0 model 82599 vfs 2", "\"82599\" is no model: 82576 is right");
-	bad("card add nic0 model 82576 vfs 0", "an 82576 has 1 to 7");
-	bad("card add nic0 model 82576 vfs 8", "an 82576 has 1 to 7");
-	bad("card add nic0 model 82576 vfs -1", "an 82576 has 1 to 7");
-	bad("card add nic0 model 82576 vfs 4294967297", "an 82576 has 1 to 7");
+	bad("card add nic0 model 82576 vfs 256",
+	    "0 to 255 is right, and up to 7 with strict-model");
+	bad("card add nic0 model 82576 vfs -1", "0 to 255 is right");
+	bad("card add nic0 model 82576 vfs 4294967297", "0 to 255 is right");
 	bad("card add nic0 model 82576 vfs 2 vfs 3", "vfs is given twice");
 	bad("card add nic0 model 82576 vfs 2 colour red", "\"colour\" is not known here");
 	bad("card add nic0 model 82576 vfs 2 mac 52:54:00:ab:cd", "no card's address");
@@ -527,6 +553,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(card_add_takes_all_its_options),
 		cmocka_unit_test(places_of_vfs_are_decimal_or_hexadecimal),
+		cmocka_unit_test(the_number_of_vfs_can_be_set),
 		cmocka_unit_test(card_add_has_defaults),
 		cmocka_unit_test(card_add_says_what_is_wrong),
 		cmocka_unit_test(uplinks_are_checked),

@@ -71,9 +71,13 @@ struct nic_vf_guest {
 };
 
 struct nic_vf {
+	bool known; /* the card has it: else all of this is zero */
 	struct nic_vf_admin admin;
 	struct nic_vf_guest guest;
 	struct nic_port *port; /* borrowed from the device model; NULL while there is none */
+	bool in_use;	       /* somebody may drive it */
+	bool on_dp; /* the data path has its port: in use, or the PF driver in a guest owns it
+		     */
 	/* Tells the model that link or policy changed, so that it can interrupt the guest. */
 	void (*changed)(void *arg);
 	void *changed_arg;
@@ -101,16 +105,16 @@ struct nic_card {
 	struct nic_port *pf_port;	   /* borrowed; NULL while no guest drives the PF */
 	const struct nic_owner_ops *owner; /* NULL: the built-in PF */
 	void *owner_arg;
-	unsigned num_vfs;
-	struct nic_vf vf[NIC_MAX_VFS];
-	uint8_t base_mac[6]; /* the PF's; VF n's default address is derived from it */
+	unsigned num_vfs;	       /* numbers in use: the highest known one, plus 1 */
+	struct nic_vf vf[NIC_MAX_VFS]; /* by number; those that are not known are gaps */
+	uint8_t base_mac[6];	       /* the PF's; VF n's default address is derived from it */
 	struct {
 		struct nic_port *port;	    /* on which mirrors are, or NULL */
 		struct nic_mirror_set *set; /* owned */
 	} mirrored[NIC_MIRROR_UPLINK + 1]; /* nic_card_mirror.c: what is published, by source */
 };
 
-/* num_vfs 1 ... 255. Starts the data path. Returns 0 or -errno. */
+/* With VFs 0 to num_vfs - 1, up to 255. Starts the data path. Returns 0 or -errno. */
 int nic_card_new(const char *name, unsigned num_vfs, const struct nic_dp_params *params,
 		 struct nic_card **ret_card);
 /* The PF's address; VF n's default is that plus n + 1. Before any VF is attached. */
@@ -118,11 +122,27 @@ void nic_card_set_base_mac(struct nic_card *card, const uint8_t mac[6]);
 /* All ports are detached. Takes NULL. */
 void nic_card_free(struct nic_card *card);
 
+/*
+ * The card gets VF n with the settings and the address that new ones have, or loses it and all
+ * that was set (its port is detached). The others stay as they are. An address that another
+ * function has got meanwhile is replaced by a random one. -EINVAL: no such number; -EEXIST.
+ */
+int nic_card_add_vf(struct nic_card *card, unsigned n);
+void nic_card_del_vf(struct nic_card *card, unsigned n);
+/* Does a function of the card have this address? */
+bool nic_card_has_mac(const struct nic_card *card, const uint8_t mac[6]);
+/* VF n, new, gets a random address in place of its default. */
+void nic_card_random_mac(struct nic_card *card, unsigned n);
+
 /* Puts VF n's port on the data path, link down until the guest is active. Returns 0 or -errno.
  */
 int nic_card_attach_vf(struct nic_card *card, unsigned n, struct nic_port *port,
 		       void (*changed)(void *arg), void *changed_arg);
 void nic_card_detach_vf(struct nic_card *card, unsigned n);
+/* VF n is in use, unless this says (before or after _attach_vf) that nobody drives it. Then its
+ * port is not on the data path and costs it nothing, unless a PF driver in a guest owns the
+ * card. Returns 0 or -errno. */
+int nic_card_use_vf(struct nic_card *card, unsigned n, bool in_use);
 /* The uplink's port (NULL removes it). pollable fd or -1. */
 int nic_card_set_uplink(struct nic_card *card, struct nic_port *port, int fd);
 void nic_card_uplink_state(struct nic_card *card, bool up);
@@ -131,7 +151,7 @@ void nic_card_uplink_state(struct nic_card *card, bool up);
  * Hands the card's policy to a PF driver (ops, arg borrowed; pf_port joins the data path, its
  * policy asked for), or with ops NULL back to the built-in PF, whose settings are as they were.
  * What guests asked of the former owner is forgotten: their drivers must start anew (the caller
- * resets the VFs). Returns 0 or -errno (-ENOSPC, no room for the port; -EBUSY, owned already);
+ * resets the VFs). Returns 0 or -errno (-EBUSY: owned already);
  * then nothing has changed. Handing back cannot fail; the VFs' changed is called.
  */
 int nic_card_set_owner(struct nic_card *card, const struct nic_owner_ops *ops, void *arg,
@@ -188,6 +208,8 @@ int nic_card_check_mirror(const struct nic_card *card, unsigned n,
 			  const struct nic_mirror_from *from, unsigned *ret_other);
 /* Ports have come, or go: before one has left the data path. */
 void nic_card_publish_mirrors(struct nic_card *card);
+/* VF n is about to be nobody: it neither gets copies nor is mirrored. */
+void nic_card_mirror_forget(struct nic_card *card, unsigned n);
 
 /* What VF n may still be promised: the link's rate less the others' minima. */
 uint32_t nic_card_free_mbps(const struct nic_card *card, unsigned n);

@@ -25,11 +25,12 @@ static bool is_empty(const struct nic_mirror_from *from)
 	return !any;
 }
 
+/* The port as the data path has it; NULL while nobody uses it. */
 static struct nic_port *port_of(const struct nic_card *card, unsigned source)
 {
 	if (source == NIC_MIRROR_UPLINK)
 		return card->uplink;
-	return source < card->num_vfs ? card->vf[source].port : NULL;
+	return card->vf[source].on_dp ? card->vf[source].port : NULL;
 }
 
 /* ---- who may ---- */
@@ -59,7 +60,7 @@ static int check_source(const struct nic_card *card, unsigned n, unsigned source
 
 	if (source == n)
 		return -EINVAL;
-	if (uplink ? !card->uplink : source >= card->num_vfs)
+	if (uplink ? !card->uplink : !card->vf[source].known)
 		return -ENODEV;
 	if (!uplink && !is_empty(&card->vf[source].admin.mirror))
 		return -ELOOP;
@@ -88,7 +89,7 @@ static void add_receiver(const struct nic_card *card, unsigned n, unsigned sourc
 {
 	const struct nic_mirror_from *from = &card->vf[n].admin.mirror;
 	bool rx = nic_bitmap_test(from->rx, source), tx = nic_bitmap_test(from->tx, source);
-	struct nic_port *port = card->vf[n].port;
+	struct nic_port *port = port_of(card, n);
 
 	if (!port)
 		return;
@@ -155,4 +156,15 @@ int nic_card_set_mirror(struct nic_card *card, unsigned n, const struct nic_mirr
 	card->vf[n].admin.mirror = *from;
 	nic_card_publish_mirrors(card);
 	return 0;
+}
+
+/* VF n goes: one that gets its number later is not mirrored for that. */
+void nic_card_mirror_forget(struct nic_card *card, unsigned n)
+{
+	for (unsigned i = 0; i < card->num_vfs; i++) {
+		nic_bitmap_assign(card->vf[i].admin.mirror.rx, n, false);
+		nic_bitmap_assign(card->vf[i].admin.mirror.tx, n, false);
+	}
+	card->vf[n].admin.mirror = (struct nic_mirror_from){0};
+	nic_card_publish_mirrors(card);
 }

@@ -39,11 +39,16 @@ struct nic_dp_params {
 #define NIC_DP_IDLE_SLEEP_US 4000u
 
 int nic_dp_new(const struct nic_dp_params *params, struct nic_dp **ret_dp);
+/* The thread ends; no port is polled any more. Calls run here from now on, and all is quiet:
+ * what is left to be taken down waits for nobody. */
+void nic_dp_stop(struct nic_dp *dp);
 /* All ports have been removed. Takes NULL. */
 void nic_dp_free(struct nic_dp *dp);
 
 /* Control thread. Gives the port an index and its first policy; runs as a call. -ENOSPC. */
 int nic_dp_add_port(struct nic_dp *dp, struct nic_port *port);
+/* The same with an index of the caller's, below NIC_MAX_PORTS. -EBUSY: another port has it. */
+int nic_dp_add_port_at(struct nic_dp *dp, struct nic_port *port, unsigned index);
 /* The port is no longer polled or delivered to when this returns. */
 void nic_dp_del_port(struct nic_dp *dp, struct nic_port *port);
 /* The uplink's pollable fd, so that a sleeping data path wakes for its frames; -1 = none. */

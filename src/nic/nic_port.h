@@ -19,7 +19,7 @@
 #include "nic_policy.h"
 #include "nic_storm.h"
 
-#define NIC_MAX_PORTS 256
+#define NIC_MAX_PORTS 257 /* 255 VFs, the uplink, the PF */
 #define NIC_SINK_MAX  64
 
 /* What a receiver is told of one wire frame before it gives buffers. */
@@ -106,6 +106,7 @@ struct nic_port {
 	uint16_t index; /* in the data path's table */
 	bool is_uplink;
 	bool rx_dirty;	      /* data path's: rx_done is due */
+	uint8_t quiet;	      /* data path's: rounds since it did anything, as far as counted */
 	struct nic_pace pace; /* data path's: when it may send again */
 	struct {
 		struct nic_pace min; /* waits while it is not behind its minimum */

@@ -477,6 +477,7 @@ void nic_switch_flush(struct nic_switch *sw, uint64_t now_ns)
 		PROBE2(flush, sw->num_dirty, now_ns);
 	for (unsigned i = 0; i < sw->num_dirty; i++) {
 		sw->dirty[i]->rx_dirty = false;
+		sw->dirty[i]->quiet = 0;
 		sw->dirty[i]->ops->rx_done(sw->dirty[i], now_ns);
 	}
 	sw->num_dirty = 0;

@@ -134,6 +134,28 @@ static void a_mirror_follows_ports_that_come_and_go(void **state)
 	assert_int_equal(wire_sends(mac(1)), BIT(1) | BIT(3));
 }
 
+/* A VF that is made again has not to do with who had its number. */
+static void a_vf_that_goes_is_forgotten(void **state)
+{
+	(void)state;
+	assert_int_equal(only(3, 0, 2), 0);
+	nic_card_detach_vf(card, 0);
+	nic_card_del_vf(card, 0);
+	assert_int_equal(only(2, 0, 1), -ENODEV);
+	assert_int_equal(nic_card_add_vf(card, 0), 0);
+	assert_int_equal(nic_card_attach_vf(card, 0, &port[0].port, on_changed, &told[0]), 0);
+	nic_card_guest_active(card, 0, true);
+	assert_int_equal(vf_sends(0, mac(1)), BIT(1));
+	assert_int_equal(only(3, 0, 2), 0);
+	nic_card_detach_vf(card, 3);
+	nic_card_del_vf(card, 3);
+	assert_null(port[0].port.mirrors);
+	assert_int_equal(nic_card_add_vf(card, 3), 0);
+	assert_int_equal(nic_card_attach_vf(card, 3, &port[3].port, on_changed, &told[3]), 0);
+	nic_card_guest_active(card, 3, true);
+	assert_int_equal(vf_sends(0, mac(1)), BIT(1));
+}
+
 static void owned_policy(void *arg, unsigned n, struct nic_policy *p)
 {
 	(void)arg;
@@ -177,6 +199,7 @@ int main(void)
 		TEST(what_contradicts_is_refused),
 		TEST(one_port_has_a_few_mirrors),
 		TEST(a_mirror_follows_ports_that_come_and_go),
+		TEST(a_vf_that_goes_is_forgotten),
 		TEST(it_holds_whoever_owns_the_policy),
 	};
 

@@ -64,12 +64,18 @@ BAD = [
     ("card add nic1 model 82576", "VFs"),
     ("card add nic1 vfs 2", "model"),
     ("card add nic1 model 82599 vfs 2", "82599"),
-    ("card add nic1 model 82576 vfs 0", "1 to 7"),
-    ("card add nic1 model 82576 vfs 8", "1 to 7"),
+    ("card add nic1 model 82576 vfs 256", "0 to 255"),
+    ("card add nic1 model 82576 vfs 8 strict-model on", "VFs 0 to 6 are right"),
+    ("card set nic0", "nothing is to be set"),
+    ("card set nic0 vfs 256", "0 to 255"),
+    ("vf add nic0 255", "0 to 254"),
+    ("vf add nic0 vf", "number is missing"),
+    ("vf del nic0", "number is missing"),
+    ("vf del nic0 vf 99", "has no VF 99"),
     ("card add nic1 model 82576 vfs -1", "-1"),
     ("card add nic1 model 82576 vfs 0x2", "0x2"),
     ("card add nic1 model 82576 vfs 4294967297", "4294967297"),
-    ("card add nic1 model 82576 vfs 99999999999999999999", "1 to 7"),
+    ("card add nic1 model 82576 vfs 99999999999999999999", "0 to 255"),
     ("card add nic1 model 82576 vfs", "value after vfs"),
     ("card add nic0 model 82576 vfs 2", "already"),
     ("card add nic/1 model 82576 vfs 2", "nic/1"),
@@ -227,7 +233,7 @@ def refused_long_socket_path():
     run_dir = scratch / ("d" * 70)
     daemon = Daemon(run_dir=run_dir)
     done = daemon.ladon("card", "add", "a-longish-name", "model", "82576", "vfs", "7")
-    one_sentence(done, "a-longish-name/view6.sock", "107", "shorter")
+    one_sentence(done, "a-longish-name/vf254.sock", "107", "shorter")
     assert tree(run_dir) == [os.path.join(run_dir, "control.sock")] and daemon.json("card", "show") == []
     daemon.ok("card", "add", "n", "model", "82576", "vfs", "1")
     daemon.stop()

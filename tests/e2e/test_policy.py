@@ -270,7 +270,7 @@ def wrong_mirrors():
     shown = World.daemon.json("link", "show")
     for n, words, text in (
             (0, "mirror vf 0 rx", "vf 0 cannot mirror itself"), (0, "mirror vf 1-2 rx vf 0 tx", "vf 0 cannot mirror itself"),
-            (4, "mirror vf 7 rx", "nic0 has no vf 7 to mirror: 0 to 6 are right"),
+            (4, "mirror vf 7 rx", "nic0 has no vf 7 to mirror"),
             (4, "mirror vf 3 both", "vf 3 gets copies itself"), (0, "mirror vf 1 both", "vf 0 is mirrored itself, to vf 3"),
             (4, "mirror vf 1", "rx, tx or both"), (4, "mirror vf 1 in", "rx, tx or both is right"),
             (4, "mirror all", "none, vf N rx|tx|both, or uplink rx|tx|both is right"),
