@@ -111,8 +111,7 @@ int ntb_peer_port_number(const struct ntb_dev *dev)
 
 bool ntb_link_is_up(const struct ntb_dev *dev)
 {
-	return dev->enabled && atomic_load(&dev->peer->link) == 1 &&
-	       !atomic_load(&dev->mem->lost);
+	return dev->enabled && atomic_load(&dev->peer->link) == 1;
 }
 
 static void set_link(struct ntb_dev *dev, bool enabled)

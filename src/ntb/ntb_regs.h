@@ -94,8 +94,8 @@ bool ntb_event_take(int fd);
 int ntb_port_number(const struct ntb_dev *dev);
 int ntb_peer_port_number(const struct ntb_dev *dev);
 
-/* Both sides have enabled it, and the page is whole. When either side changes its mind, both
- * have an event. */
+/* Both sides have enabled it. (A page that was cut off reads zeros: down.) When either side
+ * changes its mind, both have an event. */
 bool ntb_link_is_up(const struct ntb_dev *dev);
 void ntb_link_enable(struct ntb_dev *dev);
 void ntb_link_disable(struct ntb_dev *dev);
