@@ -68,7 +68,7 @@ static bool vf_poll(struct nic_port *port, struct nic_burst *burst, uint64_t now
 		memcpy(f->hdr + 6, vf->from, 6);
 		put_be16(f->hdr + 12, vf->type);
 		memcpy(f->hdr + 14, vf->body, sizeof(vf->body));
-		put_be32(f->hdr + 60, vf->sent++);
+		put_be32(f->hdr + 60, vf->sent);
 		f->hdr_len = 64;
 		f->len = 64;
 		f->local = true;
@@ -81,6 +81,7 @@ static bool vf_poll(struct nic_port *port, struct nic_burst *burst, uint64_t now
 			burst->seg[burst->num_segs++] =
 				(struct nic_seg){vf->buf, LEN - f->hdr_len};
 		}
+		vf->sent++; /* the frame's words may be changed now */
 	}
 	return burst->n;
 }
