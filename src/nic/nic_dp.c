@@ -35,6 +35,7 @@
 #define FIRST_SLEEP_NS (50 * NSEC_PER_USEC)
 #define LULL_NS	       NSEC_PER_SEC
 #define LULL_SLEEP_NS  NSEC_PER_MSEC
+#define NOTIFY_NS      NSEC_PER_MSEC
 #define NEVER	       UINT64_MAX
 
 enum dp_state { DP_AWAKE, DP_DROWSY, DP_ASLEEP };
@@ -66,6 +67,8 @@ struct nic_dp {
 	struct nic_sched sched;
 	struct nic_wire *wire; /* owned; sw.wire while flow control is on. NULL = never was */
 	unsigned kept_in;      /* pass in which ports began to keep descriptors */
+	bool notify_due;
+	uint64_t notified_ns; /* when notify_due was last attended to */
 	struct iommu_fault_ring faults;
 	struct nic_flow_stats flow_stats;
 };
@@ -209,6 +212,17 @@ static void pass_quiesce(struct nic_dp *dp)
 	}
 }
 
+/* Returns when it will be time. */
+static uint64_t notify_if_time(struct nic_dp *dp, uint64_t now)
+{
+	if (now - dp->notified_ns < NOTIFY_NS)
+		return dp->notified_ns + NOTIFY_NS;
+	dp->notify_due = false;
+	dp->notified_ns = now;
+	nic_dp_notify(dp);
+	return NEVER;
+}
+
 static bool dp_round(struct nic_dp *dp, uint64_t now, uint64_t *ret_tick)
 {
 	bool work = false;
@@ -220,9 +234,11 @@ static bool dp_round(struct nic_dp *dp, uint64_t now, uint64_t *ret_tick)
 	nic_switch_flush(&dp->sw, now);
 	if (unlikely(dp->sw.spoofed)) {
 		dp->sw.spoofed = false;
-		nic_dp_notify(dp);
+		nic_dp_notify_soon(dp);
 	}
 	*ret_tick = run_ticks(dp, now);
+	if (unlikely(dp->notify_due))
+		*ret_tick = MIN(*ret_tick, notify_if_time(dp, now));
 	nic_count(&dp->rounds, 1);
 	return work;
 }
@@ -660,6 +676,11 @@ void nic_dp_notify(struct nic_dp *dp)
 		return;
 	if (write(dp->event_fd, &one, sizeof(one)) < 0)
 		return; /* EAGAIN: already readable */
+}
+
+void nic_dp_notify_soon(struct nic_dp *dp)
+{
+	dp->notify_due = true;
 }
 
 void nic_dp_event_drain(struct nic_dp *dp)

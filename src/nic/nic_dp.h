@@ -76,6 +76,9 @@ struct iommu_fault_ring *nic_dp_faults(struct nic_dp *dp);
 int nic_dp_event_fd(struct nic_dp *dp);
 void nic_dp_notify(
 	struct nic_dp *dp); /* data path: make event_fd readable, once until drained */
+/* The same for what a guest can cause with every descriptor: at most once a millisecond, for
+ * each costs this thread a system call and wakes another. */
+void nic_dp_notify_soon(struct nic_dp *dp);
 void nic_dp_event_drain(struct nic_dp *dp);
 
 /* Records from now on; -EBUSY when NIC_CAPTURES_MAX do. Off again when del returns. */

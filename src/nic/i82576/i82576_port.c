@@ -113,7 +113,7 @@ static void push_fault(struct i82576_fn *fn, uint64_t addr, uint8_t reason, bool
 	};
 
 	iommu_fault_push(nic_dp_faults(fn->card->dp), &f);
-	nic_dp_notify(fn->card->dp);
+	nic_dp_notify_soon(fn->card->dp);
 }
 
 /* The reason, or 0 when the fault is not to be recorded. */
