@@ -22,8 +22,6 @@
 #define LAB_TYPE    0x88b5 /* IEEE 802 local experimental */
 #define LAB_ETH_LEN 14
 #define LAB_BURST   32
-/* What a card is told to have flow control. */
-#define LAB_FLOW_CONTROL ""
 
 struct lab {
 	const char *ladond;

@@ -65,8 +65,18 @@ struct incast {
 	uint64_t served;	       /* until when the receiver is busy */
 	uint64_t sent, got, lost;      /* data frames, ever; the last by the cards' counters */
 	bool failed;
-	struct sums sums[ARRAY_SIZE(steps)];
+	struct sums sums[2][ARRAY_SIZE(steps)]; /* without and with flow control */
+	uint64_t total[2];			/* frames lost */
 };
+
+static unsigned num_steps(const struct incast *c)
+{
+	unsigned n = 0;
+
+	while (n < ARRAY_SIZE(steps) && steps[n] <= c->vfs)
+		n++;
+	return n;
+}
 
 /* ---- senders ---- */
 
@@ -216,94 +226,76 @@ static uint64_t play(struct incast *c, unsigned active)
 	return clock_ns() - start;
 }
 
-/* One round after another, nothing under way between them. */
-static void one_round(struct incast *c, unsigned step)
+/* One round, nothing under way after it. */
+static void one_round(struct incast *c, struct sums *sums, unsigned active)
 {
-	struct sums *sums = &c->sums[step];
-	uint64_t sent = c->sent, lost = c->lost, ns = play(c, steps[step]);
+	uint64_t sent = c->sent, lost = c->lost, ns = play(c, active);
 
-	if (!ns || sums->rounds == ROUNDS_MAX) {
-		c->failed |= !ns;
+	c->failed |= !ns;
+	if (!ns)
 		return;
-	}
 	drain(c);
-	sums->ms[sums->rounds++] = (double)ns / 1e6;
+	if (sums->rounds < ROUNDS_MAX)
+		sums->ms[sums->rounds++] = (double)ns / 1e6;
 	sums->sent += c->sent - sent;
 	sums->lost += c->lost - lost;
 	usleep((useconds_t)(ns / NSEC_PER_USEC * REST));
 }
 
-static void play_all(struct incast *c, double seconds, const char *what)
+static int set_flow(struct incast *c, bool on)
 {
-	uint64_t end = clock_ns() + (uint64_t)(seconds * 1e9);
+	char line[64];
+	int err = 0;
 
-	for (unsigned r = 0; !c->failed && (r < ROUNDS_MIN || clock_ns() < end); r++) {
-		for (unsigned i = 0; i < ARRAY_SIZE(steps) && steps[i] <= c->vfs; i++)
-			one_round(c, i);
-		lab_progress("incast: %s, round %u", what, r + 1);
+	for (unsigned card = 0; card < 2; card++) {
+		snprintf(line, sizeof(line), "card set nic%u flow-control %s", card,
+			 on ? "full" : "off");
+		err |= demo_daemon_ask(&c->lab->daemon, line, NULL);
 	}
+	if (err)
+		fprintf(stderr, "ladon: lab: \"%s\" was refused\n", line);
+	return err;
 }
 
-static void fill(struct incast *c, struct lab_table *table, bool flow)
+/* All numbers of senders, with and without flow control, in turn. */
+static int play_all(struct incast *c)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(steps) && steps[i] <= c->vfs; i++) {
-		double *row = flow ? table->cell[i] : lab_table_row(table);
-		double *part = row + FIRST + (flow ? PART : 0);
-		struct sums *sums = &c->sums[i];
+	uint64_t end = clock_ns() + (uint64_t)(c->lab->seconds * 1e9);
+
+	for (unsigned r = 0; r < ROUNDS_MIN || clock_ns() < end; r++) {
+		lab_progress("incast: round %u", r + 1);
+		for (unsigned flow = 0; flow < 2; flow++) {
+			if (set_flow(c, flow) < 0)
+				return -1;
+			for (unsigned i = 0; i < num_steps(c); i++)
+				one_round(c, &c->sums[flow][i], steps[i]);
+		}
+		if (c->failed) {
+			fprintf(c->lab->out, "a round was given up after 10 s\n");
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static void fill(struct incast *c, struct lab_table *table)
+{
+	for (unsigned i = 0; i < num_steps(c); i++) {
+		double *row = lab_table_row(table);
 
 		row[SENDERS] = steps[i];
 		row[SERVICE_MS] = (double)(steps[i] * BLOCK * SERVICE_NS) / 1e6;
-		part[ROUNDS] = sums->rounds;
-		part[LOST] = 100.0 * (double)sums->lost / (double)sums->sent;
-		part[P50] = lab_percentile(sums->ms, sums->rounds, 50);
-		part[P99] = lab_percentile(sums->ms, sums->rounds, 99);
+		for (unsigned flow = 0; flow < 2; flow++) {
+			struct sums *sums = &c->sums[flow][i];
+			double *part = row + FIRST + flow * PART;
+
+			part[ROUNDS] = sums->rounds;
+			part[LOST] = 100.0 * (double)sums->lost / (double)sums->sent;
+			part[P50] = lab_percentile(sums->ms, sums->rounds, 50);
+			part[P99] = lab_percentile(sums->ms, sums->rounds, 99);
+			c->total[flow] += sums->lost;
+		}
 	}
-}
-
-/* ---- the experiment ---- */
-
-static int bring_up(struct incast *c, bool flow)
-{
-	const struct ladon_igbvf_config slow = {.rx_desc = RING};
-	const char *words = flow ? LAB_FLOW_CONTROL : "";
-	char line[100];
-	int vfs;
-
-	snprintf(line, sizeof(line), "uplink link:nic1 link-rate 10000 %s", words);
-	if (lab_start(c->lab) < 0 || lab_add_card(c->lab, "nic0", 1, line) < 0)
-		return -1;
-	snprintf(line, sizeof(line), "uplink link:nic0 link-rate 10000 %s", words);
-	vfs = lab_add_card(c->lab, "nic1", SENDERS_MAX, line);
-	if (vfs < 0 || lab_open(c->lab, "nic0", 0, &slow, &c->receiver) < 0)
-		return -1;
-	c->vfs = (unsigned)vfs;
-	for (unsigned s = 0; s < c->vfs; s++)
-		if (lab_open(c->lab, "nic1", s, NULL, &c->sender[s]) < 0)
-			return -1;
-	return lab_await_link(c->lab, &c->receiver);
-}
-
-/* With or without flow control. Returns 0 with the table filled and what the card counted. */
-static int half(struct lab *lab, bool flow, struct lab_table *table, uint64_t ret_lost[2])
-{
-	static struct incast c;
-	int err;
-
-	memset(&c, 0, sizeof(c));
-	c.lab = lab;
-	err = bring_up(&c, flow);
-	if (!err) {
-		play_all(&c, lab->seconds / 2, flow ? "flow control" : "no flow control");
-		fill(&c, table, flow);
-		ret_lost[0] = c.sent - c.got;
-		ret_lost[1] = c.lost;
-		if (c.failed)
-			fprintf(lab->out, "a round was given up after 10 s\n");
-	}
-	demo_driver_close(&c.receiver);
-	for (unsigned s = 0; s < SENDERS_MAX; s++)
-		demo_driver_close(&c.sender[s]);
-	return lab_stop(lab) < 0 || err || c.failed ? -1 : 0;
 }
 
 static int show(const struct lab *lab, const struct lab_table *t)
@@ -343,23 +335,56 @@ static int show(const struct lab *lab, const struct lab_table *t)
 	return lab_write(lab, "incast", t, &chart);
 }
 
+static int judge(const struct incast *c)
+{
+	bool exact = c->sent == c->got + c->lost;
+
+	return lab_verdict(c->lab, exact && c->total[0] && !c->total[1],
+			   "%llu frames lost without flow control, %llu with it; %llu sent = "
+			   "%llu received + %llu that the cards counted as dropped%s",
+			   (unsigned long long)c->total[0], (unsigned long long)c->total[1],
+			   (unsigned long long)c->sent, (unsigned long long)c->got,
+			   (unsigned long long)c->lost, exact ? "" : ": WRONG");
+}
+
+/* ---- the experiment ---- */
+
+static int bring_up(struct incast *c)
+{
+	const struct ladon_igbvf_config slow = {.rx_desc = RING};
+	int vfs;
+
+	if (lab_start(c->lab) < 0 ||
+	    lab_add_card(c->lab, "nic0", 1, "uplink link:nic1 link-rate 10000") < 0)
+		return -1;
+	vfs = lab_add_card(c->lab, "nic1", SENDERS_MAX, "uplink link:nic0 link-rate 10000");
+	if (vfs < 0 || lab_open(c->lab, "nic0", 0, &slow, &c->receiver) < 0)
+		return -1;
+	c->vfs = (unsigned)vfs;
+	for (unsigned s = 0; s < c->vfs; s++)
+		if (lab_open(c->lab, "nic1", s, NULL, &c->sender[s]) < 0)
+			return -1;
+	return lab_await_link(c->lab, &c->receiver);
+}
+
 static int run(struct lab *lab)
 {
 	struct lab_table table = {.column = columns, .cols = ARRAY_SIZE(columns)};
-	uint64_t off[2], on[2];
-	bool ok;
+	static struct incast c;
+	int err;
 
-	if (half(lab, false, &table, off) < 0 || half(lab, true, &table, on) < 0)
+	memset(&c, 0, sizeof(c));
+	c.lab = lab;
+	err = bring_up(&c);
+	if (!err)
+		err = play_all(&c);
+	demo_driver_close(&c.receiver);
+	for (unsigned s = 0; s < SENDERS_MAX; s++)
+		demo_driver_close(&c.sender[s]);
+	if (lab_stop(lab) < 0 || err)
 		return 1;
-	if (show(lab, &table) < 0)
-		return 1;
-	ok = off[0] && off[0] == off[1] && !on[0] && !on[1];
-	return lab_verdict(
-		lab, ok,
-		"%llu frames lost without flow control (the card counted %llu), %llu "
-		"with it (%llu)",
-		(unsigned long long)off[0], (unsigned long long)off[1],
-		(unsigned long long)on[0], (unsigned long long)on[1]);
+	fill(&c, &table);
+	return show(lab, &table) < 0 ? 1 : judge(&c);
 }
 
 const struct lab_experiment lab_incast = {
