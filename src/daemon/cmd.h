@@ -29,6 +29,10 @@ struct uid_list {
 	uid_t uid[UIDS_MAX];
 };
 
+/* By enum nic_flow_mode. */
+#define CARD_FLOW_WORDS 4
+extern const char *const card_flow_words[CARD_FLOW_WORDS];
+
 /* What `card add` says. */
 struct card_params {
 	char name[NIC_NAME_MAX];
@@ -38,6 +42,9 @@ struct card_params {
 	bool mac_set;
 	bool strict;			 /* refuses what the model's hardware lacks */
 	unsigned link_mbps;		 /* 0 = no limit */
+	unsigned flow_mode;		 /* enum nic_flow_mode */
+	bool pass_control;		 /* VFs' link control frames pass */
+	bool flow_set, control_set;	 /* said, of the two above */
 	unsigned mtu;			 /* 0 = default */
 	int cpu;			 /* -1 = the daemon's own choice */
 	struct i82576_sriov_place place; /* 0 = default, for each */
@@ -147,6 +154,7 @@ int cmd_parse_card(struct words *w, struct cmd *ret_cmd, struct cmd_error *error
 int cmd_parse_card_opt(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_card_n(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_card_function(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_card_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_link_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_token_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
@@ -168,6 +176,7 @@ int cmd_take_token_file(const char *value, const char **ret, struct cmd_error *e
 		 struct cmd_error *error)
 CMD_RUN(cmd_card_add);
 CMD_RUN(cmd_card_del);
+CMD_RUN(cmd_card_set);
 CMD_RUN(cmd_card_show);
 CMD_RUN(cmd_link_show);
 CMD_RUN(cmd_link_set);

@@ -14,6 +14,13 @@
 #define MTU_MAX	       9216
 #define CPU_MAX	       1023
 
+const char *const card_flow_words[CARD_FLOW_WORDS] = {
+	[0] = "off",
+	[NIC_FLOW_RX] = "rx",
+	[NIC_FLOW_TX] = "tx",
+	[NIC_FLOW_RX | NIC_FLOW_TX] = "full",
+};
+
 static const char name_rule[] = "1 to 15 letters, digits, '_', '.' or '-', not starting with "
 				"'-' or '.', is right";
 
@@ -226,6 +233,36 @@ static int take_strict(const char *value, void *dst, struct cmd_error *error)
 	return 0;
 }
 
+static int take_flow(const char *value, void *dst, struct cmd_error *error)
+{
+	struct card_params *add = dst;
+	int mode = word_of(value, card_flow_words, CARD_FLOW_WORDS);
+
+	if (mode < 0)
+		return cmd_fail(
+			error, -EINVAL,
+			"flow-control \"%.64s\" is wrong: off, rx (obey PAUSE), tx (let "
+			"frames wait and send PAUSE) or full is right",
+			value);
+	add->flow_mode = (unsigned)mode;
+	add->flow_set = true;
+	return 0;
+}
+
+static int take_control(const char *value, void *dst, struct cmd_error *error)
+{
+	struct card_params *add = dst;
+
+	if (strcmp(value, "drop") && strcmp(value, "pass"))
+		return cmd_fail(error, -EINVAL,
+				"control-frames \"%.64s\" is wrong: drop is right, or pass, "
+				"which lets any VF stop the whole link with PAUSE frames",
+				value);
+	add->pass_control = !strcmp(value, "pass");
+	add->control_set = true;
+	return 0;
+}
+
 static int take_card_uids(const char *value, void *dst, struct cmd_error *error)
 {
 	return cmd_take_uids(value, &((struct card_params *)dst)->uids, error);
@@ -251,6 +288,8 @@ int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *e
 		{"token-file", take_card_token},
 		{"strict-model", take_strict},
 		{"link-rate", take_link_rate},
+		{"flow-control", take_flow},
+		{"control-frames", take_control},
 	};
 	struct card_params *add = &ret_cmd->add;
 	int ret = cmd_take_card(w, ret_cmd, error);
@@ -272,6 +311,23 @@ int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *e
 	if (!(ret & 2))
 		return cmd_fail(error, -EINVAL, "the number of VFs is missing: say \"%s\"",
 				w->usage);
+	return 0;
+}
+
+int cmd_parse_card_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
+{
+	static const struct words_option options[] = {
+		{"flow-control", take_flow},
+		{"control-frames", take_control},
+	};
+	int ret = cmd_take_card(w, ret_cmd, error);
+
+	if (ret == 0)
+		ret = words_options(w, options, ARRAY_SIZE(options), &ret_cmd->add, error);
+	if (ret < 0)
+		return ret;
+	if (!ret)
+		return cmd_fail(error, -EINVAL, "nothing is to be set: say \"%s\"", w->usage);
 	return 0;
 }
 

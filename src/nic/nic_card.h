@@ -70,6 +70,8 @@ struct nic_owner_ops {
 	void (*policy)(void *arg, unsigned n, struct nic_policy *p);
 	/* Is the link of VF n up, as its STATUS register shows it? */
 	bool (*link_up)(void *arg, unsigned n);
+	/* What the wire does about flow control (enum nic_flow_mode). NULL: the operator's. */
+	unsigned (*flow)(void *arg);
 };
 
 struct nic_card {
@@ -77,8 +79,11 @@ struct nic_card {
 	struct nic_dp *dp;	 /* owned */
 	struct nic_port *uplink; /* borrowed; NULL = none */
 	bool uplink_up;
-	uint32_t link_mbps;		   /* what all functions send together; 0 = no limit */
-	struct nic_port *pf_port;	   /* borrowed; NULL while no guest drives the PF */
+	unsigned flow_mode;	     /* the operator's: enum nic_flow_mode */
+	struct nic_flow_params flow; /* in force */
+	bool pass_control;	     /* VFs' link control frames are not dropped: the lab's */
+	uint32_t link_mbps;	     /* what all functions send together; 0 = no limit */
+	struct nic_port *pf_port;    /* borrowed; NULL while no guest drives the PF */
 	const struct nic_owner_ops *owner; /* NULL: the built-in PF */
 	void *owner_arg;
 	unsigned num_vfs;
@@ -143,6 +148,12 @@ int nic_card_set_link(struct nic_card *card, unsigned n, enum nic_link link);
 /* 0 = none. -EINVAL; -ERANGE: min is above max, or all minima are above the link's rate. */
 int nic_card_set_rate(struct nic_card *card, unsigned n, uint32_t min_tx_mbps,
 		      uint32_t max_tx_mbps);
+/* Flow control of the wire: enum nic_flow_mode, 0 = off. -ENOMEM. While a PF driver owns the
+ * card its registers say what is in force. */
+int nic_card_set_flow(struct nic_card *card, unsigned mode);
+/* true: VFs' link control frames pass, so that any VF can stop the wire for all, speak LACP or
+ * STP. Whoever owns the policy. */
+void nic_card_set_pass_control(struct nic_card *card, bool pass);
 /* What VF n may still be promised: the link's rate less the others' minima. */
 uint32_t nic_card_free_mbps(const struct nic_card *card, unsigned n);
 

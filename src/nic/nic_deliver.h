@@ -12,8 +12,10 @@
 /*
  * Delivers f to dst under dst's policy (VLAN membership and link were judged by the switch).
  * tags: as this receiver sees them (a port VLAN already taken off). A TSO frame becomes its
- * segments. Counts what dst received or lost. Returns the number of wire frames delivered.
+ * segments. Counts what dst received or lost. Returns the number of wire frames delivered; or
+ * NIC_DELIVER_WAITS, nothing counted, when a port that may_wait has no descriptors.
  */
+#define NIC_DELIVER_WAITS (~0u)
 unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
 		     const struct nic_frame *f, struct nic_tags tags);
 
