@@ -38,8 +38,9 @@
 #define ROUNDS_MAX 50u
 #define COLLAPSED  0.35 /* of the throughput without attack: at most, where it must collapse */
 #define KEPT	   0.65 /* and at least, where it must not */
-#define LATE_SHARE 0.05 /* of the attacker's frames: more, and the link was not held for good \
-			 */
+#define LATE_SHARE                                                                 \
+	0.05 /* of the attacker's frames: more, and the link was not held for good \
+	      */
 
 enum { ID_AT = LAB_ETH_LEN, VICTIM_AT = ID_AT + 4 };
 
