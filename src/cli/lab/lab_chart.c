@@ -20,6 +20,7 @@
 #define NOTE_H	  30.0
 #define TICKS	  5 /* about so many on a linear axis */
 #define VALUE_MAX 1e15
+#define VALUE_MIN 1e-15 /* what is less is 0 */
 #define MINUS	  "\u2212"
 
 static const char style_sheet[] =
@@ -76,9 +77,11 @@ static void put_line(FILE *out, const char *class, double x1, double y1, double 
 /* A value on its axis, or not finite: it cannot be shown there. */
 static double on_axis(const struct chart_axis *axis, double value)
 {
-	if (axis->log)
-		return value > 0 ? log10(value) : NAN;
-	return fabs(value) <= VALUE_MAX ? value : NAN;
+	if (!(fabs(value) <= VALUE_MAX))
+		return NAN;
+	if (fabs(value) < VALUE_MIN)
+		value = 0;
+	return axis->log ? log10(value) : value;
 }
 
 /* 1, 2 or 5 times a power of ten. */
