@@ -253,9 +253,13 @@ static json_object *find_object(json_object *links, int vf)
 
 	if (vf < 0)
 		return card;
-	return list && (size_t)vf < json_object_array_length(list)
-		       ? json_object_array_get_idx(list, (size_t)vf)
-		       : NULL;
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		json_object *at = json_object_array_get_idx(list, i);
+
+		if (cli_int(at, "vf") == vf)
+			return at;
+	}
+	return NULL;
 }
 
 uint64_t demo_daemon_value(const struct demo_daemon *d, const char *card, int vf,
