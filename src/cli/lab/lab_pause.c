@@ -172,7 +172,7 @@ static void step(struct pause *p, bool more)
 
 /* ---- the attack ---- */
 
-static void attack(struct pause *p)
+static void attack(struct pause *p, unsigned mode)
 {
 	static const uint8_t group[6] = {0x01, 0x80, 0xc2, 0x00, 0x00, 0x01};
 	struct ladon_buf *buf = ladon_igbvf_buf_alloc(p->attacker.vf);
@@ -186,7 +186,7 @@ static void attack(struct pause *p)
 	put_be16(buf->data + 14, 0x0001);
 	put_be16(buf->data + 16, 0xffff);
 	buf->len = ASK_LEN;
-	lab_send(&p->attacker, &buf, 1);
+	p->attacks[mode] += lab_send(&p->attacker, &buf, 1);
 }
 
 /* Runs for ns with so many PAUSE frames a second. Returns the answers that came. */
@@ -197,8 +197,7 @@ static uint64_t run_slice(struct pause *p, unsigned mode, unsigned rate, uint64_
 
 	while (now - start < ns) {
 		if (rate && now >= due) {
-			attack(p);
-			p->attacks[mode]++;
+			attack(p, mode);
 			p->intervals += gap < PAUSE_NS;
 			p->late += gap < PAUSE_NS && now - last > PAUSE_NS;
 			last = now;
@@ -245,14 +244,12 @@ static void measure(struct pause *p, unsigned mode, unsigned i, uint64_t ns)
 
 /* ---- modes ---- */
 
-static uint64_t drops(const struct pause *p)
+/* What the cards count: PAUSE frames of the attacker that were dropped, and that nic1 obeyed.
+ */
+static void count(const struct pause *p, uint64_t *ret_dropped, uint64_t *ret_obeyed)
 {
-	return lab_counter(p->lab, "nic0", ATTACKER, "ladon.tx_drops.pause");
-}
-
-static uint64_t pauses(const struct pause *p)
-{
-	return lab_counter(p->lab, "nic1", -1, "ladon.flow.xoff_rx");
+	*ret_dropped = lab_counter(p->lab, "nic0", ATTACKER, "ladon.tx_drops.pause");
+	*ret_obeyed = lab_counter(p->lab, "nic1", -1, "ladon.flow.xoff_rx");
 }
 
 static int set_mode(struct pause *p, unsigned mode)
@@ -272,18 +269,23 @@ static int set_mode(struct pause *p, unsigned mode)
 
 static int one_mode(struct pause *p, unsigned mode, uint64_t ns)
 {
-	uint64_t dropped, obeyed;
+	uint64_t dropped, obeyed, now_dropped, now_obeyed, sent = p->attacks[mode], end;
 
 	if (set_mode(p, mode) < 0)
 		return -1;
-	dropped = drops(p);
-	obeyed = pauses(p);
+	count(p, &dropped, &obeyed);
 	for (unsigned i = 0; i < RATES; i++) {
 		lab_progress("pause: round %u, %u frames/s", p->rounds + 1, i * RATE_STEP);
 		measure(p, mode, i, ns);
 	}
-	p->dropped[mode] += drops(p) - dropped;
-	p->obeyed[mode] += pauses(p) - obeyed;
+	sent = p->attacks[mode] - sent;
+	end = clock_ns() +
+	      (mode == NO_FLOW ? 0 : DRAIN_NS); /* the last ones are on their way */
+	do {
+		count(p, &now_dropped, &now_obeyed);
+	} while (now_dropped - dropped + now_obeyed - obeyed < sent && clock_ns() < end);
+	p->dropped[mode] += now_dropped - dropped;
+	p->obeyed[mode] += now_obeyed - obeyed;
 	return 0;
 }
 

@@ -19,7 +19,7 @@
 #define FCS	       4u
 #define JUMBO	       9014u
 #define BUF	       10240u
-#define RING	       1024u
+#define RING	       512u
 #define TOLERANCE      2.0  /* percent */
 #define HEADROOM       1.05 /* of what goes without a limit, to the limit */
 #define TRIES	       3u
@@ -330,14 +330,12 @@ static int judge(const struct rates *r)
 		held += fabs(row[DEVIATION]) <= TOLERANCE;
 		if (!isfinite(row[DEVIATION]))
 			fprintf(r->lab->out,
-				"max_tx_rate %.0f: this machine is too slow, without a limit "
-				"it "
-				"makes %.0f Mb/s\n",
+				"max_tx_rate %.0f: this machine is too slow or busy to tell "
+				"(%.0f Mb/s without a limit)\n",
 				row[ASKED], row[FREE]);
 	}
 	if (!equal.busy || !min.busy)
-		fprintf(r->lab->out,
-			"link-rate %u: this machine is too slow or too busy to tell\n",
+		fprintf(r->lab->out, "link-rate %u: this machine is too slow or busy to tell\n",
 			LINK_MBPS);
 	ok = held == judged && (!equal.busy || equal.jain >= FAIR) &&
 	     (!min.busy || min.of_first >= MIN_MBPS * (1 - TOLERANCE / 100));
