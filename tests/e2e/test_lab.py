@@ -61,7 +61,7 @@ def incast():
 @CASE
 def pause():
     """The filter drops each of the attacker's frames, and the other end obeys none."""
-    (_, _, _, _, dropped, sent, obeyed), rows = experiment("pause", "seconds", "4")
+    (_, _, _, _, _, dropped, sent, obeyed), rows = experiment("pause", "seconds", "4")
     assert dropped == sent > 0 and obeyed == 0
     assert [int(r["attack_frames_per_s"]) for r in rows] == list(range(0, 401, 50))
 

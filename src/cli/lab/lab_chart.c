@@ -254,8 +254,8 @@ static void put_legend(FILE *out, const struct chart_panel *p, double left)
 
 	for (unsigned i = 0; i < p->num; i++) {
 		const struct chart_series *s = &p->series[i];
-		double x = left + place % 2 * (PLOT_W / 2);
-		double y = LEGEND_Y + place / 2 * LEGEND_H;
+		unsigned line = place / 2;
+		double x = left + place % 2 * (PLOT_W / 2), y = LEGEND_Y + line * LEGEND_H;
 		char class[32];
 
 		if (!s->name)
