@@ -97,7 +97,7 @@ const struct cli_command cli_card_commands[] = {
 	 "make a card with N virtual functions (1 ... 7) and serve their sockets", NULL,
 	 add_card},
 	{"card del", "NAME", "remove a card; its clients are disconnected", NULL, NULL},
-	{"card set", "NAME { flow-control off|rx|tx|full | control-frames drop|pass }",
+	{"card set", "NAME { flow-control off|rx|tx|full | control-frames drop|pass } ...",
 	 "change a running card: is PAUSE obeyed and sent; control-frames pass lets any VF "
 	 "stop "
 	 "the whole link",

@@ -77,9 +77,9 @@ void nic_wire_took(struct nic_wire *wire, struct nic_port *dst, const struct nic
 uint64_t nic_wire_next(const struct nic_wire *wire, uint64_t now_ns);
 
 /* Is the port not to be polled, for the FIFO that its last frames wait in is full? */
-static inline bool nic_wire_holds(const struct nic_wire *wire, const struct nic_port *port)
+static inline bool nic_wire_holds(const struct nic_wire *wire, const struct nic_port *src)
 {
-	return port->wire_waits & wire->full;
+	return src->wire_waits & wire->full;
 }
 
 #endif

@@ -81,7 +81,7 @@ def commands_of_ladon():
     lines = lines[lines.index("Commands:") + 1:lines.index("Options:")]
     from_help = [usage_words(line) for line in lines if re.match(r"  \S", line)]
     from_page = [usage_words(line) for line in heads("ladon.1", "COMMANDS")]
-    assert len(from_help) == 24 and sorted(from_help) == sorted(from_page), \
+    assert len(from_help) == 25 and sorted(from_help) == sorted(from_page), \
         f"help {sorted(from_help)}\npage {sorted(from_page)}"
 
 

@@ -169,7 +169,8 @@ def all_verbs():
     text = subprocess.run([LADON, "--help"], text=True, capture_output=True, check=True, env=clean_env()).stdout
     known = set(re.findall(r"^  ([a-z]+(?: [a-z]+)?)\b", text.split("Options:")[0], re.M))
     lines = {
-        "card add": "card add nic1 model 82576 vfs 2 cpu 0", "card show": "card show", "link show": "link show",
+        "card add": "card add nic1 model 82576 vfs 2 cpu 0", "card show": "card show",
+        "card set": "card set nic1 flow-control full control-frames pass", "link show": "link show",
         "link set": "link set nic1 vf 0 vlan 7 trust on", "vf show": "vf show nic1 0", "vf reset": "vf reset nic1 0",
         "pf show": "pf show nic1", "qemu": "qemu nic1 pf", "top": "top nic1 every 0.1 count 1", "show": "show", "faults": "faults",
         "registers": "registers 82576 vf", "vf set": "vf set nic1 vf 0 allow-uid any",
