@@ -314,6 +314,16 @@ static int by_time(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+/* Throughput without attack: the same in all modes. */
+static double unharmed(const struct lab_table *t)
+{
+	double sum = 0;
+
+	for (unsigned mode = 0; mode < MODES; mode++)
+		sum += t->cell[0][FIRST + mode * PART + MBPS];
+	return sum / MODES;
+}
+
 static void fill(struct pause *p, struct lab_table *t)
 {
 	for (unsigned i = 0; i < RATES; i++) {
@@ -331,8 +341,7 @@ static void fill(struct pause *p, struct lab_table *t)
 			part[P50] = point->us[point->samples / 2];
 			part[P99] = point->us[point->samples * 99ull / 100];
 		}
-		row[EXPECTED] = t->cell[0][FIRST + MBPS] *
-				fmax(0, 1 - row[RATE] * (double)pause_ns / 1e9);
+		row[EXPECTED] = unharmed(t) * fmax(0, 1 - row[RATE] * (double)pause_ns / 1e9);
 	}
 }
 
@@ -381,13 +390,11 @@ static int show(const struct lab *lab, const struct lab_table *t)
 /* What is left of the throughput without attack, beyond 298 frames/s. */
 static double left(const struct lab_table *t, unsigned mode)
 {
-	double before = 0, under = 0;
+	double sum = 0;
 
-	for (unsigned m = 0; m < MODES; m++)
-		before += t->cell[0][FIRST + m * PART + MBPS] / MODES;
 	for (unsigned i = RATES - BEYOND; i < RATES; i++)
-		under += t->cell[i][FIRST + mode * PART + MBPS] / BEYOND;
-	return under / before;
+		sum += t->cell[i][FIRST + mode * PART + MBPS];
+	return sum / BEYOND / unharmed(t);
 }
 
 static int judge(const struct pause *p, const struct lab_table *t)
