@@ -24,7 +24,7 @@
 #define HEADROOM       1.05 /* of what goes without a limit, to the limit */
 #define TRIES	       3u
 #define GAP_PART       200 /* of a measurement: without the CPU for longer, it was disturbed */
-#define CREDIT	       (96u * 1024u) /* bytes that a new limit lets through at once, and more */
+#define CREDIT	       (128u * 1024u) /* bytes that a new limit lets through at once, and more */
 #define CREDIT_NS      (5 * NSEC_PER_MSEC)
 #define PATIENCE_NS    (5 * NSEC_PER_SEC)
 #define SENDERS_MAX    8u
@@ -165,6 +165,9 @@ static int set_limit(struct rates *r, unsigned mbps)
 
 	while (ladon_igbvf_tx_reap(r->sender[0].vf) && clock_ns() < end)
 		receive(r);
+	usleep(2000); /* for the receiver's last write-backs */
+	while (receive(r))
+		;
 	snprintf(line, sizeof(line), "link set nic0 vf 0 max_tx_rate %u", mbps);
 	return err ? err : demo_daemon_ask(&r->lab->daemon, line, NULL);
 }
