@@ -236,7 +236,7 @@ static void one_share(struct rates *r, unsigned column, uint64_t ns)
 
 static int all_shares(struct rates *r)
 {
-	const struct ladon_igbvf_config many = {.rx_desc = 4096};
+	const struct ladon_igbvf_config many = {.rx_desc = 4096}, deep = {.tx_desc = 2048};
 	uint64_t ns = (uint64_t)(r->lab->seconds * SHARES_SECONDS * 1e9);
 	char line[80];
 	int vfs;
@@ -254,7 +254,7 @@ static int all_shares(struct rates *r)
 
 		row[VF] = s;
 		row[MINIMUM] = MIN_MBPS;
-		if (lab_open(r->lab, "nic0", s, NULL, &r->sender[s]) < 0)
+		if (lab_open(r->lab, "nic0", s, &deep, &r->sender[s]) < 0)
 			return -1;
 	}
 	one_share(r, EQUAL, ns);
