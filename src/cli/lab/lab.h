@@ -53,7 +53,7 @@ int lab_stop(struct lab *lab);
 int lab_open(struct lab *lab, const char *card, unsigned n,
 	     const struct ladon_igbvf_config *config, struct demo_driver *ret_drv);
 /* Waits until the VF's link is up. Returns 0 or -ETIMEDOUT, with a line of text. */
-int lab_await_link(struct lab *lab, const struct demo_driver *drv);
+int lab_await_link(const struct demo_driver *drv);
 /* A counter of a VF (or of the card: vf < 0), by path; 0 when the daemon does not answer. */
 uint64_t lab_counter(const struct lab *lab, const char *card, int vf, const char *what);
 

@@ -62,12 +62,11 @@ int lab_open(struct lab *lab, const char *card, unsigned n,
 	return err;
 }
 
-int lab_await_link(struct lab *lab, const struct demo_driver *drv)
+int lab_await_link(const struct demo_driver *drv)
 {
 	uint64_t end = clock_ns() + PATIENCE_MS * NSEC_PER_MSEC;
 	struct ladon_link link = {0};
 
-	(void)lab;
 	while (clock_ns() < end) {
 		if (ladon_igbvf_link(drv->vf, &link) == 0 && link.up)
 			return 0;

@@ -369,7 +369,7 @@ static int bring_up(struct incast *c)
 	for (unsigned s = 0; s < c->vfs; s++)
 		if (lab_open(c->lab, "nic1", s, NULL, &c->sender[s]) < 0)
 			return -1;
-	return lab_await_link(c->lab, &c->receiver);
+	return lab_await_link(&c->receiver);
 }
 
 static int run(struct lab *lab)

@@ -196,7 +196,7 @@ static void attack(struct pause *p, unsigned mode)
 static uint64_t run_slice(struct pause *p, unsigned mode, unsigned rate, uint64_t ns)
 {
 	uint64_t start = clock_ns(), now = start, before = p->answers, last = start;
-	uint64_t gap = rate ? NSEC_PER_SEC / rate : UINT64_MAX - start, due = start;
+	uint64_t gap = rate ? NSEC_PER_SEC / rate : 0, due = start;
 
 	while (now - start < ns) {
 		if (rate && now >= due) {
@@ -437,7 +437,7 @@ static int bring_up(struct pause *p)
 			return -1;
 	if (lab_open(p->lab, "nic0", ATTACKER, NULL, &p->attacker) < 0)
 		return -1;
-	return lab_await_link(p->lab, &p->attacker);
+	return lab_await_link(&p->attacker);
 }
 
 static int run(struct lab *lab)
