@@ -114,7 +114,10 @@ static void print_flow(json_object *own)
 
 	if (!flow)
 		return;
-	json_object_object_foreach(flow, name, value) sum += cli_int(flow, name) && value;
+	json_object_object_foreach(flow, name, value)
+	{
+		sum += cli_int(flow, name) && value;
+	}
 	if (!sum && !strcmp(cli_str(own, "flow_control"), "off"))
 		return;
 	printf("    flow control %s:", cli_str(own, "flow_control"));

@@ -207,14 +207,6 @@ static struct nic_tags seen_tags(const struct nic_port *dst, const struct nic_po
 				 .svlan = f->svlan && !take_off};
 }
 
-void nic_switch_received(struct nic_switch *sw, struct nic_port *dst)
-{
-	if (dst->rx_dirty)
-		return;
-	dst->rx_dirty = true;
-	sw->dirty[sw->num_dirty++] = dst;
-}
-
 static void deliver_to(struct nic_switch *sw, struct nic_port *src, struct nic_port *dst,
 		       const struct nic_frame *f, struct fate *fate)
 {
@@ -432,22 +424,20 @@ static bool switch_frame(struct nic_switch *sw, struct nic_port *src,
 	return fate.taken || (group && !fate.offered);
 }
 
-void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst)
+unsigned nic_switch_from(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst,
+			 unsigned first)
 {
 	const struct nic_policy *sp = policy_of(src);
 	bool svlans = any(&sw->num_svlan) && !sp->pvid;
 
-	PROBE2(burst, src->index, burst->n);
-	for (unsigned i = 0; i < burst->n; i++)
-		burst->frame[i].svlan = false;
 	if (unlikely(!sp->link_up || !sp->tx_on)) {
-		for (unsigned i = 0; i < burst->n; i++) {
+		for (unsigned i = first; i < burst->n; i++) {
 			lose(src, &burst->frame[i], NIC_DROP_TXOFF);
 			sw->lost_bytes += nic_switch_wire_bytes(&burst->frame[i]);
 		}
-		return;
+		return burst->n;
 	}
-	for (unsigned i = 0; i < burst->n; i++) {
+	for (unsigned i = first; i < burst->n; i++) {
 		struct nic_frame *f = &burst->frame[i];
 		bool gone = false;
 
@@ -455,25 +445,23 @@ void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_bu
 			lose(src, f, NIC_DROP_MALFORMED);
 		else
 			gone = switch_frame(sw, src, sp, f);
-		if (!gone)
-			sw->lost_bytes += nic_switch_wire_bytes(f);
+		if (gone)
+			continue;
+		if (unlikely(sw->waits)) {
+			sw->waits = false;
+			return i;
+		}
+		sw->lost_bytes += nic_switch_wire_bytes(f);
 	}
+	return burst->n;
 }
 
-bool nic_switch_one(struct nic_switch *sw, struct nic_port *src, struct nic_frame *f)
+void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst)
 {
-	const struct nic_policy *sp = policy_of(src);
-	bool svlans = any(&sw->num_svlan) && !sp->pvid, waits;
-
-	if (!sp->link_up || !sp->tx_on)
-		lose(src, f, NIC_DROP_TXOFF);
-	else if (svlans && !nic_frame_lift_svlan(f))
-		lose(src, f, NIC_DROP_MALFORMED);
-	else
-		switch_frame(sw, src, sp, f);
-	waits = sw->waits;
-	sw->waits = false;
-	return !waits;
+	PROBE2(burst, src->index, burst->n);
+	for (unsigned i = 0; i < burst->n; i++)
+		burst->frame[i].svlan = false;
+	nic_switch_from(sw, src, burst, 0);
 }
 
 void nic_switch_release(struct nic_switch *sw)

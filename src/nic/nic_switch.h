@@ -38,16 +38,25 @@ struct nic_switch {
 
 /* Switches every frame of burst, sent by src. Frames' fields may be edited (port VLAN). */
 void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst);
-/* The same for one frame of the uplink while there is flow control. Returns false when it has
- * to wait for its receiver: nothing was done or counted, and it is to be switched again. */
-bool nic_switch_one(struct nic_switch *sw, struct nic_port *src, struct nic_frame *f);
+/* The same from the first-th frame on, for flow control: svlan of all was cleared. Returns the
+ * one that has to wait for its receiver: nothing was done or counted of it, and it is to be
+ * switched again. burst->n: none. */
+unsigned nic_switch_from(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst,
+			 unsigned first);
 /* What the frame takes on a wire, with tag and FCS; a TSO frame as all of its segments. */
 uint64_t nic_switch_wire_bytes(const struct nic_frame *f);
 /* No port keeps descriptors any more. */
 void nic_switch_release(struct nic_switch *sw);
-/* dst received something in this round. */
-void nic_switch_received(struct nic_switch *sw, struct nic_port *dst);
 /* Tells the ports that received: write-backs, interrupts. */
 void nic_switch_flush(struct nic_switch *sw, uint64_t now_ns);
+
+/* dst received something in this round. */
+static inline void nic_switch_received(struct nic_switch *sw, struct nic_port *dst)
+{
+	if (dst->rx_dirty)
+		return;
+	dst->rx_dirty = true;
+	sw->dirty[sw->num_dirty++] = dst;
+}
 
 #endif

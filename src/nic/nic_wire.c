@@ -270,23 +270,29 @@ bool nic_wire_round(struct nic_wire *wire, struct nic_switch *sw)
 
 /* ---- wire -> card ---- */
 
-/* MAC control acts at once, though frames before it may have to wait. */
-static void take_control(struct nic_wire *wire, struct nic_switch *sw)
+/* It acts at once, though frames before it may have to wait; no function sees it. */
+static void take_control(struct nic_wire *wire, struct nic_switch *sw, unsigned i)
 {
-	struct nic_port *port = sw->uplink;
+	struct nic_burst *b = &wire->burst;
 
-	wire->control = 0;
-	for (unsigned i = 0; i < wire->burst.n; i++) {
-		struct nic_frame *f = &wire->burst.frame[i];
+	nic_flow_receive(&wire->flow, &b->frame[i], wire->params.mbps, sw->now_ns, wire->stats);
+	if (unlikely(sw->uplink->captures))
+		nic_capture_frame(sw->uplink, &b->frame[i], false, NIC_DROP_NONE, 1);
+	b->n--;
+	memmove(&b->frame[i], &b->frame[i + 1], (b->n - i) * sizeof(b->frame[0]));
+}
 
-		f->svlan = false;
-		if (!(wire->params.mode & NIC_FLOW_RX) ||
-		    !nic_flow_is_control(f, wire->params.mac))
-			continue;
-		wire->control |= BIT(i);
-		nic_flow_receive(&wire->flow, f, wire->params.mbps, sw->now_ns, wire->stats);
-		if (unlikely(port->captures))
-			nic_capture_frame(port, f, false, NIC_DROP_NONE, 1);
+static void look_for_control(struct nic_wire *wire, struct nic_switch *sw)
+{
+	struct nic_burst *b = &wire->burst;
+
+	for (unsigned i = 0; i < b->n;) {
+		b->frame[i].svlan = false;
+		if (wire->params.mode & NIC_FLOW_RX &&
+		    nic_flow_is_control(&b->frame[i], wire->params.mac))
+			take_control(wire, sw, i);
+		else
+			i++;
 	}
 }
 
@@ -306,14 +312,12 @@ static bool go_on(struct nic_wire *wire, struct nic_switch *sw)
 	struct nic_burst *b = &wire->burst;
 	unsigned before = wire->at;
 
-	for (; wire->at < b->n; wire->at++) {
-		if (wire->control & BIT(wire->at))
-			continue;
-		if (!nic_switch_one(sw, sw->uplink, &b->frame[wire->at])) {
-			hold(wire, sw->now_ns);
-			return wire->at != before;
-		}
+	wire->at = nic_switch_from(sw, sw->uplink, b, before);
+	if (wire->at != before)
 		wire->held = false;
+	if (wire->at < b->n) {
+		hold(wire, sw->now_ns);
+		return wire->at != before;
 	}
 	sw->uplink->ops->tx_done(sw->uplink, sw->now_ns);
 	b->n = wire->at = 0;
@@ -331,7 +335,7 @@ unsigned nic_wire_poll(struct nic_wire *wire, struct nic_switch *sw, bool *ret_w
 		if (!sw->uplink->ops->tx_poll(sw->uplink, b, sw->now_ns))
 			return 0;
 		fetched = b->n;
-		take_control(wire, sw);
+		look_for_control(wire, sw);
 	}
 	*ret_work = go_on(wire, sw) || fetched;
 	return fetched;
@@ -442,8 +446,7 @@ void nic_wire_drop(struct nic_wire *wire, struct nic_switch *sw)
 	for (unsigned p = 0; wire->waiting && p < NIC_FLOW_PRIORITIES; p++)
 		drop_waiting(wire, sw->uplink, p);
 	for (; wire->at < b->n; wire->at++)
-		if (!(wire->control & BIT(wire->at)))
-			nic_lose_tx(sw->uplink, &b->frame[wire->at], NIC_DROP_UPLINK, 1);
+		nic_lose_tx(sw->uplink, &b->frame[wire->at], NIC_DROP_UPLINK, 1);
 	if (b->n)
 		sw->uplink->ops->tx_done(sw->uplink, sw->now_ns);
 	b->n = wire->at = 0;

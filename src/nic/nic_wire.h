@@ -41,7 +41,6 @@ struct nic_wire {
 	/* Wire -> card. */
 	struct nic_burst burst;
 	unsigned at;		      /* frames of the burst that are done with */
-	uint32_t control;	      /* frames of it, by bit, that were MAC control */
 	bool held;		      /* frame at waits for its receiver */
 	uint64_t held_since, held_at; /* first; last look */
 	struct nic_patience patience; /* with all receivers together */

@@ -68,7 +68,7 @@ static bool vf_poll(struct nic_port *port, struct nic_burst *burst, uint64_t now
 		memcpy(f->hdr + 6, vf->from, 6);
 		put_be16(f->hdr + 12, vf->type);
 		memcpy(f->hdr + 14, vf->body, sizeof(vf->body));
-		put_be32(f->hdr + 60, vf->sent++);
+		put_be32(f->hdr + 60, vf->sent);
 		f->hdr_len = 64;
 		f->len = 64;
 		f->local = true;
@@ -81,6 +81,7 @@ static bool vf_poll(struct nic_port *port, struct nic_burst *burst, uint64_t now
 			burst->seg[burst->num_segs++] =
 				(struct nic_seg){vf->buf, LEN - f->hdr_len};
 		}
+		vf->sent++; /* the frame's words may be changed now */
 	}
 	return burst->n;
 }
@@ -306,7 +307,7 @@ static void nothing_stops_a_card_that_does_not_obey(void **state)
 	(void)state;
 	plug_both(SLOW);
 	nic_card_set_pass_control(ends[1].card, true);
-	wire = &uplink_port(ends[0].up)->stats;
+	wire = &ends[0].card->uplink->stats;
 	control(&ends[1], 1, 0, 0xffff);
 	wait_for_count(&wire->tx_multicast, 1);
 	send(&ends[0], 0, 3);
@@ -361,7 +362,7 @@ static void the_other_card_goes_and_comes_while_frames_wait(void **state)
 		if (turn)
 			nic_card_uplink_state(ends[0].card,
 					      uplink_service(ends[0].up, clock_ns(), &wait));
-		wire = &uplink_port(ends[0].up)->stats;
+		wire = &ends[0].card->uplink->stats;
 		assert_int_equal(nic_counter(&wire->tx_packets) +
 					 nic_counter(&wire->tx_drops[NIC_DROP_UPLINK]) +
 					 nic_counter(&wire->tx_drops[NIC_DROP_TXOFF]),
