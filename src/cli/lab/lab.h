@@ -44,8 +44,8 @@ extern const struct lab_experiment lab_chain, lab_incast, lab_pause, lab_rates;
 
 /* Starts the daemon, without a card; prints what went wrong. 0 or -errno. */
 int lab_start(struct lab *lab);
-/* Makes a card with so many VFs, or as many as it can have, and these further words. Returns
- * the number of VFs, or -errno with a line of text. */
+/* Makes a card with so many VFs and these further words. Returns their number, or -errno with a
+ * line of text. */
 int lab_add_card(struct lab *lab, const char *card, unsigned vfs, const char *words);
 /* Ends it. Returns 0, or -EIO and a line of text when it did not end well. */
 int lab_stop(struct lab *lab);

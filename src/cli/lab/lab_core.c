@@ -8,8 +8,7 @@
 #include "bits.h"
 #include "lab.h"
 
-#define PATIENCE_MS  5000
-#define HARDWARE_VFS 7u
+#define PATIENCE_MS 5000
 
 int lab_start(struct lab *lab)
 {
@@ -28,15 +27,11 @@ int lab_start(struct lab *lab)
 
 int lab_add_card(struct lab *lab, const char *card, unsigned vfs, const char *words)
 {
-	const unsigned tries[] = {vfs, MIN(vfs, HARDWARE_VFS)};
 	char line[256];
 
-	for (unsigned i = 0; i < ARRAY_SIZE(tries); i++) {
-		snprintf(line, sizeof(line), "card add %s model 82576 vfs %u %s", card,
-			 tries[i], words);
-		if (demo_daemon_ask(&lab->daemon, line, NULL) == 0)
-			return (int)tries[i];
-	}
+	snprintf(line, sizeof(line), "card add %s model 82576 vfs %u %s", card, vfs, words);
+	if (demo_daemon_ask(&lab->daemon, line, NULL) == 0)
+		return (int)vfs;
 	fprintf(stderr, "ladon: lab: \"%s\" was refused\n", line);
 	return -EINVAL;
 }
