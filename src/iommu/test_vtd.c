@@ -542,6 +542,28 @@ static void wide_descriptors(void **state)
 	assert_int_equal(status(), 5);
 }
 
+/* Whoever writes the queue may fill it, and others wait for this thread: a turn has its length.
+ */
+static void a_long_queue_takes_its_turns(void **state)
+{
+	unsigned turns = 1;
+
+	(void)state;
+	for (unsigned i = 0; i < 200; i++)
+		put_wait(100 + i);
+	run();
+	assert_in_range(status(), 100, 200);
+	while (vtd_turn(vtd))
+		turns++;
+	assert_in_range(turns, 3, 20);
+	assert_int_equal(status(), 299);
+	assert_int_equal(vtd_read(vtd, VTD_IQH, 8), 200 * 16);
+	assert_false(vtd_turn(vtd));
+	put(0, 0); /* no such type */
+	run();
+	assert_false(vtd_turn(vtd)); /* stopped */
+}
+
 static void the_queue_wraps(void **state)
 {
 	(void)state;
@@ -639,6 +661,7 @@ int main(void)
 		TEST(bad_descriptors_stop_the_queue),
 		TEST(bad_tails_and_addresses_stop_the_queue),
 		TEST(wide_descriptors),
+		TEST(a_long_queue_takes_its_turns),
 		TEST(the_queue_wraps),
 		TEST(a_status_address_that_is_nobodys_is_ignored),
 		TEST(a_hostile_table_reaches_only_memory_its_host_offered),

@@ -11,7 +11,8 @@
  *
  * An invalidation descriptor makes domains forget; the wait descriptor first lets their DMA in
  * flight drain. That is the only completion there is. Writing IQT runs the queue to its end or
- * to an error, at most one turn.
+ * to an error, but no more than a turn's descriptors: a host that keeps tables of its own could
+ * keep this thread busy with 32,768 of them. vtd_turn goes on.
  *
  * Control thread only.
  */
@@ -82,6 +83,9 @@ struct vtd_tables *vtd_own_tables(struct vtd *vtd);
 /* A register, or half of one: size 4 or 8, aligned. What is not there reads 0. */
 uint64_t vtd_read(const struct vtd *vtd, uint32_t offset, unsigned size);
 void vtd_write(struct vtd *vtd, uint32_t offset, unsigned size, uint64_t value);
+
+/* Goes on with the queue for a turn. Returns whether there is more. */
+bool vtd_turn(struct vtd *vtd);
 
 /* Records a fault, unless it is none of VT-d's. Called for faults that are to be recorded. */
 void vtd_fault(struct vtd *vtd, const struct iommu_fault *fault);

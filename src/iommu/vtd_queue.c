@@ -6,6 +6,8 @@
 #include "iommu_domain.h"
 #include "vtd_priv.h"
 
+#define TURN 64u /* descriptors, before somebody else has a turn */
+
 struct desc {
 	uint64_t lo, hi;
 };
@@ -212,7 +214,7 @@ void vtd_queue_run(struct vtd *vtd)
 		stop(vtd, VTD_IQEI_TAIL);
 		return;
 	}
-	while (vtd->reg[VTD_R_IQH] != tail) {
+	for (unsigned i = 0; i < TURN && vtd->reg[VTD_R_IQH] != tail; i++) {
 		unsigned why = step(vtd, vtd->reg[VTD_R_IQH]);
 
 		if (why) {
@@ -221,4 +223,11 @@ void vtd_queue_run(struct vtd *vtd)
 		}
 		vtd->reg[VTD_R_IQH] = (vtd->reg[VTD_R_IQH] + bytes) % size;
 	}
+}
+
+bool vtd_turn(struct vtd *vtd)
+{
+	vtd_queue_run(vtd);
+	return vtd->reg[VTD_R_IQH] != vtd->reg[VTD_R_IQT] &&
+	       vtd->reg[VTD_R_GSTS] & VTD_GCMD_QIE && !(vtd->reg[VTD_R_FSTS] & VTD_FSTS_IQE);
 }
