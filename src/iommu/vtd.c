@@ -111,14 +111,22 @@ int vtd_new(struct vtd **ret_vtd)
 	return 0;
 }
 
+/* For the software in this process. */
+static void own_write(void *arg, uint32_t offset, unsigned size, uint64_t value)
+{
+	vtd_write(arg, offset, size, value);
+}
+
 int vtd_new_local(struct vtd **ret_vtd)
 {
+	struct vtd_access access = {.write = own_write};
 	struct vtd *vtd;
 	int ret = vtd_new(&vtd);
 
 	if (ret < 0)
 		return ret;
-	ret = vtd_tables_new(vtd, &vtd->tables);
+	access.arg = vtd;
+	ret = vtd_tables_new(&vtd->space, &access, &vtd->tables);
 	if (ret < 0) {
 		vtd_free(vtd);
 		return ret;
