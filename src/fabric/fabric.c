@@ -74,16 +74,26 @@ int fabric_send(int sock, const struct fabric_msg *msg, int fd)
 	return 0;
 }
 
-/* The descriptor that came along, or -1. The kernel closes what found no room. */
-static int take_fd(struct msghdr *in)
+/* Takes the one descriptor that came along, or -1. Padding gives room for a second one: false.
+ */
+static bool take_fd(struct msghdr *in, int *ret_fd)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(in);
-	int fd = -1;
+	size_t n;
+	int fd;
 
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(sizeof(fd)))
-		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
+	*ret_fd = -1;
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return true;
+	n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
+	for (size_t i = n; i-- > 0;) {
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+		if (i == 0)
+			*ret_fd = fd;
+		else
+			fd_close(&fd);
+	}
+	return n <= 1;
 }
 
 int fabric_recv(int sock, struct fabric_parcel *ret)

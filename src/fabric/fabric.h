@@ -99,7 +99,8 @@ bool fabric_msg_ok(const struct fabric_msg *msg, uint32_t len);
 const char *fabric_type_str(uint32_t type);
 
 /* Sends a message with fd (borrowed, -1 = none) without blocking. Returns 0, -EAGAIN (the other
- * end does not read: it has as much as the socket takes), or -errno (-EPIPE: it has gone). */
+ * end does not read: it has as much as the socket takes), or -errno (-EPIPE, -ECONNRESET: it
+ * has gone). */
 int fabric_send(int sock, const struct fabric_msg *msg, int fd);
 /*
  * Takes one message without blocking. Returns 1 with *ret (its fd is the caller's), 0 = none is
