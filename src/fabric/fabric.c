@@ -114,8 +114,8 @@ int fabric_recv(int sock, struct fabric_parcel *ret)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	if (n == 0)
 		return -ECONNRESET;
-	ret->fd = take_fd(&in);
-	if (!(in.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && fabric_msg_ok(&ret->msg, (uint32_t)n))
+	if (take_fd(&in, &ret->fd) && !(in.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
+	    fabric_msg_ok(&ret->msg, (uint32_t)n))
 		return 1;
 	fd_close(&ret->fd);
 	return -EPROTO;
