@@ -61,11 +61,22 @@ void function_reset(struct function *fn, const char *why)
 
 /* ---- clients ---- */
 
+/* Whoever is let in by a compute host is that host's choice. */
+static int check_door(struct function *fn, uid_t uid, const char **why)
+{
+	if (fn->opening)
+		return 0;
+	if (!fn->host->remote)
+		return function_admit_uid(fn, uid, why);
+	*why = "the VF is assigned to a compute host: attach there";
+	return -EACCES;
+}
+
 static int on_connected(void *dev, pid_t pid, uid_t uid, const char **why)
 {
 	struct function *fn = dev;
 	struct timespec now;
-	int ret = function_admit_uid(fn, uid, why);
+	int ret = check_door(fn, uid, why);
 
 	if (ret < 0)
 		return ret;
@@ -220,6 +231,37 @@ static int function_build(struct function *fn)
 		return ret;
 	return vfu_sock_new(daemon->loop, fn->path, &function_dev_ops, &sock_events, fn,
 			    &fn->sock);
+}
+
+/* At a quiesce point. */
+static void swap_host(void *arg)
+{
+	struct function *fn = arg;
+
+	fn->dev->dom = fn->dom;
+	nic_intr_connect(&fn->dev->intr, fn->host->ir, fn->rid);
+}
+
+int function_set_host(struct function *fn, struct host *host)
+{
+	struct iommu_domain *former;
+	int ret = fn->client.attached ? -EBUSY : host_move(host, fn, &former);
+
+	if (ret < 0)
+		return ret;
+	nic_dp_call(fn->card->nic->dp, swap_host, fn);
+	iommu_domain_free(former);
+	return 0;
+}
+
+int function_open(struct function *fn, int fd)
+{
+	int ret;
+
+	fn->opening = true;
+	ret = vfu_sock_adopt(fn->sock, fd);
+	fn->opening = false;
+	return ret;
 }
 
 int function_new(struct card *card, const struct function_kind *kind, unsigned n, pci_rid_t rid,

@@ -125,6 +125,7 @@ struct function {
 	struct card *card;	    /* borrowed */
 	struct host *host;	    /* borrowed */
 	struct function *host_next; /* host.c's list */
+	bool opening;		    /* its compute host attaches a client at this moment */
 	const struct function_kind *kind;
 	unsigned n; /* VF number, or NIC_PF */
 	pci_rid_t rid;
@@ -166,6 +167,11 @@ int function_new(struct card *card, const struct function_kind *kind, unsigned n
 uint64_t function_bad_requests(const struct function *fn);
 /* Drops the client, drained. Takes NULL. */
 void function_free(struct function *fn);
+
+/* Takes it to another host. -EBUSY while somebody is attached; or -errno, nothing changed. */
+int function_set_host(struct function *fn, struct host *host);
+/* A client of its compute host's is attached: fd (consumed) is one end of its connection. */
+int function_open(struct function *fn, int fd);
 
 /* A function-level reset: bus mastering off, queues empty, registers and configuration space at
  * reset values; mappings and eventfds stay. why goes to log and events ("FLR"). */

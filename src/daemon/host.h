@@ -2,7 +2,7 @@
 /*
  * host.h - a host that functions belong to: it has a remapping unit (src/iommu/vtd.h), and in
  * that the address spaces of its functions. The one named "local" lives inside this process;
- * compute hosts behind a bridge come later.
+ * the others are compute hosts behind a bridge (compute.h).
  */
 #ifndef LADON_DAEMON_HOST_H
 #define LADON_DAEMON_HOST_H
@@ -17,18 +17,28 @@ struct function;
 
 struct host {
 	char name[HOST_NAME_LEN];
+	bool remote;		    /* struct compute begins with it, its tables are its own */
 	struct vtd *vtd;	    /* owned */
 	struct function *functions; /* borrowed: linked by function.host_next */
 	struct ir *ir;		    /* owned: interrupt remapping of its functions */
+	const struct iommu_route *route; /* borrowed: the way to it; NULL = none is needed */
 };
 
 /* Returns 0 or -errno. */
 int host_init(struct host *host, const char *name);
+/* The same for a host that writes its tables itself. */
+int host_init_remote(struct host *host, const char *name);
 /* All functions are gone. Takes one whose host_init failed, or that is zero. */
 void host_done(struct host *host);
 
 /* Makes the function's address space (function->dom), drained by drain, and lists it here. */
 int host_add(struct host *host, struct function *function, void (*drain)(void *arg), void *arg);
+/*
+ * Takes the function, which nobody uses, to another host: function->dom is a new address space
+ * there, *ret_former the one it had, for the caller to free when the data path has the new one.
+ * Returns 0 or -errno, and then nothing has changed.
+ */
+int host_move(struct host *host, struct function *function, struct iommu_domain **ret_former);
 /* Frees function->dom and takes the function off the list; nothing when it is not on it. */
 void host_del(struct function *function);
 

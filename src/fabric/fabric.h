@@ -32,7 +32,7 @@
 
 #define FABRIC_VERSION	1u
 #define FABRIC_NAME_MAX 16 /* of a host or a card, with its NUL */
-#define FABRIC_KEY_SIZE 32
+#define FABRIC_KEY_SIZE 16 /* a UUID */
 #define FABRIC_WHY_MAX	96
 #define FABRIC_FDS_MAX	1
 

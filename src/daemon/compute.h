@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * compute.h - a compute host as the management host sees it: a process (ladon-host) on the
+ * other side of a bridge, which runs VMs and has VFs of our cards assigned to it.
+ *
+ * `host add` makes it known, with its key. It is absent until it joins, by the fabric's socket
+ * (RUN/fabric.sock). Then it offers memory, writes tables of its own, and opens its VFs.
+ *
+ *   absent -- JOIN, key right --> joined -- LEAVE, silence, an error of its own --> absent
+ *
+ * Leaving revokes: the way to its memory is shut first, all DMA on it has drained, and only
+ * then its memory is unmapped, its VFs' clients are dropped and the VFs reset. Each joining is
+ * an epoch of its own.
+ *
+ * Its memory lies in the global address map as a slice; device-side address = slice base + the
+ * host's address. A function of the host reaches that slice only, and there only what the
+ * host's own tables say.
+ *
+ * Control thread only, but for what the route reads.
+ */
+#ifndef LADON_DAEMON_COMPUTE_H
+#define LADON_DAEMON_COMPUTE_H
+
+#include "fabric.h"
+#include "host.h"
+#include "iommu_domain.h"
+#include "log.h"
+#include "uuid.h"
+#include "words.h"
+
+#define COMPUTE_MAX	   63u
+#define COMPUTE_BEAT_MS	   10u
+#define COMPUTE_BEATS	   3u		/* of silence, and the lease is over */
+#define COMPUTE_SLICE_BITS 47		/* addresses of a slice */
+#define COMPUTE_WINDOWS	   4096u	/* pieces of memory that a host may offer */
+#define COMPUTE_BYTES_MAX  (1ull << 40) /* of memory in them */
+
+struct daemon;
+struct json_object;
+struct loop_fd;
+struct loop_timer;
+
+/* A piece of memory that the host has offered. */
+struct compute_window {
+	struct iommu_slice slice;
+	struct iommu_mem *mem; /* owned */
+	struct compute_window *next;
+};
+
+struct compute {
+	struct host host; /* first, so that a function's host can be told from it */
+	struct daemon *daemon;
+	struct compute *next;
+	unsigned slot; /* of the global address map, from 1 on */
+	uint8_t key[UUID_SIZE];
+	struct iommu_route route; /* of its functions' domains */
+	_Atomic bool open;	  /* may anything pass? The data path reads it */
+	int fd;			  /* owned, -1 = absent */
+	struct loop_fd *source;	  /* owned */
+	struct loop_timer *turn;  /* owned: beats, silence */
+	uint64_t epoch, heard_ns;
+	unsigned silent; /* beats since it was heard, of those on which we were awake */
+	pid_t pid;
+	uid_t uid;
+	struct compute_window *windows; /* owned */
+	unsigned num_windows;
+	uint64_t bytes;
+	uint64_t joins, lost, refused;
+	struct log_limit log;
+};
+
+/* The fabric's socket, served from now on. Returns 0, or -errno with a sentence. */
+int compute_serve(struct daemon *daemon, struct cmd_error *error);
+/* All hosts go, and the socket. Functions are gone. */
+void compute_end(struct daemon *daemon);
+
+/* -EEXIST, -ENOSPC, -ENOMEM with a sentence. */
+int compute_add(struct daemon *daemon, const char *name, const uint8_t key[UUID_SIZE],
+		struct cmd_error *error);
+/* -EBUSY while VFs are assigned to it. */
+int compute_del(struct compute *compute, struct cmd_error *error);
+/* By name; NULL. */
+struct compute *compute_find(struct daemon *daemon, const char *name);
+/* NULL: the host is the one in this process. */
+struct compute *compute_of(struct host *host);
+
+/* A function came to the host, or is about to go: tells the host. */
+void compute_tell_assigned(struct compute *compute, const struct function *fn, bool assigned);
+
+#endif
