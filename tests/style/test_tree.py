@@ -15,6 +15,7 @@ MAY_USE = {
     "vfio_user": {"base"},
     "pci": {"base"},
     "iommu": {"base", "pci"},
+    "ntb": {"base", "pci", "iommu"},
     "nic": {"base", "net", "pci", "iommu"},
     "uplink": {"base", "net", "nic"},
     "daemon": {"base", "net", "vfio_user", "pci", "iommu", "nic", "uplink"},
