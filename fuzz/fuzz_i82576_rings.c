@@ -8,7 +8,8 @@
  * once, on the data path's thread, so that an input does the same in every run. Every input
  * begins with both VFs set up: rings of 64, frames in the transmit buffers.
  */
-#include <stdlib.h>
+#include "fuzz.h"
+
 #include <sys/mman.h>
 
 #include "i82576_queue.h"
@@ -26,11 +27,6 @@
 #define RX_BUF	  0x20000u /* 64 of 2 KiB */
 #define RING	  64u
 #define MAX_STEPS 64u /* of one input, so that it does not take long */
-
-/* Not assert: the harness must also find bugs when it is built with NDEBUG. */
-#define MUST(cond) ((cond) ? (void)0 : abort())
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum op {
 	OP_RUN,	 /* the data path passes a full round */

@@ -7,69 +7,13 @@
  * The input is a string of operations of 8 bytes: opcode | VF << 7, size class | register
  * index, offset (16 bits), value (32 bits).
  */
-#include <stdlib.h>
-#include <sys/eventfd.h>
+#include "fuzz_i82576.h"
 
 #include "i82576_regs.h"
-#include "i82576_vf.h"
-#include "test_intr.h"
 
-#define OP_BYTES  8u
-#define MEM_SIZE  (2u << 20)
 #define MAX_VLANS 32u
 #define V2P_NEVER \
 	(~0u << 8 | I82576_V2P_PFU | I82576_V2P_RSTI | I82576_V2P_REQ | I82576_V2P_ACK)
-
-/* Not assert: the harness must also find bugs when it is built with NDEBUG. */
-#define MUST(cond) ((cond) ? (void)0 : abort())
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static struct nic_card *card;
-static struct iommu_domain *dom;
-static uint8_t *guest_mem;
-static struct i82576_vf *vfs[2];
-static int fds[2];
-
-static void drain(void *arg)
-{
-	(void)arg;
-	nic_dp_quiesce(card->dp);
-}
-
-static void world_init(void)
-{
-	struct nic_dp_params params = {.cpu = -1};
-	struct iommu_mem *mem;
-
-	MUST(nic_card_new("fuzz", 2, &params, &card) == 0);
-	MUST(iommu_domain_new(NULL, 0, drain, NULL, &dom) == 0);
-	MUST(iommu_mem_anon(MEM_SIZE, &mem) == 0);
-	guest_mem = mem->base;
-	MUST(iommu_map(dom, 0, MEM_SIZE, IOMMU_READ | IOMMU_WRITE, mem, 0) == 0);
-	for (unsigned n = 0; n < 2; n++)
-		MUST((fds[n] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) >= 0);
-}
-
-static void vfs_new(void)
-{
-	for (unsigned n = 0; n < 2; n++) {
-		MUST(i82576_vf_new(card, n, PCI_RID(1, 16, n), dom, &vfs[n]) == 0);
-		i82576_fn_set_dma(&vfs[n]->fn, true);
-		for (unsigned v = 0; v < I82576_VF_VECTORS; v++)
-			test_intr_set_fd(&vfs[n]->fn.intr, vfs[n]->fn.rid, v, fds[n]);
-	}
-}
-
-static void vfs_free(void)
-{
-	for (unsigned n = 0; n < 2; n++) {
-		nic_card_set_link(card, n, NIC_LINK_AUTO);
-		nic_card_set_trust(card, n, false);
-		nic_card_set_vlan(card, n, 0, 0, false);
-		i82576_vf_free(vfs[n]);
-	}
-}
 
 /* What no guest may bring about, whatever it writes. */
 static void check(struct i82576_vf *vf)
@@ -151,7 +95,7 @@ static void operator_acts(struct i82576_vf *vf, uint32_t value)
 		break;
 	case 5:
 		test_intr_set_fd(&vf->fn.intr, vf->fn.rid, value % I82576_VF_VECTORS,
-				 value & 4 ? -1 : fds[vf->fn.n]);
+				 value & 4 ? -1 : fd);
 		break;
 	case 6:
 		MUST(i82576_vf_renew(vf) == 0);
@@ -200,14 +144,9 @@ static void run_op(const uint8_t *op)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	if (!card)
-		world_init();
-	memset(guest_mem, 0, MEM_SIZE);
-	if (size) /* data may be NULL then */
-		memcpy(guest_mem, data, MIN(size, MEM_SIZE));
-	vfs_new();
+	world_new(data, size);
 	for (size_t pos = 0; pos + OP_BYTES <= size; pos += OP_BYTES)
 		run_op(data + pos);
-	vfs_free();
+	world_free();
 	return 0;
 }

@@ -7,8 +7,9 @@
  * where something changes: leaf sizes, the granule, the end of the flat table and of the
  * address space.
  */
+#include "fuzz.h"
+
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "iommu_domain.h"
@@ -16,11 +17,6 @@
 #define OP_BYTES   8u
 #define MODEL_MAPS 32u
 #define TOP	   (1ull << 48)
-
-/* Not assert: the harness must also find bugs when it is built with NDEBUG. */
-#define MUST(cond) ((cond) ? (void)0 : abort())
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct model_map {
 	uint64_t iova, size;

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz_net_pcap.c - a file to be replayed: what open finds right is read to its very end. */
-#include <stdlib.h>
+#include "fuzz.h"
+
 #include <string.h>
 
 #include "net_pcap.h"
-
-/* Not assert: the harness must also find bugs when it is built with NDEBUG. */
-#define MUST(cond) ((cond) ? (void)0 : abort())
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -9,15 +9,16 @@
  * exactly their size, so that ASan sees a byte too many; who may get what is checked with
  * abort().
  */
+#include "fuzz.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "net_eth.h"
 #include "nic_switch.h"
-#include "uplink.h"
+#include "uplink_impl.h"
 
 #define VFS	   3u
 #define UPLINK	   VFS
@@ -26,9 +27,6 @@
 #define PIECES	   4u
 #define LEN_MAX	   (NIC_JUMBO_MAX + 40u)
 #define VIDS	   8u
-/* Not assert: the harness must also find bugs when it is built with NDEBUG. */
-#define MUST(cond) ((cond) ? (void)0 : abort())
-
 enum { SENDER = 3, TO_VF = 4, FROM_OWN = 8, TAG = 16, FLUSH = 32 };
 enum {
 	P_SPOOF = 1,
@@ -40,8 +38,6 @@ enum {
 	P_STRIP = 64,
 	P_ANY_VLAN = 128
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct vf {
 	struct nic_port port; /* first, so that ops can cast */
@@ -220,8 +216,8 @@ static void uplink_once(void)
 	snprintf(spec, sizeof(spec), "fd:%d", sv[0]);
 	MUST(uplink_open(spec, &(struct uplink_env){.mtu = 1500}, &up, &why) == 0);
 	peer = sv[1];
-	atomic_store(&uplink_port(up)->policy, &policy);
-	uplink_port(up)->is_uplink = true;
+	atomic_store(&up->port.policy, &policy);
+	up->port.is_uplink = true;
 }
 
 static void world_new(struct input *in)
@@ -242,7 +238,7 @@ static void world_new(struct input *in)
 		atomic_fetch_add(&sw.num_promisc, vfs[n].policy.promisc);
 	}
 	atomic_store(&sw.fdb, fdb);
-	sw.uplink = sw.port[UPLINK] = sw.by_index[UPLINK] = uplink_port(up);
+	sw.uplink = sw.port[UPLINK] = sw.by_index[UPLINK] = &up->port;
 	sw.uplink->index = UPLINK;
 	sw.uplink->rx_dirty = false;
 	sw.num = VFS + 1;

@@ -5,8 +5,9 @@
  * uplink, 255 lets the card send a frame. What the uplink makes of the bytes is compared with a
  * slow reading of them.
  */
+#include "fuzz.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,15 +15,10 @@
 #include "clock.h"
 #include "fd.h"
 #include "net_eth.h"
-#include "uplink.h"
+#include "uplink_impl.h"
 
 #define ANNOUNCED_MAX (64u * 1024 + 4096)
 #define INPUT_MAX     4096u
-/* Not assert: the harness must also find bugs when it is built with NDEBUG. */
-#define MUST(cond) ((cond) ? (void)0 : abort())
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static struct uplink *up;
 static struct nic_port *port;
 static struct nic_burst burst;
@@ -45,7 +41,7 @@ static void world_once(void)
 	MUST(server >= 0 && uplink_open(spec, &env, &up, &why) == 0);
 	peer = accept(server, NULL, NULL);
 	MUST(peer >= 0);
-	port = uplink_port(up);
+	port = &up->port;
 	now = clock_ns();
 }
 

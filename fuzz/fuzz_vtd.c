@@ -7,7 +7,8 @@
  * The input: one byte that chooses the tables to start from, then operations of 12 bytes:
  * opcode, page, word (16 bits), value (64 bits).
  */
-#include <stdlib.h>
+#include "fuzz.h"
+
 #include <sys/mman.h>
 
 #include "iommu_domain.h"
@@ -22,11 +23,6 @@
 #define RID	 0x0185u
 #define RW	 3u
 #define MAX_OPS	 400u
-
-/* Not assert: the harness must also find bugs when it is built with NDEBUG. */
-#define MUST(cond) ((cond) ? (void)0 : abort())
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* ---- the world ---- */
 

@@ -166,3 +166,41 @@ int fd_unix_try_connect(const char *path)
 {
 	return unix_connect(path, SOCK_NONBLOCK);
 }
+
+void fd_msg_put(struct msghdr *msg, void *control, const int *fds, unsigned n)
+{
+	struct cmsghdr *cmsg;
+
+	if (!n)
+		return;
+	memset(control, 0, CMSG_SPACE(n * sizeof(int)));
+	msg->msg_control = control;
+	msg->msg_controllen = CMSG_SPACE(n * sizeof(int));
+	cmsg = CMSG_FIRSTHDR(msg);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(n * sizeof(int));
+	memcpy(CMSG_DATA(cmsg), fds, n * sizeof(int));
+}
+
+unsigned fd_msg_take(struct msghdr *msg, int *fds, unsigned max)
+{
+	unsigned taken = 0;
+
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
+		size_t n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(int));
+			if (taken < max)
+				fds[taken++] = fd;
+			else
+				fd_close(&fd);
+		}
+	}
+	return taken;
+}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fd.h - file descriptors: closing without losing errno, flags, memfds. */
+/* fd.h - file descriptors: closing without losing errno, flags, memfds, sockets, passing. */
 #ifndef LADON_BASE_FD_H
 #define LADON_BASE_FD_H
 
 #include <stddef.h>
+#include <sys/socket.h>
 
 /* Closes *fd if it is >= 0 and sets it to -1. Keeps errno. */
 void fd_close(int *fd);
@@ -28,6 +29,22 @@ int fd_unix_listen(const char *path);
 int fd_unix_connect(const char *path);
 /* The same, non-blocking: -EAGAIN when the server has too many waiting. */
 int fd_unix_try_connect(const char *path);
+
+/* Declares name, the control buffer of a message that carries up to n descriptors. */
+#define FD_MSG_CONTROL(name, n) \
+	_Alignas(struct cmsghdr) char name[CMSG_SPACE((n) * sizeof(int))]
+
+/*
+ * Has msg carry n descriptors (SCM_RIGHTS), written to control: FD_MSG_CONTROL(control, n) or
+ * more. They stay the caller's. With n = 0 msg is left as it is.
+ */
+void fd_msg_put(struct msghdr *msg, void *control, const int *fds, unsigned n);
+/*
+ * Takes the descriptors that came with msg, after recvmsg has succeeded: the first max go to
+ * fds and are the caller's, what is too much is closed. Returns how many are in fds. Those that
+ * msg_control had no room for never came (MSG_CTRUNC in msg_flags).
+ */
+unsigned fd_msg_take(struct msghdr *msg, int *fds, unsigned max);
 
 #define FD_AUTO __attribute__((cleanup(fd_close)))
 

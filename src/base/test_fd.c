@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -212,8 +213,171 @@ static void listen_says_what_is_wrong_with_the_path(void **state)
 	assert_int_equal(fd_unix_connect("/nonexistent/s"), -ENOENT);
 }
 
+/* ---- passing ---- */
+
+#define MANY 5
+
+struct passing {
+	int pair[2];
+	int sent[MANY]; /* memfds, told apart by their inodes */
+	int lowest;	/* descriptor the next open gets: nothing may be left open below it */
+};
+
+static int lowest_free(void)
+{
+	int fd = dup(0), was = fd;
+
+	fd_close(&fd);
+	return was;
+}
+
+static int passing_make(void **state)
+{
+	static struct passing p;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, p.pair) < 0)
+		return -1;
+	for (int i = 0; i < MANY; i++)
+		p.sent[i] = fd_memfd("passed", 4096);
+	p.lowest = lowest_free();
+	*state = &p;
+	return 0;
+}
+
+/* Who has taken a descriptor has closed it. */
+static int passing_end(void **state)
+{
+	struct passing *p = *state;
+	bool leak = lowest_free() != p->lowest;
+
+	fd_close_all(p->sent, MANY);
+	fd_close_all(p->pair, 2);
+	return leak ? -1 : 0;
+}
+
+static void send_n(const struct passing *p, unsigned n)
+{
+	FD_MSG_CONTROL(control, MANY);
+	char byte = 'x';
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	fd_msg_put(&msg, control, p->sent, n);
+	assert_int_equal(sendmsg(p->pair[0], &msg, 0), 1);
+}
+
+/* With a control buffer of room bytes. Returns what fd_msg_take does. */
+static unsigned receive_max(const struct passing *p, size_t room, int *fds, unsigned max,
+			    int *ret_flags)
+{
+	FD_MSG_CONTROL(control, 2 * MANY);
+	char byte;
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control,
+			     .msg_controllen = room};
+
+	assert_true(room <= sizeof(control));
+	assert_int_equal(recvmsg(p->pair[1], &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC), 1);
+	*ret_flags = msg.msg_flags;
+	return fd_msg_take(&msg, fds, max);
+}
+
+static void assert_same_file(int a, int b)
+{
+	struct stat one, other;
+
+	assert_int_equal(fstat(a, &one), 0);
+	assert_int_equal(fstat(b, &other), 0);
+	assert_int_equal(one.st_ino, other.st_ino);
+}
+
+static void passed_fds_arrive_in_order(void **state)
+{
+	struct passing *p = *state;
+	int fds[MANY + 1], flags;
+
+	fds[MANY] = 77;
+	for (unsigned n = 1; n <= MANY; n++) {
+		send_n(p, n);
+		assert_int_equal(
+			receive_max(p, CMSG_SPACE(MANY * sizeof(int)), fds, MANY, &flags), n);
+		assert_false(flags & MSG_CTRUNC);
+		for (unsigned i = 0; i < n; i++)
+			assert_same_file(fds[i], p->sent[i]);
+		fd_close_all(fds, n);
+	}
+	assert_int_equal(fds[MANY], 77);
+}
+
+static void passing_none_leaves_the_message_alone(void **state)
+{
+	struct passing *p = *state;
+	struct msghdr msg = {.msg_controllen = 0};
+	int fd = 77, flags;
+
+	fd_msg_put(&msg, NULL, NULL, 0);
+	assert_null(msg.msg_control);
+	assert_int_equal(msg.msg_controllen, 0);
+	send_n(p, 0);
+	assert_int_equal(receive_max(p, CMSG_SPACE(sizeof(int)), &fd, 1, &flags), 0);
+	assert_int_equal(fd, 77);
+}
+
+static void what_is_too_much_is_closed(void **state)
+{
+	struct passing *p = *state;
+	int fds[3] = {-1, -1, 77}, flags;
+
+	send_n(p, MANY);
+	assert_int_equal(receive_max(p, CMSG_SPACE(MANY * sizeof(int)), fds, 2, &flags), 2);
+	assert_int_equal(fds[2], 77);
+	assert_same_file(fds[0], p->sent[0]);
+	assert_same_file(fds[1], p->sent[1]);
+	fd_close_all(fds, 2);
+	send_n(p, MANY);
+	assert_int_equal(receive_max(p, CMSG_SPACE(MANY * sizeof(int)), NULL, 0, &flags), 0);
+}
+
+/* Room for one is rounded up to two: a second one comes where one is wanted. */
+static void a_truncated_message_leaks_nothing(void **state)
+{
+	struct passing *p = *state;
+	int fds[MANY] = {-1, 77}, flags;
+
+	send_n(p, MANY);
+	assert_int_equal(receive_max(p, CMSG_SPACE(sizeof(int)), fds, 1, &flags), 1);
+	assert_true(flags & MSG_CTRUNC);
+	assert_int_equal(fds[1], 77);
+	assert_same_file(fds[0], p->sent[0]);
+	fd_close_all(fds, 1);
+	send_n(p, MANY);
+	assert_int_equal(receive_max(p, CMSG_LEN(3 * sizeof(int)), fds, MANY, &flags), 3);
+	assert_true(flags & MSG_CTRUNC);
+	fd_close_all(fds, 3);
+	send_n(p, MANY);
+	assert_int_equal(receive_max(p, 1, fds, MANY, &flags), 0);
+	assert_true(flags & MSG_CTRUNC);
+}
+
+static void other_control_messages_are_stepped_over(void **state)
+{
+	struct passing *p = *state;
+	size_t room = CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(2 * sizeof(int));
+	int on = 1, fds[MANY], flags;
+
+	assert_int_equal(setsockopt(p->pair[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+	send_n(p, 2);
+	assert_int_equal(receive_max(p, room, fds, MANY, &flags), 2);
+	assert_same_file(fds[0], p->sent[0]);
+	assert_same_file(fds[1], p->sent[1]);
+	fd_close_all(fds, 2);
+}
+
 int main(void)
 {
+#define PASSING(test)	 cmocka_unit_test_setup_teardown(test, passing_make, passing_end)
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, place_make, place_remove)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(close_sets_minus_one_and_keeps_errno),
@@ -228,6 +392,11 @@ int main(void)
 		WITH_PLACE(listen_leaves_a_live_datagram_socket),
 		WITH_PLACE(listen_leaves_a_regular_file),
 		cmocka_unit_test(listen_says_what_is_wrong_with_the_path),
+		PASSING(passed_fds_arrive_in_order),
+		PASSING(passing_none_leaves_the_message_alone),
+		PASSING(what_is_too_much_is_closed),
+		PASSING(a_truncated_message_leaks_nothing),
+		PASSING(other_control_messages_are_stepped_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

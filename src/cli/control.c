@@ -32,24 +32,17 @@ int cli_connect(const struct cli *cli)
 /* The first bytes of a line, with the files. Returns how many, or -1. */
 static ssize_t send_files(int fd, const char *buf, size_t len, const int *files)
 {
-	union {
-		char bytes[CMSG_SPACE(PCAP_FILES * sizeof(int))];
-		struct cmsghdr align;
-	} control = {{0}};
+	FD_MSG_CONTROL(control, PCAP_FILES);
 	struct iovec iov = {(void *)buf, len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	int have[PCAP_FILES];
-	size_t n = 0;
+	unsigned n = 0;
 
 	for (int i = 0; i < PCAP_FILES; i++) {
 		if (files[i] >= 0)
 			have[n++] = files[i];
 	}
-	msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
-	CMSG_FIRSTHDR(&msg)->cmsg_level = SOL_SOCKET;
-	CMSG_FIRSTHDR(&msg)->cmsg_type = SCM_RIGHTS;
-	CMSG_FIRSTHDR(&msg)->cmsg_len = CMSG_LEN(n * sizeof(int));
-	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), have, n * sizeof(int));
+	fd_msg_put(&msg, control, have, n);
 	return sendmsg(fd, &msg, MSG_NOSIGNAL);
 }
 
@@ -92,17 +85,34 @@ int cli_send(const struct cli *cli, int fd, int argc, char **argv)
 	return r ? -1 : 0;
 }
 
+/* Takes what is there, but nothing behind a newline. Returns bytes, 0 at the end, -1. */
+static ssize_t take_some(int fd, char *buf, size_t room)
+{
+	ssize_t n;
+
+	do
+		n = recv(fd, buf, room, MSG_PEEK);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n;
+	if (memchr(buf, '\n', (size_t)n))
+		n = (char *)memchr(buf, '\n', (size_t)n) - buf + 1;
+	return recv(fd, buf, (size_t)n, 0);
+}
+
 char *cli_read_line(int fd)
 {
 	size_t len = 0, room = 4096;
 	char *line = malloc(room);
+	ssize_t n;
 
-	while (line && read(fd, line + len, 1) == 1) {
-		if (line[len] == '\n') {
-			line[len] = '\0';
+	while (line && (n = take_some(fd, line + len, room - len)) > 0) {
+		len += (size_t)n;
+		if (line[len - 1] == '\n') {
+			line[len - 1] = '\0';
 			return line;
 		}
-		if (++len == room) {
+		if (len == room) {
 			char *more = room < LINE_MAX_BYTES ? realloc(line, room *= 2) : NULL;
 
 			if (!more)

@@ -236,23 +236,15 @@ static const struct vfu_dev_ops fake_ops = {
 /* recvmsg with its fds. Returns bytes, 0 at the end. */
 static ssize_t receive(int fd, void *buf, size_t size, int *fds, unsigned *ret_nfds)
 {
-	union {
-		char room[CMSG_SPACE(sizeof(int) * VFU_MAX_FDS)];
-		struct cmsghdr align;
-	} ctl;
+	FD_MSG_CONTROL(control, VFU_MAX_FDS);
 	struct iovec iov = {.iov_base = buf, .iov_len = size};
 	struct msghdr msg = {.msg_iov = &iov,
 			     .msg_iovlen = 1,
-			     .msg_control = ctl.room,
-			     .msg_controllen = sizeof(ctl.room)};
+			     .msg_control = control,
+			     .msg_controllen = sizeof(control)};
 	ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
-	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
 
-	*ret_nfds = 0;
-	if (c && c->cmsg_type == SCM_RIGHTS) {
-		*ret_nfds = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		memcpy(fds, CMSG_DATA(c), *ret_nfds * sizeof(int));
-	}
+	*ret_nfds = n > 0 ? fd_msg_take(&msg, fds, VFU_MAX_FDS) : 0;
 	return n;
 }
 
@@ -264,24 +256,12 @@ static void transmit(struct fake *f)
 	size_t len;
 
 	while ((len = vfu_conn_output(f->conn, &buf, &fds, &nfds)) > 0) {
-		union {
-			char room[CMSG_SPACE(sizeof(int) * VFU_MAX_FDS)];
-			struct cmsghdr align;
-		} ctl = {{0}};
+		FD_MSG_CONTROL(control, VFU_MAX_FDS);
 		struct iovec iov = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
 		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 		ssize_t n;
 
-		if (nfds) {
-			msg.msg_control = ctl.room;
-			msg.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
-			struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-			c->cmsg_level = SOL_SOCKET;
-			c->cmsg_type = SCM_RIGHTS;
-			c->cmsg_len = CMSG_LEN(sizeof(int) * nfds);
-			memcpy(CMSG_DATA(c), fds, sizeof(int) * nfds);
-		}
+		fd_msg_put(&msg, control, fds, nfds);
 		n = sendmsg(f->fd, &msg, MSG_NOSIGNAL);
 		if (n <= 0)
 			return;

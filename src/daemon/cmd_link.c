@@ -72,18 +72,17 @@ static unsigned max_rate(const struct function *fn, const struct link_change *li
 /* The only setting that the card may refuse once all have been checked, so it goes first. */
 static int set_mac(struct function *fn, const struct link_change *link, struct cmd_error *error)
 {
+	char text[NET_MAC_STR_LEN];
 	int ret;
 
 	if (!(link->fields & LINK_MAC))
 		return 0;
 	ret = nic_card_set_mac(fn->card->nic, fn->n, link->mac);
 	if (ret == -EEXIST)
-		return cmd_fail(
-			error, ret,
-			"mac %02x:%02x:%02x:%02x:%02x:%02x belongs to another function of "
-			"%s: one that nobody has is right",
-			link->mac[0], link->mac[1], link->mac[2], link->mac[3], link->mac[4],
-			link->mac[5], fn->card->name);
+		return cmd_fail(error, ret,
+				"mac %s belongs to another function of %s: one that nobody has "
+				"is right",
+				net_mac_str(link->mac, text), fn->card->name);
 	if (ret < 0)
 		return cmd_fail(error, ret, "the address was refused: %s", strerror(-ret));
 	return 0;

@@ -268,34 +268,25 @@ void control_client_serve(struct control_client *client)
 /* They belong to the line that is served next. What is too much is closed. */
 static void keep_files(struct control_client *client, struct msghdr *msg)
 {
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	int fds[PCAP_FILES];
+	unsigned n = fd_msg_take(msg, fds, PCAP_FILES);
 
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-			if (i < PCAP_FILES && client->files[i] < 0)
-				client->files[i] = fd;
-			else
-				fd_close(&fd);
-		}
+	for (unsigned i = 0; i < n; i++) {
+		if (client->files[i] < 0)
+			client->files[i] = fds[i];
+		else
+			fd_close(&fds[i]);
 	}
 }
 
 static ssize_t receive_bytes(struct control_client *client, size_t room)
 {
-	union {
-		char bytes[CMSG_SPACE(PCAP_FILES * sizeof(int))];
-		struct cmsghdr align;
-	} control;
+	FD_MSG_CONTROL(control, PCAP_FILES);
 	struct iovec iov = {client->in + client->in_len, room};
 	struct msghdr msg = {.msg_iov = &iov,
 			     .msg_iovlen = 1,
-			     .msg_control = control.bytes,
-			     .msg_controllen = sizeof(control.bytes)};
+			     .msg_control = control,
+			     .msg_controllen = sizeof(control)};
 	ssize_t n = recvmsg(client->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n >= 0)

@@ -27,11 +27,6 @@ struct helper {
 	struct helper_reply reply;
 };
 
-union fd_control {
-	char bytes[CMSG_SPACE(sizeof(int))];
-	struct cmsghdr align;
-};
-
 /* ---- the helper's side ---- */
 
 /* ladond may be in a guest's hands by now. */
@@ -51,18 +46,11 @@ bool helper_request_ok(const struct helper_request *request, size_t len)
 
 static int send_reply(int sock, const struct helper_reply *reply, int fd)
 {
-	union fd_control control = {{0}};
+	FD_MSG_CONTROL(control, 1);
 	struct iovec iov = {.iov_base = (void *)reply, .iov_len = sizeof(*reply)};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	if (fd >= 0) {
-		msg.msg_control = control.bytes;
-		msg.msg_controllen = sizeof(control.bytes);
-		CMSG_FIRSTHDR(&msg)->cmsg_level = SOL_SOCKET;
-		CMSG_FIRSTHDR(&msg)->cmsg_type = SCM_RIGHTS;
-		CMSG_FIRSTHDR(&msg)->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), &fd, sizeof(int));
-	}
+	fd_msg_put(&msg, control, &fd, fd >= 0);
 	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
@@ -191,33 +179,25 @@ void helper_free(struct helper *helper)
 	free(helper);
 }
 
-static int fd_of(struct msghdr *msg)
-{
-	const struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
-	int fd = -1;
-
-	if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS &&
-	    cmsg->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(cmsg), sizeof(int));
-	return fd;
-}
-
 /* The descriptor, or -errno. */
 static int ask(struct helper *helper, const struct helper_request *request)
 {
-	union fd_control control;
+	FD_MSG_CONTROL(control, 1);
 	struct iovec iov = {.iov_base = &helper->reply, .iov_len = sizeof(helper->reply)};
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
 	};
 	ssize_t n = send(helper->fd, request, sizeof(*request), MSG_NOSIGNAL);
-	int fd;
+	FD_AUTO int fd = -1;
+	int ret;
 
 	if (n >= 0)
 		n = recvmsg(helper->fd, &msg, MSG_CMSG_CLOEXEC);
+	if (n >= 0)
+		fd_msg_take(&msg, &fd, 1);
 	if (n != (ssize_t)sizeof(helper->reply)) {
 		snprintf(helper->reply.why, sizeof(helper->reply.why),
 			 "the helper process that makes taps and packet sockets has ended: "
@@ -225,13 +205,12 @@ static int ask(struct helper *helper, const struct helper_request *request)
 		fd_close(&helper->fd); /* a late answer is nobody's */
 		return -EPIPE;
 	}
-	fd = fd_of(&msg);
 	helper->reply.why[HELPER_WHY_MAX - 1] = '\0';
-	if (helper->reply.err < 0 || fd < 0) {
-		fd_close(&fd);
-		return helper->reply.err < 0 ? helper->reply.err : -EPROTO;
-	}
-	return fd;
+	if (helper->reply.err < 0)
+		return helper->reply.err;
+	ret = fd < 0 ? -EPROTO : fd;
+	fd = -1;
+	return ret;
 }
 
 static int ask_for(struct helper *helper, enum helper_kind kind, const char *name, unsigned mtu,

@@ -6,7 +6,8 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
+
+#include "net_eth.h"
 
 static inline void json_add(struct json_object *obj, const char *key, struct json_object *value)
 {
@@ -30,19 +31,9 @@ static inline void json_add_bool(struct json_object *obj, const char *key, bool 
 
 static inline void json_add_mac(struct json_object *obj, const char *key, const uint8_t mac[6])
 {
-	char text[18];
+	char text[NET_MAC_STR_LEN];
 
-	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
-		 mac[3], mac[4], mac[5]);
-	json_add_str(obj, key, text);
-}
-
-static inline void json_add_hex(struct json_object *obj, const char *key, uint64_t value)
-{
-	char text[20];
-
-	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)value);
-	json_add_str(obj, key, text);
+	json_add_str(obj, key, net_mac_str(mac, text));
 }
 
 #endif

@@ -60,6 +60,22 @@ void test_daemon_start(struct test_daemon *td, const struct opts *opts, bool thr
 	assert_int_equal(pthread_create(&td->thread, NULL, run_loop, td), 0);
 }
 
+void test_daemon_start_card(struct test_daemon *td, bool mapped_doorbells)
+{
+	struct opts opts = {.mapped_doorbells = mapped_doorbells, .cpu = -1};
+
+	test_daemon_start(td, &opts, true);
+	assert_int_equal(test_daemon_run(td, "card add nic0 model 82576 vfs 2", NULL, NULL), 0);
+}
+
+const char *test_daemon_socket(const struct test_daemon *td, const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/nic0/%s.sock", td->dir, name);
+	return path;
+}
+
 static void do_stop(void *arg)
 {
 	loop_stop(arg);

@@ -24,6 +24,10 @@ struct test_daemon {
 };
 
 void test_daemon_start(struct test_daemon *td, const struct opts *opts, bool threaded);
+/* Starts one with a thread, and card nic0 of two VFs. */
+void test_daemon_start_card(struct test_daemon *td, bool mapped_doorbells);
+/* The path of nic0's socket "vf0", "vf1", "pf" or "view1", in a static buffer. */
+const char *test_daemon_socket(const struct test_daemon *td, const char *name);
 void test_daemon_stop(struct test_daemon *td);
 /* Runs fn(arg) on the loop's thread, or here when there is none. */
 void test_daemon_call(struct test_daemon *td, void (*fn)(void *arg), void *arg);

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -32,19 +31,10 @@ static struct vfu_client *client;
  */
 static struct sigaction guard_action;
 
-static void start(bool mapped)
-{
-	struct opts opts = {.mapped_doorbells = mapped, .cpu = -1};
-
-	test_daemon_start(&td, &opts, true);
-	assert_int_equal(test_daemon_run(&td, "card add nic0 model 82576 vfs 2", NULL, NULL),
-			 0);
-}
-
 static int setup(void **state)
 {
 	(void)state;
-	start(true);
+	test_daemon_start_card(&td, true);
 	return 0;
 }
 
@@ -57,17 +47,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-static const char *vf_path(unsigned n)
-{
-	static char path[128];
-
-	snprintf(path, sizeof(path), "%s/nic0/vf%u.sock", td.dir, n);
-	return path;
-}
-
 static void attach(void)
 {
-	assert_int_equal(vfu_client_connect(vf_path(1), NULL, &client), 0);
+	assert_int_equal(vfu_client_connect(test_daemon_socket(&td, "vf1"), NULL, &client), 0);
 }
 
 static void value(const char *path, const char *want)
@@ -176,7 +158,7 @@ static void without_mapped_doorbells_nothing_is_offered(void **state)
 
 	(void)state;
 	teardown(NULL);
-	start(false);
+	test_daemon_start_card(&td, false);
 	attach();
 	assert_int_equal(vfu_client_region_info(client, BAR0, &region), 0);
 	assert_int_equal(region.flags, VFU_REGION_READ | VFU_REGION_WRITE);
@@ -189,8 +171,8 @@ static void a_token_nobody_set_is_an_error(void **state)
 	struct vfu_client *other;
 
 	(void)state;
-	assert_true(vfu_client_connect(vf_path(1), "00112233-4455-6677-8899-aabbccddeeff",
-				       &other) < 0);
+	assert_true(vfu_client_connect(test_daemon_socket(&td, "vf1"),
+				       "00112233-4455-6677-8899-aabbccddeeff", &other) < 0);
 	wait_idle();
 	attach();
 }
@@ -312,7 +294,7 @@ static void a_truncated_file_costs_only_its_client(void **state)
 	(void)state;
 	assert_int_equal(sigaction(SIGBUS, &guard_action, NULL), 0);
 	attach();
-	assert_int_equal(vfu_client_connect(vf_path(0), NULL, &other), 0);
+	assert_int_equal(vfu_client_connect(test_daemon_socket(&td, "vf0"), NULL, &other), 0);
 	assert_int_equal(ftruncate(fd, MIB), 0);
 	assert_int_equal(vfu_client_dma_map(client, 0, MIB, RW, fd, 0), 0);
 	assert_int_equal(ftruncate(fd, 0), 0);
@@ -476,7 +458,7 @@ static void a_second_client_is_turned_away(void **state)
 
 	(void)state;
 	attach();
-	assert_true(vfu_client_connect(vf_path(1), NULL, &second) < 0);
+	assert_true(vfu_client_connect(test_daemon_socket(&td, "vf1"), NULL, &second) < 0);
 	assert_int_equal(config_read(0, 4), 0x10ca8086);
 	value("refusals", "1");
 }
@@ -487,7 +469,7 @@ static void deleting_the_card_drops_its_clients(void **state)
 	attach_busy();
 	assert_int_equal(test_daemon_run(&td, "card del nic0", NULL, NULL), 0);
 	assert_true(vfu_client_poll(client, 5000) < 0);
-	assert_int_equal(access(vf_path(1), F_OK), -1);
+	assert_int_equal(access(test_daemon_socket(&td, "vf1"), F_OK), -1);
 }
 
 static void do_push_fault(void *arg)

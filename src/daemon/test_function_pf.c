@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -37,12 +36,8 @@ static struct sigaction guard_action;
 
 static int setup(void **state)
 {
-	struct opts opts = {.mapped_doorbells = true, .cpu = -1};
-
 	(void)state;
-	test_daemon_start(&td, &opts, true);
-	assert_int_equal(test_daemon_run(&td, "card add nic0 model 82576 vfs 2", NULL, NULL),
-			 0);
+	test_daemon_start_card(&td, true);
 	return 0;
 }
 
@@ -57,10 +52,7 @@ static int teardown(void **state)
 
 static void attach(const char *socket)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/nic0/%s.sock", td.dir, socket);
-	assert_int_equal(vfu_client_connect(path, NULL, &client), 0);
+	assert_int_equal(vfu_client_connect(test_daemon_socket(&td, socket), NULL, &client), 0);
 }
 
 static void attach_pf(void)

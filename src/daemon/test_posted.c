@@ -4,7 +4,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -29,23 +28,11 @@ static struct vfu_client *client;
 static int fds[VECTORS], mem_fd;
 static struct pi_desc *desc; /* at AT */
 
-static const char *vf_path(void)
-{
-	static char path[128];
-
-	snprintf(path, sizeof(path), "%s/nic0/vf1.sock", td.dir);
-	return path;
-}
-
 static int set_up(void **state)
 {
-	struct opts opts = {.mapped_doorbells = true, .cpu = -1};
-
 	(void)state;
-	test_daemon_start(&td, &opts, true);
-	assert_int_equal(test_daemon_run(&td, "card add nic0 model 82576 vfs 2", NULL, NULL),
-			 0);
-	assert_int_equal(vfu_client_connect(vf_path(), NULL, &client), 0);
+	test_daemon_start_card(&td, true);
+	assert_int_equal(vfu_client_connect(test_daemon_socket(&td, "vf1"), NULL, &client), 0);
 	for (unsigned v = 0; v < VECTORS; v++)
 		fds[v] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	mem_fd = memfd_create("test", MFD_CLOEXEC);

@@ -5,7 +5,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -37,23 +36,16 @@ static struct function *served(void)
 
 static void connect_client(void)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/nic0/vf1.sock", td.dir);
 	/* The one before may still be on its way out. */
-	while (vfu_client_connect(path, NULL, &client) < 0)
+	while (vfu_client_connect(test_daemon_socket(&td, "vf1"), NULL, &client) < 0)
 		usleep(1000);
 	assert_int_equal(vfu_client_dma_map(client, AT, SIZE, RW, fd, 0), 0);
 }
 
 static int setup(void **state)
 {
-	struct opts opts = {.mapped_doorbells = true, .cpu = -1};
-
 	(void)state;
-	test_daemon_start(&td, &opts, true);
-	assert_int_equal(test_daemon_run(&td, "card add nic0 model 82576 vfs 2", NULL, NULL),
-			 0);
+	test_daemon_start_card(&td, true);
 	fd = fd_memfd("test", SIZE);
 	mem = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_ptr_not_equal(mem, MAP_FAILED);

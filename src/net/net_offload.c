@@ -152,31 +152,6 @@ bool net_l4_csum_set(uint8_t *hdr, uint32_t hdr_len, const struct net_offload *o
 	return true;
 }
 
-bool net_sctp_csum_start(const uint8_t *hdr, uint32_t hdr_len, const struct net_offload *off,
-			 uint32_t *ret_crc)
-{
-	static const uint8_t zeros[4];
-	uint32_t field, end, crc;
-
-	if (off->l4 != NET_L4_SCTP || !csum_inside(off, hdr_len))
-		return false;
-	end = csum_end(off);
-	field = end - (uint32_t)sizeof(zeros);
-	crc = net_crc32c(~0u, hdr + l4_offset(off), field - l4_offset(off));
-	crc = net_crc32c(crc, zeros, sizeof(zeros));
-	*ret_crc = net_crc32c(crc, hdr + end, hdr_len - end);
-	return true;
-}
-
-bool net_sctp_csum_set(uint8_t *hdr, uint32_t hdr_len, const struct net_offload *off,
-		       uint32_t crc)
-{
-	if (off->l4 != NET_L4_SCTP || !csum_inside(off, hdr_len))
-		return false;
-	put_le32(hdr + csum_end(off) - 4, ~crc);
-	return true;
-}
-
 uint32_t net_tso_count(const struct net_offload *off, uint32_t payload)
 {
 	if (!payload || !off->mss)

@@ -55,17 +55,6 @@ uint64_t net_pseudo_sum(const uint8_t *hdr, const struct net_offload *off, uint3
 bool net_l4_csum_set(uint8_t *hdr, uint32_t hdr_len, const struct net_offload *off,
 		     uint64_t payload_sum, uint32_t l4_total);
 
-/*
- * SCTP. A CRC goes front to back: start gives the crc over the L4 bytes that are in hdr,
- * checksum field taken as 0; the caller continues it over the payload (net_crc32c,
- * net_crc32c_copy); set writes the end into hdr. False when the checksum field is not inside
- * hdr or l4 is not SCTP.
- */
-bool net_sctp_csum_start(const uint8_t *hdr, uint32_t hdr_len, const struct net_offload *off,
-			 uint32_t *ret_crc);
-bool net_sctp_csum_set(uint8_t *hdr, uint32_t hdr_len, const struct net_offload *off,
-		       uint32_t crc);
-
 /* One segment of a TSO frame. */
 struct net_segment {
 	uint32_t payload_off; /* into the payload after the headers */

@@ -240,7 +240,6 @@ static void csum_field_outside_is_refused(void **state)
 	assert_false(net_l4_csum_set(f.b, f.len, &off, 0, 20));
 	off.l4 = NET_L4_SCTP;
 	assert_false(net_l4_csum_set(f.b, f.len, &off, 0, 20));
-	assert_false(net_sctp_csum_set(f.b, 34 + 11, &off, 0));
 	off.l4 = 200;
 	assert_false(net_l4_csum_set(f.b, f.len, &off, 0, 20));
 	assert_memory_equal(&f, &before, sizeof(f));
@@ -269,48 +268,6 @@ static void ip_csum_leaves_other_headers_alone(void **state)
 	before = f;
 	net_ip_csum_set(f.b, &off);
 	assert_memory_equal(&f, &before, sizeof(f));
-}
-
-/* crc over header, then payload in two copies of any length, as the data path does it. */
-static void sctp_crc_in_parts(void **state)
-{
-	(void)state;
-	for (uint32_t payload = 0; payload < 60; payload++) {
-		struct frame f;
-		uint8_t copy[64], *sctp;
-		uint32_t crc, half = rnd(payload + 1), extra = rnd(half + 1);
-		struct net_offload off = {
-			.l2_len = 14, .l3_len = 20, .l4 = NET_L4_SCTP, .l4_csum = true};
-
-		frame_eth(&f);
-		frame_type(&f, NET_ETH_P_IPV4);
-		frame_ipv4(&f, 132, 0, (uint16_t)(32 + payload));
-		sctp = frame_sctp(&f);
-		memset(frame_push(&f, payload), (int)payload, payload);
-		put_le32(sctp + 8, 0x12345678);
-		assert_true(net_offload_valid(&off, 46 + extra));
-		assert_true(net_sctp_csum_start(f.b, 46 + extra, &off, &crc));
-		crc = net_crc32c_copy(crc, copy, f.b + 46 + extra, half - extra);
-		crc = net_crc32c(crc, f.b + 46 + half, payload - half);
-		assert_true(net_sctp_csum_set(f.b, 46 + extra, &off, crc));
-		crc = get_le32(sctp + 8);
-		put_le32(sctp + 8, 0);
-		assert_int_equal(crc, ~net_crc32c_table(~0u, NULL, sctp, 12 + payload));
-	}
-}
-
-static void sctp_refusals_leave_the_output_alone(void **state)
-{
-	struct net_offload off = {.l2_len = 14, .l3_len = 20, .l4 = NET_L4_SCTP};
-	uint8_t hdr[64] = {0};
-	uint32_t crc = 7;
-
-	(void)state;
-	assert_false(net_sctp_csum_start(hdr, 45, &off, &crc));
-	off.l4 = NET_L4_TCP;
-	assert_false(net_sctp_csum_start(hdr, 64, &off, &crc));
-	assert_false(net_sctp_csum_set(hdr, 64, &off, crc));
-	assert_int_equal(crc, 7);
 }
 
 /* What a segment's TCP or IP header must say beyond lengths and checksums, which judge has
@@ -496,8 +453,6 @@ int main(void)
 		cmocka_unit_test(tunnel_seed_gets_the_length_when_segmenting),
 		cmocka_unit_test(csum_field_outside_is_refused),
 		cmocka_unit_test(ip_csum_leaves_other_headers_alone),
-		cmocka_unit_test(sctp_crc_in_parts),
-		cmocka_unit_test(sctp_refusals_leave_the_output_alone),
 		cmocka_unit_test(segments_join_to_the_original),
 		cmocka_unit_test(count_does_not_wrap),
 		cmocka_unit_test(segmentation_lies_are_refused),

@@ -140,21 +140,32 @@ static void wait_received(unsigned num)
 		sched_yield();
 }
 
+static void wait_fetched(unsigned num)
+{
+	while (fetched() < num)
+		sched_yield();
+}
+
 /* 1 byte a us: each frame of 64 KiB takes 65.54 ms, of which 65.536 may be caught up once. */
-static void frames_wait_and_are_not_lost(void **state)
+static void assert_paced(unsigned num)
 {
 	const uint64_t cost = (65536 + 4) * NSEC_PER_USEC, credit = 65536 * NSEC_PER_USEC;
-	struct load load = {.num = 5, .max_burst = 1, .len = 65536};
+	struct load load = {.num = num, .max_burst = 1, .len = 65536};
 
+	nic_dp_call(dp, put_load, &load);
+	wait_received(num);
+	assert_int_equal(fetched(), num);
+	for (unsigned i = 1; i < num; i++)
+		assert_true(a.at[i] - a.at[0] >= i * cost - credit);
+	assert_int_equal(b.num_rx, num);
+	assert_int_equal(test_tx_drops(&a.p) + test_rx_drops(&b), 0);
+}
+
+static void frames_wait_and_are_not_lost(void **state)
+{
 	(void)state;
 	limit(8);
-	nic_dp_call(dp, put_load, &load);
-	wait_received(5);
-	assert_int_equal(fetched(), 5);
-	for (unsigned i = 1; i < 5; i++)
-		assert_true(a.at[i] - a.at[0] >= i * cost - credit);
-	assert_int_equal(b.num_rx, 5);
-	assert_int_equal(test_tx_drops(&a.p) + test_rx_drops(&b), 0);
+	assert_paced(5);
 }
 
 /* What the switch throws away was fetched all the same. */
@@ -166,43 +177,40 @@ static void refused_frames_count(void **state)
 	a.p.policy.link_up = false;
 	limit(8);
 	nic_dp_call(dp, put_load, &load);
-	while (fetched() < 3)
-		sched_yield();
+	wait_fetched(3);
 	assert_int_equal(test_tx_drop(&a.p, NIC_DROP_TXOFF), 3);
 	assert_true(a.at[2] - a.at[0] >= 65 * NSEC_PER_MSEC);
 }
 
-/* More than a minute of debt is forgotten with the limit it was made under. */
-static void a_limit_that_is_lifted_holds_nobody(void **state)
+/* More than a minute of it, and one frame that has to wait for that. */
+static void run_up_debt(void)
 {
 	struct load load = {.num = NIC_BURST + 1, .max_burst = NIC_BURST, .len = BIG};
 
-	(void)state;
 	limit(1);
 	nic_dp_call(dp, put_load, &load);
-	while (fetched() < NIC_BURST)
-		sched_yield();
+	wait_fetched(NIC_BURST);
+}
+
+/* Debt is forgotten with the limit it was made under. */
+static void a_limit_that_is_lifted_holds_nobody(void **state)
+{
+	(void)state;
+	run_up_debt();
 	for (unsigned i = 0; i < 1000; i++)
 		assert_int_equal(fetched(), NIC_BURST);
 	limit(0);
-	while (fetched() < NIC_BURST + 1)
-		sched_yield();
+	wait_fetched(NIC_BURST + 1);
 }
 
 /* Nor does it hold a port that is removed and comes back. */
 static void a_port_starts_without_debt(void **state)
 {
-	struct load load = {.num = NIC_BURST + 1, .max_burst = NIC_BURST, .len = BIG};
-
 	(void)state;
-	limit(1);
-	nic_dp_call(dp, put_load, &load);
-	while (fetched() < NIC_BURST)
-		sched_yield();
+	run_up_debt();
 	nic_dp_del_port(dp, &a.p.port);
 	nic_dp_add_port(dp, &a.p.port);
-	while (fetched() < NIC_BURST + 1)
-		sched_yield();
+	wait_fetched(NIC_BURST + 1);
 }
 
 /*
@@ -249,17 +257,9 @@ static void start_anew(uint32_t link_mbps)
 /* As frames_wait_and_are_not_lost, for all ports together. */
 static void the_link_limits_what_is_sent(void **state)
 {
-	const uint64_t cost = (65536 + 4) * NSEC_PER_USEC, credit = 65536 * NSEC_PER_USEC;
-	struct load load = {.num = 4, .max_burst = 1, .len = 65536};
-
 	(void)state;
 	start_anew(8);
-	nic_dp_call(dp, put_load, &load);
-	wait_received(4);
-	assert_int_equal(fetched(), 4);
-	for (unsigned i = 1; i < 4; i++)
-		assert_true(a.at[i] - a.at[0] >= i * cost - credit);
-	assert_int_equal(test_tx_drops(&a.p) + test_rx_drops(&b), 0);
+	assert_paced(4);
 }
 
 /* Its minimum is not held up by the link, which others may have filled. */
@@ -286,21 +286,18 @@ static void lost_frames_leave_the_link_free(void **state)
 	start_anew(1);
 	b.credits = 0;
 	nic_dp_call(dp, put_load, &load);
-	while (fetched() < 60)
-		sched_yield();
+	wait_fetched(60);
 	assert_int_equal(test_rx_drop(&b, NIC_DROP_NODESC), 60);
 	a.p.policy.link_up = false;
 	set_policy(&a.p);
 	nic_dp_call(dp, put_load, &load);
-	while (fetched() < 60)
-		sched_yield();
+	wait_fetched(60);
 	assert_int_equal(test_tx_drop(&a.p, NIC_DROP_TXOFF), 60);
 	a.p.policy.link_up = true;
 	a.p.policy.mac[0]++;
 	set_policy(&a.p);
 	nic_dp_call(dp, put_load, &load);
-	while (fetched() < 60)
-		sched_yield();
+	wait_fetched(60);
 	assert_int_equal(test_tx_drop(&a.p, NIC_DROP_SPOOF), 60);
 }
 

@@ -497,24 +497,9 @@ static void only_what_is_meant_is_limited(void **state)
 
 static void a_tso_frame_counts_as_its_segments(void **state)
 {
-	struct test_tx tx = frame_from(0, mac_of(1));
+	struct test_tx tx = tso_from(0, mac_of(1), 14, 1000);
 
 	(void)state;
-	put_be16(bytes + 12, NET_ETH_P_IPV4);
-	bytes[14] = 0x45;
-	bytes[23] = 6;
-	bytes[46] = 0x50;
-	tx.len = 54 + 1000;
-	tx.hdr_len = 54;
-	tx.off = (struct net_offload){.l2_len = 14,
-				      .l3_len = 20,
-				      .l4_len = 20,
-				      .l3 = NET_L3_IPV4,
-				      .l4 = NET_L4_TCP,
-				      .ip_csum = true,
-				      .l4_csum = true,
-				      .tso = true,
-				      .mss = 300};
 	port[1].credits = 3;
 	put(0, &tx);
 	assert_int_equal(port[1].num_rx, 3);

@@ -174,28 +174,14 @@ static void control_frames_do_not_hide_inside(void **state)
 /* Lengths that take the tag for a part of the IP header: nothing behind the header is read. */
 static void offloads_that_ignore_the_tag_are_refused(void **state)
 {
-	struct test_tx tx = frame_from(1, mac_of(0));
+	struct test_tx tx = tso_from(1, mac_of(0), 18, 500);
 
 	(void)state;
 	set_svlan(0, 100, 0);
 	port[1].policy.spoof_vlan = false;
-	memset(bytes + 12, 0, 100);
 	put_be32(bytes + 12, STAG(100));
-	put_be16(bytes + 16, NET_ETH_P_IPV4);
-	bytes[18] = 0x45;
-	bytes[27] = 6;
-	bytes[50] = 0x50;
-	tx.len = 58 + 500;
-	tx.hdr_len = 58;
-	tx.off = (struct net_offload){.l2_len = 14,
-				      .l3_len = 24,
-				      .l4_len = 20,
-				      .l3 = NET_L3_IPV4,
-				      .l4 = NET_L4_TCP,
-				      .ip_csum = true,
-				      .l4_csum = true,
-				      .tso = true,
-				      .mss = 300};
+	tx.off.l2_len = 14;
+	tx.off.l3_len = 24;
 	put(1, &tx);
 	assert_got(0);
 	assert_int_equal(test_tx_drop(&port[1], NIC_DROP_MALFORMED), 2); /* segments */

@@ -102,6 +102,35 @@ static struct test_tx TEST_UNUSED frame_from(unsigned src, const uint8_t *to)
 	return (struct test_tx){.bytes = bytes, .len = 100, .hdr_len = 64};
 }
 
+/*
+ * A TCP frame over IPv4 with this much payload, to be sent in segments of 300 bytes, 54 bytes
+ * of headers each; 4 more where l2_len is 18, for a tag in the bytes that the caller writes.
+ */
+static struct test_tx TEST_UNUSED tso_from(unsigned src, const uint8_t *to, uint8_t l2_len,
+					   uint32_t payload)
+{
+	struct test_tx tx = frame_from(src, to);
+	uint8_t *ip = bytes + l2_len;
+
+	memset(bytes + 12, 0, 100);
+	put_be16(ip - 2, NET_ETH_P_IPV4);
+	ip[0] = 0x45;
+	ip[9] = 6;
+	ip[32] = 0x50;
+	tx.hdr_len = (uint16_t)(l2_len + 20 + 20);
+	tx.len = tx.hdr_len + payload;
+	tx.off = (struct net_offload){.l2_len = l2_len,
+				      .l3_len = 20,
+				      .l4_len = 20,
+				      .l3 = NET_L3_IPV4,
+				      .l4 = NET_L4_TCP,
+				      .ip_csum = true,
+				      .l4_csum = true,
+				      .tso = true,
+				      .mss = 300};
+	return tx;
+}
+
 static void TEST_UNUSED put(unsigned src, const struct test_tx *tx)
 {
 	struct nic_frame *f;

@@ -127,35 +127,8 @@ void pci_config_reset(struct pci_config *cfg)
 					   (cfg->value[at] & cfg->sticky[at]));
 }
 
-static bool command_in_d0(const struct pci_config *cfg, uint16_t bit)
-{
-	return get_le16(&cfg->value[PCI_COMMAND]) & bit && power_state(cfg) == PCI_D0;
-}
-
 bool pci_config_bme(const struct pci_config *cfg)
 {
-	return command_in_d0(cfg, PCI_COMMAND_BUS_MASTER);
-}
-
-bool pci_config_mse(const struct pci_config *cfg)
-{
-	return command_in_d0(cfg, PCI_COMMAND_MEMORY_SPACE);
-}
-
-uint64_t pci_config_bar_addr(const struct pci_config *cfg, unsigned index)
-{
-	enum pci_bar_type type;
-	uint32_t low;
-
-	assert(index < PCI_NUM_BARS);
-	type = cfg->bar_type[index];
-	if (type == PCI_BAR_NONE)
-		return 0;
-	low = get_le32(&cfg->value[PCI_BAR(index)]);
-	if (type == PCI_BAR_IO)
-		return low & ~PCI_BAR_IO_FLAGS;
-	low &= ~PCI_BAR_MEM_FLAGS;
-	if (!pci_bar_is_64(type))
-		return low;
-	return (uint64_t)get_le32(&cfg->value[PCI_BAR(index + 1)]) << 32 | low;
+	return get_le16(&cfg->value[PCI_COMMAND]) & PCI_COMMAND_BUS_MASTER &&
+	       power_state(cfg) == PCI_D0;
 }

@@ -131,9 +131,6 @@ unsigned pci_config_write(struct pci_config *cfg, unsigned offset, const void *b
 void pci_config_reset(struct pci_config *cfg);
 
 bool pci_config_bme(const struct pci_config *cfg); /* bus master enable, and in D0 */
-bool pci_config_mse(const struct pci_config *cfg); /* memory space enable, and in D0 */
-/* Where BAR index (0-5) decodes; 0 for none and for an upper half. */
-uint64_t pci_config_bar_addr(const struct pci_config *cfg, unsigned index);
 bool pci_sriov_enabled(const struct pci_config *cfg);
 unsigned pci_sriov_num_vfs(const struct pci_config *cfg); /* 0 unless enabled */
 

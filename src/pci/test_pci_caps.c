@@ -139,7 +139,6 @@ static void nothing_moves_outside_d0(void **state)
 	wr16(&cfg, PCI_COMMAND, 6);
 	wr16(&cfg, PM + PCI_PMCSR, PCI_D3HOT);
 	assert_false(pci_config_bme(&cfg));
-	assert_false(pci_config_mse(&cfg));
 	assert_int_equal(rd16(&cfg, PCI_COMMAND), 6);
 	wr16(&cfg, PM + PCI_PMCSR, PCI_D0);
 	assert_true(pci_config_bme(&cfg));

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "net_eth.h"
-#include "uplink.h"
+#include "uplink_impl.h"
 
 static struct uplink *up;
 static int peer;
@@ -46,7 +46,7 @@ static void frames_come_in_with_their_tag_lifted(void **state)
 
 	(void)state;
 	assert_int_equal(write(peer, frame, sizeof(frame)), (int)sizeof(frame));
-	assert_true(uplink_port(up)->ops->tx_poll(uplink_port(up), b, 1000000));
+	assert_true(up->port.ops->tx_poll(&up->port, b, 1000000));
 	assert_int_equal(b->n, 1);
 	assert_true(b->frame[0].tagged);
 	assert_int_equal(b->frame[0].tci, 42);
@@ -63,10 +63,10 @@ static void an_empty_wire_is_asked_again_only_after_a_while(void **state)
 	uint64_t now = 1000000;
 
 	(void)state;
-	assert_false(uplink_port(up)->ops->tx_poll(uplink_port(up), b, now));
+	assert_false(up->port.ops->tx_poll(&up->port, b, now));
 	assert_int_equal(write(peer, frame, sizeof(frame)), (int)sizeof(frame));
-	assert_false(uplink_port(up)->ops->tx_poll(uplink_port(up), b, now + 1000));
-	assert_true(uplink_port(up)->ops->tx_poll(uplink_port(up), b, now + 1000000));
+	assert_false(up->port.ops->tx_poll(&up->port, b, now + 1000));
+	assert_true(up->port.ops->tx_poll(&up->port, b, now + 1000000));
 	free(b);
 }
 
@@ -77,11 +77,9 @@ static void frames_go_out_whole(void **state)
 	uint8_t got[200];
 
 	(void)state;
-	assert_int_equal(uplink_port(up)->ops->rx_buffers(uplink_port(up), &meta, &sink),
-			 NIC_DROP_NONE);
+	assert_int_equal(up->port.ops->rx_buffers(&up->port, &meta, &sink), NIC_DROP_NONE);
 	memset(sink.iov[0].ptr, 0xab, 100);
-	assert_int_equal(uplink_port(up)->ops->rx_commit(uplink_port(up), &meta),
-			 NIC_DROP_NONE);
+	assert_int_equal(up->port.ops->rx_commit(&up->port, &meta), NIC_DROP_NONE);
 	assert_int_equal(read(peer, got, sizeof(got)), 100);
 	assert_int_equal(got[99], 0xab);
 }
@@ -94,8 +92,8 @@ static void a_peer_that_does_not_read_costs_frames_only(void **state)
 
 	(void)state;
 	for (int i = 0; i < 10000 && r == NIC_DROP_NONE; i++) {
-		uplink_port(up)->ops->rx_buffers(uplink_port(up), &meta, &sink);
-		r = uplink_port(up)->ops->rx_commit(uplink_port(up), &meta);
+		up->port.ops->rx_buffers(&up->port, &meta, &sink);
+		r = up->port.ops->rx_commit(&up->port, &meta);
 	}
 	assert_int_equal(r, NIC_DROP_UPLINK);
 	assert_false(uplink_failed(up));
@@ -108,9 +106,8 @@ static void a_vanished_peer_is_noticed(void **state)
 
 	(void)state;
 	close(peer);
-	uplink_port(up)->ops->rx_buffers(uplink_port(up), &meta, &sink);
-	assert_int_equal(uplink_port(up)->ops->rx_commit(uplink_port(up), &meta),
-			 NIC_DROP_UPLINK);
+	up->port.ops->rx_buffers(&up->port, &meta, &sink);
+	assert_int_equal(up->port.ops->rx_commit(&up->port, &meta), NIC_DROP_UPLINK);
 	peer = -1;
 }
 

@@ -15,7 +15,7 @@
 #include "clock.h"
 #include "net_eth.h"
 #include "nic_card.h"
-#include "uplink.h"
+#include "uplink_impl.h"
 #include "uplink_ring.h"
 
 #define FRAMES	 100000u
@@ -243,7 +243,7 @@ static int teardown(void **state)
 /* As the card's data path does; it has nothing to do with this port here. */
 static enum nic_drop give(struct end *end, uint32_t len)
 {
-	struct nic_port *port = uplink_port(end->up);
+	struct nic_port *port = &end->up->port;
 	struct nic_rx_meta meta = {.len = len};
 	struct nic_sink sink;
 	enum nic_drop why = port->ops->rx_buffers(port, &meta, &sink);
@@ -259,7 +259,7 @@ static enum nic_drop give(struct end *end, uint32_t len)
 /* Nobody there owns the address: that is where the frames are counted. */
 static void wait_for_frames(struct end *end, uint64_t n)
 {
-	const struct nic_port_stats *stats = &uplink_port(end->up)->stats;
+	const struct nic_port_stats *stats = &end->up->port.stats;
 	uint64_t until = clock_ns() + 20 * NSEC_PER_SEC, got;
 
 	do {
@@ -271,7 +271,7 @@ static void wait_for_frames(struct end *end, uint64_t n)
 
 static void cross(struct end *from, struct end *to)
 {
-	uint64_t before = nic_counter(&uplink_port(to->up)->stats.tx_drops[NIC_DROP_NODEST]);
+	uint64_t before = nic_counter(&to->up->port.stats.tx_drops[NIC_DROP_NODEST]);
 
 	for (uint32_t i = 0; i < CROSSING; i++) {
 		while (give(from, 60 + i % 1400) != NIC_DROP_NONE)

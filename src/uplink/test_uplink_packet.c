@@ -24,7 +24,7 @@
 #include "fd.h"
 #include "net_csum.h"
 #include "net_eth.h"
-#include "uplink.h"
+#include "uplink_impl.h"
 
 #define NAME	 "ladon-pt0"
 #define ETH_TEST 0x88b5 /* for local experiments */
@@ -100,7 +100,7 @@ static int setup(void **state)
 	burst = calloc(1, sizeof(*burst));
 	assert_true(burst && make_tap());
 	assert_int_equal(uplink_open("packet:" NAME, &env, &up, &why), 0);
-	port = uplink_port(up);
+	port = &up->port;
 	atomic_store(&port->policy, &policy);
 	now = clock_ns();
 	return 0;

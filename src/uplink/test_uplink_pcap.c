@@ -18,7 +18,7 @@
 #include "fd.h"
 #include "net_pcap.h"
 #include "nic_card.h"
-#include "uplink.h"
+#include "uplink_impl.h"
 
 #define RECORDED 5000u
 
@@ -73,7 +73,7 @@ static int open_it(const char *spec, const char **ret_why)
 
 	if (ret < 0)
 		return ret;
-	port = uplink_port(up);
+	port = &up->port;
 	return 0;
 }
 

@@ -15,7 +15,7 @@
 #include "clock.h"
 #include "fd.h"
 #include "net_eth.h"
-#include "uplink.h"
+#include "uplink_impl.h"
 
 #define FRAME_LEN  100u
 #define LONG_AFTER (10 * NSEC_PER_SEC)
@@ -43,7 +43,7 @@ static void open_it(const char *how)
 
 	snprintf(spec, sizeof(spec), "stream:%s%s", how, path);
 	assert_int_equal(uplink_open(spec, &env, &up, &why), 0);
-	port = uplink_port(up);
+	port = &up->port;
 	atomic_store(&port->policy, &policy);
 	now = clock_ns();
 }

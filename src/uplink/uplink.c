@@ -167,16 +167,6 @@ void uplink_attend(struct uplink *up)
 		nic_dp_notify(up->card->dp);
 }
 
-struct nic_port *uplink_port(struct uplink *uplink)
-{
-	return &uplink->port;
-}
-
-const char *uplink_spec(const struct uplink *uplink)
-{
-	return uplink->spec;
-}
-
 bool uplink_wants_service(const struct uplink *uplink)
 {
 	return atomic_load_explicit(&uplink->attend, memory_order_acquire);

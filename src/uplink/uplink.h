@@ -81,10 +81,6 @@ bool uplink_failed(const struct uplink *uplink);
 /* Why there is no other end: an errno, 0 = nobody knows. */
 int uplink_error(const struct uplink *uplink);
 
-struct nic_port *uplink_port(struct uplink *uplink);
-/* "tap:ladon0" as given. */
-const char *uplink_spec(const struct uplink *uplink);
-
 /* Creates or attaches tap interface name, brings it up with mtu. Returns the fd, or -errno with
  * *ret_why. */
 int uplink_tap_open(const char *name, unsigned mtu, const char **ret_why);

@@ -92,20 +92,6 @@ static uint64_t deadline_in(int timeout_ms)
 
 /* ---- sending ---- */
 
-static void put_fds(struct msghdr *msg, void *control, const int *fds, unsigned nfds)
-{
-	struct cmsghdr *cmsg;
-
-	memset(control, 0, CMSG_SPACE(nfds * sizeof(int)));
-	msg->msg_control = control;
-	msg->msg_controllen = CMSG_SPACE(nfds * sizeof(int));
-	cmsg = CMSG_FIRSTHDR(msg);
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(nfds * sizeof(int));
-	memcpy(CMSG_DATA(cmsg), fds, nfds * sizeof(int));
-}
-
 /* Steps over len bytes of the vector. */
 static void iov_skip(struct msghdr *msg, size_t len)
 {
@@ -145,10 +131,7 @@ static int send_vector(struct vfu_client *client, struct msghdr *msg)
 
 static int send_message(struct vfu_client *client, struct outgoing *out)
 {
-	union {
-		char buf[CMSG_SPACE(VFU_MAX_FDS * sizeof(int))];
-		struct cmsghdr align;
-	} control;
+	FD_MSG_CONTROL(control, VFU_MAX_FDS);
 	struct iovec iov[3] = {
 		{&out->hdr, sizeof(out->hdr)},
 		{(void *)out->fixed.data, out->fixed.len},
@@ -160,49 +143,27 @@ static int send_message(struct vfu_client *client, struct outgoing *out)
 		return -ENOTCONN;
 	assert(out->nfds <= VFU_MAX_FDS);
 	out->hdr.msg_size = (uint32_t)(sizeof(out->hdr) + out->fixed.len + out->data.len);
-	if (out->nfds)
-		put_fds(&msg, control.buf, out->fds, out->nfds);
+	fd_msg_put(&msg, control, out->fds, out->nfds);
 	return send_vector(client, &msg);
 }
 
 /* ---- receiving ---- */
 
-static void take_fds(struct vfu_client *client, struct msghdr *msg)
-{
-	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
-		size_t count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < count; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(fd), sizeof(fd));
-			if (client->nfds < VFU_MAX_FDS)
-				client->fds[client->nfds++] = fd;
-			else
-				close(fd);
-		}
-	}
-}
-
 /* Exactly len bytes, within the deadline. */
 static int receive_bytes(struct vfu_client *client, void *buf, size_t len, uint64_t deadline)
 {
 	while (len) {
-		union {
-			char buf[CMSG_SPACE(VFU_MAX_FDS * sizeof(int))];
-			struct cmsghdr align;
-		} control;
+		FD_MSG_CONTROL(control, VFU_MAX_FDS);
 		struct iovec iov = {buf, len};
 		struct msghdr msg = {.msg_iov = &iov,
 				     .msg_iovlen = 1,
-				     .msg_control = control.buf,
-				     .msg_controllen = sizeof(control.buf)};
+				     .msg_control = control,
+				     .msg_controllen = sizeof(control)};
 		ssize_t n = recvmsg(client->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 		if (n > 0) {
-			take_fds(client, &msg);
+			client->nfds += fd_msg_take(&msg, client->fds + client->nfds,
+						    VFU_MAX_FDS - client->nfds);
 			buf = (char *)buf + n;
 			len -= (size_t)n;
 		} else if (n == 0) {

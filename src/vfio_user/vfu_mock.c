@@ -376,44 +376,27 @@ int open_null(void)
 
 void send_fds(int sock, const void *buf, size_t len, const int *fds, unsigned nfds)
 {
-	union {
-		char buf[CMSG_SPACE(253 * sizeof(int))];
-		struct cmsghdr align;
-	} control = {0};
+	FD_MSG_CONTROL(control, 253);
 	struct iovec iov = {(void *)buf, len};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	if (nfds) {
-		struct cmsghdr *cmsg;
-
-		msg.msg_control = control.buf;
-		msg.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
-		cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(nfds * sizeof(int));
-		memcpy(CMSG_DATA(cmsg), fds, nfds * sizeof(int));
-	}
+	fd_msg_put(&msg, control, fds, nfds);
 	assert_int_equal(sendmsg(sock, &msg, MSG_NOSIGNAL), len);
 }
 
 ssize_t client_recv(int sock, void *buf, size_t room, int *ret_fd)
 {
-	union {
-		char buf[CMSG_SPACE(8 * sizeof(int))];
-		struct cmsghdr align;
-	} control;
+	FD_MSG_CONTROL(control, 8);
 	struct iovec iov = {buf, room};
 	struct msghdr msg = {.msg_iov = &iov,
 			     .msg_iovlen = 1,
-			     .msg_control = control.buf,
-			     .msg_controllen = sizeof(control.buf)};
+			     .msg_control = control,
+			     .msg_controllen = sizeof(control)};
 	ssize_t len = recvmsg(sock, &msg, MSG_DONTWAIT);
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
 
 	*ret_fd = -1;
-	if (len > 0 && cmsg)
-		memcpy(ret_fd, CMSG_DATA(cmsg), sizeof(*ret_fd));
+	if (len > 0)
+		fd_msg_take(&msg, ret_fd, 1);
 	return len < 0 ? -errno : len;
 }
 

@@ -99,27 +99,13 @@ static void detach(struct vfu_sock *sock, bool tell)
 static ssize_t send_one(struct vfu_sock *sock, const void *buf, size_t len, const int *fds,
 			unsigned nfds)
 {
-	union {
-		char buf[CMSG_SPACE(MAX_FDS_A_REPLY * sizeof(int))];
-		struct cmsghdr align;
-	} control;
+	FD_MSG_CONTROL(control, MAX_FDS_A_REPLY);
 	struct iovec iov = {(void *)buf, len};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t sent;
 
 	assert(nfds <= MAX_FDS_A_REPLY);
-	if (nfds) {
-		struct cmsghdr *cmsg;
-
-		memset(&control, 0, sizeof(control));
-		msg.msg_control = control.buf;
-		msg.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
-		cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(nfds * sizeof(int));
-		memcpy(CMSG_DATA(cmsg), fds, nfds * sizeof(int));
-	}
+	fd_msg_put(&msg, control, fds, nfds);
 	do {
 		sent = sendmsg(sock->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	} while (sent < 0 && errno == EINTR);
@@ -183,37 +169,15 @@ static bool take(struct vfu_sock *sock, const void *buf, size_t len, int *fds, u
 	return ret == 0 && !sock->leaving;
 }
 
-/* Collects the fds of a received message; returns their number. */
-static unsigned received_fds(struct msghdr *msg, int *fds, unsigned room)
-{
-	unsigned n = 0;
-
-	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
-		unsigned count;
-
-		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
-			continue;
-		count = (unsigned)((cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		assert(count <=
-		       room - n); /* the kernel does not write more than there is room for */
-		memcpy(fds + n, CMSG_DATA(cmsg), count * sizeof(int));
-		n += count;
-	}
-	return n;
-}
-
 static ssize_t receive(struct vfu_sock *sock, int *fds, unsigned *ret_nfds, bool *ret_lost)
 {
-	union {
-		char buf[CMSG_SPACE(SCM_FDS_MAX * sizeof(int))];
-		struct cmsghdr align;
-	} control;
+	FD_MSG_CONTROL(control, SCM_FDS_MAX);
 	struct iovec iov = {sock->buf, READ_SIZE};
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
-		.msg_control = control.buf,
-		.msg_controllen = sizeof(control.buf),
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
 	};
 	ssize_t len;
 
@@ -222,7 +186,7 @@ static ssize_t receive(struct vfu_sock *sock, int *fds, unsigned *ret_nfds, bool
 	} while (len < 0 && errno == EINTR);
 	if (len < 0)
 		return -errno;
-	*ret_nfds = received_fds(&msg, fds, SCM_FDS_MAX + 1);
+	*ret_nfds = fd_msg_take(&msg, fds, SCM_FDS_MAX);
 	*ret_lost = msg.msg_flags & MSG_CTRUNC;
 	return len;
 }
@@ -230,7 +194,7 @@ static ssize_t receive(struct vfu_sock *sock, int *fds, unsigned *ret_nfds, bool
 /* One recvmsg and what it brings. False: read no more in this round. */
 static bool read_once(struct vfu_sock *sock)
 {
-	int fds[SCM_FDS_MAX + 1]; /* CMSG_SPACE rounds up to one more */
+	int fds[SCM_FDS_MAX];
 	unsigned nfds = 0;
 	bool lost = false, more;
 	ssize_t len = receive(sock, fds, &nfds, &lost);

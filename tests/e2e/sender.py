@@ -36,3 +36,12 @@ class Sender:
         """A frame of its own."""
         head = to + (source or self.mac) + kind.to_bytes(2, "big")
         return head + bytes(i & 0xff for i in range(length - len(head)))
+
+
+def run_beside_sender(suite, world):
+    """Runs the tests while world.sender drives VF 0 of world.daemon, which is stopped in the end; returns the exit code."""
+    world.sender = Sender(world.daemon, 0)
+    rc = suite.run()
+    world.sender.client.close()
+    world.daemon.stop()
+    return rc

@@ -16,7 +16,7 @@ import time
 
 import pcapng
 from ladond import LADON, Daemon, Scratch, Suite, clean_env, need_build, wait_for
-from sender import RING, Sender
+from sender import RING, run_beside_sender
 
 SUITE = Suite()
 CASE = SUITE.test
@@ -332,11 +332,7 @@ def main():
     World.wire, World.scratch = ours, Scratch()
     World.daemon = Daemon(config=f"card add nic0 model 82576 vfs 2 uplink fd:{theirs.fileno()}",
                           pass_fds=[theirs.fileno()])
-    World.sender = Sender(World.daemon, 0)
-    rc = SUITE.run()
-    World.sender.client.close()
-    World.daemon.stop()
-    return rc
+    return run_beside_sender(SUITE, World)
 
 
 if __name__ == "__main__":

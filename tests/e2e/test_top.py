@@ -12,7 +12,7 @@ import termios
 import time
 
 from ladond import LADON, Daemon, Suite, clean_env, need_build
-from sender import Sender
+from sender import run_beside_sender
 
 SUITE = Suite()
 CASE = SUITE.test
@@ -98,11 +98,7 @@ def main():
     """A card of two VFs."""
     need_build()
     World.daemon = Daemon(config="card add nic0 model 82576 vfs 2")
-    World.sender = Sender(World.daemon, 0)
-    rc = SUITE.run()
-    World.sender.client.close()
-    World.daemon.stop()
-    return rc
+    return run_beside_sender(SUITE, World)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ import time
 import initramfs
 import provision
 import scenario
-from vm import Result, VmError, die_with_parent, vfio_user_device, wait_until
+from vm import Result, Shell, VmError, die_with_parent, vfio_user_device, wait_until
 
 CARD = "nic0"
 TAP = "ladon0"
@@ -144,7 +144,7 @@ class HostJob:
         self.process.wait()
 
 
-class Host:
+class Host(Shell):
     """The far end of the wire: a tap device in namespaces of its own, with the guest's tools.
 
     Its /tmp is private as well, so that nothing of a scenario stays behind.
@@ -184,23 +184,7 @@ class Host:
         return HostJob(["nsenter", "-t", str(self.holder.pid), "-n", "-m", "sh", "-c",
                         f"PATH=/tmp/bin:$PATH; {command}"])
 
-    def run(self, command, timeout=60):
-        """Run a shell command and return its result."""
-        return self.start_job(command).wait(timeout)
-
-    def ok(self, command, timeout=60):
-        """Run a command that must succeed and return its output."""
-        result = self.run(command, timeout)
-        if result.rc:
-            raise VmError(f"host: exit code {result.rc} from: {command}\n{result.out[-2000:]}")
-        return result.out
-
-    def wait_ok(self, command, timeout=30):
-        """Repeat a command until it succeeds."""
-        wait_until(lambda: self.run(command).rc == 0, timeout, f"host: {command}", 0.1)
-
-
-class Namespace:
+class Namespace(Shell):
     """A tenant inside the management VM: what stands for a tenant's VM on QEMU's own igb."""
 
     def __init__(self, vm, name, number):
@@ -219,22 +203,6 @@ class Namespace:
     def start_job(self, command):
         """Start a command there."""
         return self.vm.start_job(f"exec ip netns exec {self.name} sh -c {shlex.quote(command)}")
-
-    def run(self, command, timeout=60):
-        """Run a command there."""
-        return self.start_job(command).wait(timeout)
-
-    def ok(self, command, timeout=60):
-        """Run a command that must succeed and return its output."""
-        result = self.run(command, timeout)
-        if result.rc:
-            raise VmError(f"{self.name}: exit code {result.rc} from: {command}\n{result.out[-2000:]}")
-        return result.out
-
-    def wait_ok(self, command, timeout=30):
-        """Repeat a command until it succeeds."""
-        wait_until(lambda: self.run(command).rc == 0, timeout, f"{self.name}: {command}", 0.1)
-
 
 class Pf:
     """The PF as the management VM sees it."""

@@ -181,7 +181,28 @@ class Job:
         self.vm.send_line(f"K {self.ident}")
 
 
-class VM:
+class Shell:
+    """Runs commands to their end, for a class that has a name and can start_job(command)."""
+
+    def run(self, command, timeout=60):
+        """Run a shell command and return its result."""
+        return self.start_job(command).wait(timeout)
+
+    def ok(self, command, timeout=60):
+        """Run a command that must succeed and return its output."""
+        result = self.run(command, timeout)
+        if result.rc:
+            raise VmError(f"{self.name}: exit code {result.rc} from: {command}\n{result.out[-2000:]}")
+        return result.out
+
+    def wait_ok(self, command, timeout=30):
+        """Repeat a command until it succeeds; return its output."""
+        result = wait_until(lambda: (lambda r: r if r.rc == 0 else None)(self.run(command, timeout)),
+                            timeout, f"{self.name}: {command}", 0.1)
+        return result.out
+
+
+class VM(Shell):
     """One virtual machine."""
 
     def __init__(self, name, kernel="6.1", mem="256M", cpus=1, devices=(), modules=(),
@@ -417,23 +438,6 @@ class VM:
             self.jobs[job.ident] = job
         self.send_line(f"R {job.ident} {base64.b64encode(command.encode()).decode()}")
         return job
-
-    def run(self, command, timeout=60):
-        """Run a shell command in the guest and return its result."""
-        return self.start_job(command).wait(timeout)
-
-    def ok(self, command, timeout=60):
-        """Run a command that must succeed and return its output."""
-        result = self.run(command, timeout)
-        if result.rc:
-            raise VmError(f"{self.name}: exit code {result.rc} from: {command}\n{result.out[-2000:]}")
-        return result.out
-
-    def wait_ok(self, command, timeout=30):
-        """Repeat a command until it succeeds; return its output."""
-        result = wait_until(lambda: (lambda r: r if r.rc == 0 else None)(self.run(command, timeout)),
-                            timeout, f"{self.name}: {command}", 0.1)
-        return result.out
 
     # Files
 

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The EEPROM as drivers read and write it, word by word and bit by bit; the semaphores. */
-#include "test_i82576.h"
-
-#include <string.h>
-
-#include "i82576_pf_regs.h"
+#include "test_i82576_pf.h"
 
 #define SK	  BIT(0)
 #define CS	  BIT(1)
@@ -16,8 +12,6 @@
 #define AUTO_RD	  BIT(9)
 #define ADDR_SIZE BIT(10)
 #define WEL	  2u
-
-static struct i82576_pf *pf;
 
 static int set_up(void **state)
 {
@@ -39,19 +33,6 @@ static int tear_down(void **state)
 	iommu_domain_free(tc.dom);
 	nic_card_free(tc.card);
 	return 0;
-}
-
-static uint32_t pf_rd(uint32_t offset)
-{
-	uint32_t v;
-
-	i82576_pf_bar_read(pf, 0, offset, &v, sizeof(v));
-	return v;
-}
-
-static void pf_wr(uint32_t offset, uint32_t v)
-{
-	i82576_pf_bar_write(pf, 0, offset, &v, sizeof(v));
 }
 
 /* ---- EERD ---- */

@@ -1,37 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The PF's life: who owns the card, which VFs exist, resets, BARs, identity. */
-#include "test_i82576.h"
-
-#include "i82576_pf_regs.h"
-
-static struct i82576_pf *pf;
-
-static int set_up(void **state)
-{
-	if (test_set_up(state) < 0)
-		return -1;
-	return i82576_pf_new(tc.card, PCI_RID(1, 0, 0), tc.dom, tc.vf, 2, &pf);
-}
-
-static int tear_down(void **state)
-{
-	i82576_pf_detach(pf);
-	i82576_pf_free(pf);
-	return test_tear_down(state);
-}
-
-static uint32_t pf_rd(uint32_t offset)
-{
-	uint32_t v;
-
-	i82576_pf_bar_read(pf, 0, offset, &v, sizeof(v));
-	return v;
-}
-
-static void pf_wr(uint32_t offset, uint32_t v)
-{
-	i82576_pf_bar_write(pf, 0, offset, &v, sizeof(v));
-}
+#include "test_i82576_pf.h"
 
 static bool vf_there(unsigned n)
 {
@@ -301,7 +270,7 @@ static void identity_is_the_cards(void **state)
 	assert_int_equal(place.stride, 0xffff);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, pf_set_up, pf_tear_down)
 
 int main(void)
 {

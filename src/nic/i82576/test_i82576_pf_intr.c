@@ -3,14 +3,12 @@
  * The PF's interrupts as igb meets them, with several vectors, with MSI and with INTx. The PF
  * is made by hand: registers, an interrupt block with ten eventfds, and no more.
  */
-#include "test_i82576.h"
+#include "test_i82576_pf.h"
 
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdlib.h>
 
-#include "i82576_pf_regs.h"
 #include "i82576_queue.h"
 
 #define TXDW	 I82576_ICR_TXDW
@@ -27,19 +25,8 @@
 
 enum mode { MULTIPLE, MSIX_ONE, MSI, INTX };
 
-static struct i82576_pf *pf;
 static int fds[I82576_PF_VECTORS];
 static enum mode mode;
-
-static uint32_t rd_pf(uint32_t offset)
-{
-	return nic_reg_read(pf->regs, pf->bar0, pf, offset, NULL);
-}
-
-static void wr_pf(uint32_t offset, uint32_t v)
-{
-	nic_reg_write(pf->regs, pf->bar0, pf, offset, v, NULL);
-}
 
 /* Notifications of vector v since the last call. */
 static uint64_t got(unsigned v)
@@ -65,23 +52,12 @@ static void raise_now(uint32_t causes)
 
 static int new_pf(void)
 {
-	size_t size = ALIGN_UP(sizeof(*pf), (size_t)CACHE_LINE);
-
-	pf = aligned_alloc(CACHE_LINE, size);
-	if (!pf)
+	if (pf_new_bare() < 0)
 		return -1;
-	memset(pf, 0, size);
-	pf->fn.card = tc.card;
-	pf->fn.n = NIC_PF;
-	nic_intr_init(&pf->fn.intr, I82576_PF_VECTORS);
 	for (unsigned v = 0; v < I82576_PF_VECTORS; v++) {
 		fds[v] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		test_intr_set_fd(&pf->fn.intr, PCI_RID(1, 0, 4), v, fds[v]);
 	}
-	if (i82576_pf_reg_map(&pf->regs) < 0)
-		return -1;
-	nic_reg_reset(pf->regs, pf->bar0);
-	i82576_pf_intr_reset(pf);
 	return 0;
 }
 

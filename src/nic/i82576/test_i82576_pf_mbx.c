@@ -3,11 +3,7 @@
  * The VFs' mailboxes with a PF driver at the other end: register accesses in the order of igb
  * and igbvf. The PF is made by hand: registers, two VFs, and one vector that tells of causes.
  */
-#include "test_i82576.h"
-
-#include <stdlib.h>
-
-#include "i82576_pf_regs.h"
+#include "test_i82576_pf.h"
 
 #define V2P   I82576_VF_V2PMAILBOX
 #define MEM   I82576_VF_VMBMEM
@@ -25,18 +21,7 @@
 #define CTS	   0x20000000u
 #define PF_CONTROL 0x0100u
 
-static struct i82576_pf *pf;
 static int pf_fd;
-
-static uint32_t rd_pf(uint32_t offset)
-{
-	return nic_reg_read(pf->regs, pf->bar0, pf, offset, NULL);
-}
-
-static void wr_pf(uint32_t offset, uint32_t v)
-{
-	nic_reg_write(pf->regs, pf->bar0, pf, offset, v, NULL);
-}
 
 static uint32_t p2v(unsigned n)
 {
@@ -58,23 +43,12 @@ static uint64_t pf_got(void)
 
 static int new_pf(void)
 {
-	size_t size = ALIGN_UP(sizeof(*pf), (size_t)CACHE_LINE);
-
-	pf = aligned_alloc(CACHE_LINE, size);
-	if (!pf)
+	if (pf_new_bare() < 0)
 		return -1;
-	memset(pf, 0, size);
-	if (i82576_pf_reg_map(&pf->regs) < 0)
-		return -1;
-	pf->fn.card = tc.card;
-	pf->fn.n = NIC_PF;
-	nic_intr_init(&pf->fn.intr, I82576_PF_VECTORS);
 	pf_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	test_intr_set_fd(&pf->fn.intr, PCI_RID(1, 0, 4), 0, pf_fd);
 	pf->num_vfs = 2;
 	memcpy(pf->vf, tc.vf, sizeof(tc.vf));
-	nic_reg_reset(pf->regs, pf->bar0);
-	i82576_pf_intr_reset(pf);
 	i82576_pf_mbx_reset(pf);
 	return 0;
 }

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Policies and queues that follow from the PF's registers: as igb sets them, and as it does
  * not. */
-#include "test_i82576.h"
-
-#include <stdlib.h>
+#include "test_i82576_pf.h"
 
 #include "clock.h"
-#include "i82576_pf_regs.h"
 #include "i82576_queue.h"
 #include "net_eth.h"
 #include "net_rss.h"
@@ -35,7 +32,6 @@
 #define INSERT	     BIT(30) /* VMVIR: always the default VLAN */
 #define MRQC_IGB     0x00370000u
 
-static struct i82576_pf *pf;
 static struct nic_policy p;
 
 static void ask(unsigned n)
@@ -106,21 +102,12 @@ static void igb_with_vfs(void)
 
 static int set_up(void **state)
 {
-	if (test_set_up(state) < 0 ||
-	    i82576_pf_new(tc.card, PCI_RID(1, 0, 0), tc.dom, tc.vf, 2, &pf) < 0 ||
-	    i82576_pf_attach(pf) < 0)
+	if (pf_set_up(state) < 0 || i82576_pf_attach(pf) < 0)
 		return -1;
 	PF_REG(pf, CTRL) |= I82576_CTRL_SLU;
 	pf->phy.link = true;
 	pf->phy.speed = 2;
 	return 0;
-}
-
-static int tear_down(void **state)
-{
-	i82576_pf_detach(pf);
-	i82576_pf_free(pf);
-	return test_tear_down(state);
 }
 
 /* ---- without VMDq ---- */
@@ -636,7 +623,7 @@ static void the_transmitter_takes_its_time(void **state)
 	assert_int_equal(tx_from(), UINT64_MAX);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, pf_tear_down)
 
 int main(void)
 {

@@ -1,33 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The PF's counters: what they count, that they add up, and how they clear. */
-#include "test_i82576.h"
+#include "test_i82576_pf.h"
 
-#include "i82576_pf_regs.h"
-
-static struct i82576_pf *pf;
 static struct nic_port_stats *stats; /* what the data path would count */
 
 static int set_up(void **state)
 {
-	if (test_set_up(state) < 0 ||
-	    i82576_pf_new(tc.card, PCI_RID(1, 0, 0), tc.dom, tc.vf, 2, &pf) < 0)
+	if (pf_set_up(state) < 0)
 		return -1;
 	stats = &pf->fn.port.stats;
 	return 0;
-}
-
-static int tear_down(void **state)
-{
-	i82576_pf_free(pf);
-	return test_tear_down(state);
-}
-
-static uint32_t pf_rd(uint32_t offset)
-{
-	uint32_t v;
-
-	i82576_pf_bar_read(pf, 0, offset, &v, sizeof(v));
-	return v;
 }
 
 /* A frame of len bytes without FCS, as the switch and the queues count it. */
@@ -309,7 +291,7 @@ static void counters_of_a_vf(void **state)
 	assert_int_equal(pf_rd(I82576_PFVFGPRC + 0x100), 0);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, pf_tear_down)
 
 int main(void)
 {

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The PHY as igb talks to it; negotiation, loss of the wire, loopback; who is told of the link.
  */
-#include "test_i82576.h"
-
-#include "i82576_pf_regs.h"
+#include "test_i82576_pf.h"
 
 #define OP_WRITE      0x04000000u
 #define OP_READ	      0x08000000u
@@ -17,7 +15,6 @@
 #define S100	      0x40u
 #define LINK_BITS     0xc3u /* LU, FD and SPEED of STATUS */
 
-static struct i82576_pf *pf;
 static struct nic_port uplink;
 static unsigned told[2];
 
@@ -38,24 +35,10 @@ static const struct i82576_peer_ops counting_peer = {
 	.changed = count_changed,
 };
 
-static uint32_t pf_rd(uint32_t offset)
-{
-	uint32_t v;
-
-	i82576_pf_bar_read(pf, 0, offset, &v, sizeof(v));
-	return v;
-}
-
-static void pf_wr(uint32_t offset, uint32_t v)
-{
-	i82576_pf_bar_write(pf, 0, offset, &v, sizeof(v));
-}
-
 static int set_up(void **state)
 {
 	told[0] = told[1] = 0;
-	if (test_set_up(state) < 0 ||
-	    i82576_pf_new(tc.card, PCI_RID(1, 0, 0), tc.dom, tc.vf, 2, &pf) < 0)
+	if (pf_set_up(state) < 0)
 		return -1;
 	tc.vf[0]->peer = tc.vf[1]->peer = &counting_peer;
 	pf->vfs_enabled = 1;
@@ -70,8 +53,7 @@ static int tear_down(void **state)
 {
 	tc.card->uplink = NULL;
 	pf->vfs_enabled = 0;
-	i82576_pf_free(pf);
-	return test_tear_down(state);
+	return pf_tear_down(state);
 }
 
 /* igb_read_phy_reg_mdic, igb_write_phy_reg_mdic. */

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* SYSTIM at given times and under two threads; which frames are stamped, and that once. */
-#include "test_i82576.h"
+#include "test_i82576_pf.h"
 
 #include <pthread.h>
-#include <string.h>
 
-#include "i82576_pf_regs.h"
 #include "net_eth.h"
 #include "net_parse.h"
 
@@ -22,34 +20,6 @@
 #define FTQF_IGB   0x68008011u /* UDP, source port compared, addresses not, time stamp */
 #define PTP_PORT   0x3f01u     /* 319 as it lies in the frame */
 #define ETH_P_1588 0x88f7u
-
-static struct i82576_pf *pf;
-
-static int set_up(void **state)
-{
-	if (test_set_up(state) < 0)
-		return -1;
-	return i82576_pf_new(tc.card, PCI_RID(1, 0, 0), tc.dom, tc.vf, 2, &pf);
-}
-
-static int tear_down(void **state)
-{
-	i82576_pf_free(pf);
-	return test_tear_down(state);
-}
-
-static uint32_t pf_rd(uint32_t offset)
-{
-	uint32_t v;
-
-	i82576_pf_bar_read(pf, 0, offset, &v, sizeof(v));
-	return v;
-}
-
-static void pf_wr(uint32_t offset, uint32_t v)
-{
-	i82576_pf_bar_write(pf, 0, offset, &v, sizeof(v));
-}
 
 static uint64_t pf_rd64(uint32_t low)
 {
@@ -567,7 +537,7 @@ static void stamps_are_whole(void **state)
 	pthread_join(thread, NULL);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, pf_set_up, pf_tear_down)
 
 int main(void)
 {
