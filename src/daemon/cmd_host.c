@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* cmd_host.c - host add, del, show; vf assign. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "bits.h"
@@ -130,7 +131,7 @@ static struct json_object *compute_json(const struct compute *compute)
 		json_add_u64(obj, "uid", compute->uid);
 		json_add_u64(obj, "epoch", compute->epoch);
 	}
-	json_add_u64(obj, "slice_base", (uint64_t)compute->slot << COMPUTE_SLICE_BITS);
+	json_add_u64(obj, "slice_base", compute->port.base);
 	json_add_u64(obj, "slice_size", BIT64(COMPUTE_SLICE_BITS));
 	json_add_u64(obj, "windows", compute->num_windows);
 	json_add_u64(obj, "bytes", compute->bytes);

@@ -24,32 +24,6 @@
 #define BEAT_NS	      (COMPUTE_BEAT_MS * NSEC_PER_MSEC)
 #define MESSAGES_TURN 32u
 
-/* ---- the way to its memory ---- */
-
-/* The data path asks. */
-static enum iommu_reason pass(void *arg, uint64_t iova, uint32_t need, struct iommu_passed *ret)
-{
-	const struct compute *compute = arg;
-
-	(void)need;
-	if (!atomic_load_explicit(&compute->open, memory_order_acquire))
-		return IOMMU_FAULT_NTB_REVOKED;
-	if (iova >> COMPUTE_SLICE_BITS)
-		return IOMMU_FAULT_NTB_WINDOW;
-	ret->run = BIT64(COMPUTE_SLICE_BITS) - iova;
-	return 0;
-}
-
-/* Nothing passes any more, and nothing that has passed is under way. */
-static void shut(struct compute *compute)
-{
-	atomic_store_explicit(&compute->open, false, memory_order_release);
-	for (struct function *fn = compute->host.functions; fn; fn = fn->host_next)
-		iommu_domain_forget_all(fn->dom);
-	for (struct function *fn = compute->host.functions; fn; fn = fn->host_next)
-		iommu_domain_drain(fn->dom);
-}
-
 /* ---- saying ---- */
 
 static bool say(struct compute *compute, struct fabric_msg *msg, int fd)
@@ -77,7 +51,7 @@ void compute_tell_assigned(struct compute *compute, const struct function *fn, b
 		return;
 	snprintf(msg.vf.card, sizeof(msg.vf.card), "%s", fn->card->name);
 	msg.vf.vf = fn->n;
-	msg.vf.rid = fn->rid;
+	msg.vf.rid = fn->host_rid;
 	if (!say(compute, &msg, -1))
 		compute_leave(compute, "it does not read what it is told");
 }
@@ -107,7 +81,7 @@ void compute_leave(struct compute *compute, const char *why)
 {
 	if (compute->fd < 0)
 		return;
-	shut(compute);
+	compute_bridge_shut(compute);
 	vtd_write(compute->host.vtd, VTD_GCMD, 4, 0);
 	compute_windows_free(compute);
 	loop_fd_del(compute->source);
@@ -210,7 +184,6 @@ static void on_host(void *arg, uint32_t events)
 						       : "what it said is no message");
 			return;
 		}
-		compute->heard_ns = clock_ns();
 		compute->silent = 0;
 		why = serve(compute, &parcel);
 		fd_close(&parcel.fd);
@@ -277,16 +250,23 @@ int compute_join(struct daemon *daemon, int fd, const struct fabric_msg *msg, pi
 	ret = loop_add_fd(daemon->loop, fd, EPOLLIN, on_host, compute, &compute->source);
 	if (ret < 0)
 		return ret;
+	compute->epoch = daemon->epoch + 1;
+	ret = compute_bridge_open(compute);
+	if (ret < 0) {
+		compute_bridge_shut(compute);
+		compute->epoch = 0;
+		loop_fd_del(compute->source);
+		compute->source = NULL;
+		return ret;
+	}
 	compute->fd = fd;
 	compute->pid = pid;
 	compute->uid = uid;
-	compute->epoch = ++daemon->epoch;
-	compute->heard_ns = clock_ns();
+	daemon->epoch++;
 	compute->silent = 0;
 	compute->joins++;
-	atomic_store_explicit(&compute->open, true, memory_order_release);
 	told(compute, "host-joined", NULL);
-	welcome.welcome.slice_base = (uint64_t)compute->slot << COMPUTE_SLICE_BITS;
+	welcome.welcome.slice_base = compute->port.base;
 	welcome.welcome.slice_size = BIT64(COMPUTE_SLICE_BITS);
 	welcome.welcome.beat_ms = COMPUTE_BEAT_MS;
 	welcome.welcome.beats = COMPUTE_BEATS;
@@ -311,61 +291,48 @@ struct compute *compute_find(struct daemon *daemon, const char *name)
 
 struct compute *compute_of(struct host *host)
 {
-	return host->remote ? (struct compute *)host : NULL;
+	return host->bridge ? (struct compute *)host : NULL;
 }
 
 static void compute_free(struct compute *compute)
 {
 	compute_leave(compute, "the management host ends it");
+	compute_bridge_free(compute);
 	loop_timer_del(compute->turn);
 	host_done(&compute->host);
 	explicit_bzero(compute->key, sizeof(compute->key));
 	free(compute);
 }
 
-static unsigned free_slot(const struct daemon *daemon)
+static int compute_build(struct compute *compute, const char *name, struct cmd_error *error)
 {
-	unsigned slot = 1;
+	int ret = host_init_remote(&compute->host, name, &compute_bridge);
 
-	for (const struct compute *c = daemon->computes; c;) {
-		if (c->slot != slot) {
-			c = c->next;
-			continue;
-		}
-		slot++;
-		c = daemon->computes;
-	}
-	return slot;
+	if (ret == 0)
+		ret = loop_add_timer(compute->daemon->loop, on_turn, compute, &compute->turn);
+	if (ret < 0)
+		return cmd_fail(error, ret, "there is not enough memory");
+	return compute_bridge_new(compute, error);
 }
 
 int compute_add(struct daemon *daemon, const char *name, const uint8_t key[UUID_SIZE],
 		struct cmd_error *error)
 {
-	struct compute *compute;
+	struct compute *compute = calloc(1, sizeof(*compute));
 	int ret;
 
-	if (!strcmp(name, daemon->local.name) || compute_find(daemon, name))
-		return cmd_fail(error, -EEXIST,
-				"there is a host \"%s\" already: another name is right", name);
-	if (free_slot(daemon) > COMPUTE_MAX)
-		return cmd_fail(error, -ENOSPC, "there are %u hosts already, that is the limit",
-				COMPUTE_MAX);
-	compute = calloc(1, sizeof(*compute));
-	ret = compute ? host_init_remote(&compute->host, name) : -ENOMEM;
-	if (ret == 0)
-		ret = loop_add_timer(daemon->loop, on_turn, compute, &compute->turn);
-	if (ret < 0) {
-		if (compute)
-			host_done(&compute->host);
-		free(compute);
-		return cmd_fail(error, ret, "there is not enough memory");
-	}
+	if (!compute)
+		return cmd_fail(error, -ENOMEM, "there is not enough memory");
 	compute->daemon = daemon;
-	compute->slot = free_slot(daemon);
 	compute->fd = -1;
-	compute->route = (struct iommu_route){compute, pass};
-	compute->host.route = &compute->route;
 	memcpy(compute->key, key, UUID_SIZE);
+	ret = compute_build(compute, name, error);
+	if (ret < 0) {
+		loop_timer_del(compute->turn);
+		host_done(&compute->host);
+		free(compute);
+		return ret;
+	}
 	compute->next = daemon->computes;
 	daemon->computes = compute;
 	return 0;

@@ -25,13 +25,13 @@
 #include "host.h"
 #include "iommu_domain.h"
 #include "log.h"
+#include "ntb_port.h"
 #include "uuid.h"
 #include "words.h"
 
-#define COMPUTE_MAX	   63u
 #define COMPUTE_BEAT_MS	   10u
-#define COMPUTE_BEATS	   3u		/* of silence, and the lease is over */
-#define COMPUTE_SLICE_BITS 47		/* addresses of a slice */
+#define COMPUTE_BEATS	   3u /* of silence, and the lease is over */
+#define COMPUTE_SLICE_BITS NTB_SLICE_MIN
 #define COMPUTE_WINDOWS	   4096u	/* pieces of memory that a host may offer */
 #define COMPUTE_BYTES_MAX  (1ull << 40) /* of memory in them */
 
@@ -51,15 +51,14 @@ struct compute {
 	struct host host; /* first, so that a function's host can be told from it */
 	struct daemon *daemon;
 	struct compute *next;
-	unsigned slot; /* of the global address map, from 1 on */
+	unsigned slot; /* of the global address map */
 	uint8_t key[UUID_SIZE];
-	struct iommu_route route; /* of its functions' domains */
-	_Atomic bool open;	  /* may anything pass? The data path reads it */
-	int fd;			  /* owned, -1 = absent */
-	struct loop_fd *source;	  /* owned */
-	struct loop_timer *turn;  /* owned: beats, silence */
-	uint64_t epoch, heard_ns;
-	unsigned silent; /* beats since it was heard, of those on which we were awake */
+	struct ntb_port port;	 /* of the bridge: windows, who is admitted */
+	int fd;			 /* owned, -1 = absent */
+	struct loop_fd *source;	 /* owned */
+	struct loop_timer *turn; /* owned: beats, silence */
+	uint64_t epoch;		 /* 0 = absent */
+	unsigned silent;	 /* beats since it was heard, of those on which we were awake */
 	pid_t pid;
 	uid_t uid;
 	struct compute_window *windows; /* owned */

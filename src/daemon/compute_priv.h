@@ -12,6 +12,16 @@ int compute_join(struct daemon *daemon, int fd, const struct fabric_msg *msg, pi
 		 uid_t uid, const char **ret_why);
 void compute_end_all(struct daemon *daemon);
 
+/* compute_bridge.c: a slice and a port of its own, -EEXIST, -ENOSPC with a sentence; gone
+ * again. */
+int compute_bridge_new(struct compute *compute, struct cmd_error *error);
+void compute_bridge_free(struct compute *compute);
+/* The way to its memory, for compute->epoch. Returns 0 or -errno. */
+int compute_bridge_open(struct compute *compute);
+/* Nothing passes any more, and nothing that has passed is under way. */
+void compute_bridge_shut(struct compute *compute);
+extern const struct host_bridge compute_bridge;
+
 /* compute_window.c: OFFER; *fd is consumed on success. Returns 0, or -errno with *ret_why
  * (static or NULL). */
 int compute_window_open(struct compute *compute, const struct fabric_msg *msg, int *fd,

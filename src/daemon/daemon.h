@@ -12,6 +12,7 @@
 #include "faults.h"
 #include "host.h"
 #include "loop.h"
+#include "ntb_map.h"
 #include "opts.h"
 #include "words.h"
 
@@ -33,6 +34,7 @@ struct daemon {
 	struct compute *computes;  /* owned: compute hosts */
 	struct compute_door *door; /* owned: where they join */
 	uint64_t epoch;		   /* of the latest joining */
+	struct ntb_map map;	   /* of all hosts' addresses, as devices see them */
 	struct card *cards; /* owned, in order of creation */
 	unsigned num_cards;
 	struct control *control; /* owned; NULL before and after it is served */

@@ -66,7 +66,11 @@ static int check_door(struct function *fn, uid_t uid, const char **why)
 {
 	if (fn->opening)
 		return 0;
-	if (!fn->host->remote)
+	if (!fn->host) {
+		*why = "no memory is left for its address space";
+		return -ENOMEM;
+	}
+	if (!fn->host->bridge)
 		return function_admit_uid(fn, uid, why);
 	*why = "the VF is assigned to a compute host: attach there";
 	return -EACCES;
@@ -225,7 +229,7 @@ static int function_build(struct function *fn)
 	ret = fn->kind->make(fn);
 	if (ret < 0)
 		return ret;
-	nic_intr_connect(&fn->dev->intr, fn->host->ir, fn->rid);
+	nic_intr_connect(&fn->dev->intr, fn->host->ir, fn->host_rid);
 	ret = loop_add_timer(daemon->loop, on_lost_timer, fn, &fn->lost_timer);
 	if (ret < 0)
 		return ret;
@@ -234,24 +238,31 @@ static int function_build(struct function *fn)
 }
 
 /* At a quiesce point. */
-static void swap_host(void *arg)
+static void connect_host(void *arg)
 {
 	struct function *fn = arg;
 
 	fn->dev->dom = fn->dom;
-	nic_intr_connect(&fn->dev->intr, fn->host->ir, fn->rid);
+	if (fn->host)
+		nic_intr_connect(&fn->dev->intr, fn->host->ir, fn->host_rid);
 }
 
+/* Nobody uses the function: its queues are off, so its address space may be gone for a while.
+ */
 int function_set_host(struct function *fn, struct host *host)
 {
-	struct iommu_domain *former;
-	int ret = fn->client.attached ? -EBUSY : host_move(host, fn, &former);
+	struct host *former = fn->host;
+	int ret;
 
-	if (ret < 0)
-		return ret;
-	nic_dp_call(fn->card->nic->dp, swap_host, fn);
-	iommu_domain_free(former);
-	return 0;
+	if (fn->client.attached)
+		return -EBUSY;
+	host_del(fn);
+	ret = host_add(host, fn, drain, fn);
+	if (ret < 0 && host_add(former, fn, drain, fn) < 0)
+		log_err("%s: no memory is left for its address space: it serves nobody",
+			fn->name);
+	nic_dp_call(fn->card->nic->dp, connect_host, fn);
+	return ret;
 }
 
 int function_open(struct function *fn, int fd)

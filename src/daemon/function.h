@@ -125,7 +125,9 @@ struct function {
 	struct card *card;	    /* borrowed */
 	struct host *host;	    /* borrowed */
 	struct function *host_next; /* host.c's list */
-	bool opening;		    /* its compute host attaches a client at this moment */
+	const struct iommu_route *way; /* to that host: its bridge's; NULL = none is needed */
+	pci_rid_t host_rid;	       /* what it is called there */
+	bool opening;		       /* its compute host attaches a client at this moment */
 	const struct function_kind *kind;
 	unsigned n; /* VF number, or NIC_PF */
 	pci_rid_t rid;
@@ -168,7 +170,8 @@ uint64_t function_bad_requests(const struct function *fn);
 /* Drops the client, drained. Takes NULL. */
 void function_free(struct function *fn);
 
-/* Takes it to another host. -EBUSY while somebody is attached; or -errno, nothing changed. */
+/* Takes it to another host. -EBUSY while somebody is attached; or -errno, and it is where it
+ * was. */
 int function_set_host(struct function *fn, struct host *host);
 /* A client of its compute host's is attached: fd (consumed) is one end of its connection. */
 int function_open(struct function *fn, int fd);

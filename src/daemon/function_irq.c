@@ -81,7 +81,7 @@ void function_irq_write(struct function *fn, unsigned v, int desc, unsigned bit)
 	uint64_t lo = desc < 0 ? irte_remapped(irte, (uint8_t)v)
 			       : irte_posted((unsigned)desc, (uint8_t)bit, false);
 
-	ir_write(fn->host->ir, irte, lo, irte_source(fn->rid));
+	ir_write(fn->host->ir, irte, lo, irte_source(fn->host_rid));
 }
 
 /* Vector v is posted or has an eventfd. */

@@ -31,11 +31,11 @@ int host_init(struct host *host, const char *name)
 	return ret < 0 ? ret : ir_new(HOST_VECTORS, drain_cards, host, &host->ir);
 }
 
-int host_init_remote(struct host *host, const char *name)
+int host_init_remote(struct host *host, const char *name, const struct host_bridge *bridge)
 {
 	int ret;
 
-	*host = (struct host){.remote = true};
+	*host = (struct host){.bridge = bridge};
 	snprintf(host->name, sizeof(host->name), "%s", name);
 	ret = vtd_new(&host->vtd);
 	return ret < 0 ? ret : ir_new(HOST_VECTORS, drain_cards, host, &host->ir);
@@ -49,64 +49,44 @@ void host_done(struct host *host)
 	host->vtd = NULL;
 }
 
-static int new_domain(struct host *host, const struct function *function,
-		      void (*drain)(void *arg), void *arg, struct iommu_domain **ret_dom)
+int host_add(struct host *host, struct function *function, void (*drain)(void *arg), void *arg)
 {
 	/* A view has the RID of its VF but no DMA: what its client maps is only written down.
 	 */
 	bool dma = function->kind->has_memory;
-	int ret = iommu_domain_new(dma ? host->vtd : NULL, function->rid, drain, arg, ret_dom);
+	int ret = host->bridge ? host->bridge->admit(host, function) : 0;
 
+	if (!host->bridge)
+		function->host_rid = function->rid;
 	if (ret == 0)
-		iommu_domain_set_route(*ret_dom, host->route);
-	return ret;
-}
-
-static void link_in(struct host *host, struct function *function)
-{
+		ret = iommu_domain_new(dma ? host->vtd : NULL, function->host_rid, drain, arg,
+				       &function->dom);
+	if (ret < 0) {
+		if (function->way)
+			host->bridge->dismiss(host, function);
+		return ret;
+	}
+	if (function->way)
+		iommu_domain_set_route(function->dom, function->way);
 	function->host = host;
 	function->host_next = host->functions;
 	host->functions = function;
-}
-
-static void link_out(struct function *function)
-{
-	struct function **at = &function->host->functions;
-
-	while (*at != function)
-		at = &(*at)->host_next;
-	*at = function->host_next;
-	function->host = NULL;
-}
-
-int host_add(struct host *host, struct function *function, void (*drain)(void *arg), void *arg)
-{
-	int ret = new_domain(host, function, drain, arg, &function->dom);
-
-	if (ret == 0)
-		link_in(host, function);
-	return ret;
-}
-
-int host_move(struct host *host, struct function *function, struct iommu_domain **ret_former)
-{
-	struct iommu_domain *former = function->dom, *dom;
-	int ret = new_domain(host, function, former->drain, former->drain_arg, &dom);
-
-	if (ret < 0)
-		return ret;
-	link_out(function);
-	function->dom = dom;
-	link_in(host, function);
-	*ret_former = former;
 	return 0;
 }
 
 void host_del(struct function *function)
 {
-	if (!function->host)
+	struct host *host = function->host;
+	struct function **at;
+
+	if (!host)
 		return;
-	link_out(function);
+	for (at = &host->functions; *at != function; at = &(*at)->host_next)
+		;
+	*at = function->host_next;
+	function->host = NULL;
+	if (function->way)
+		host->bridge->dismiss(host, function);
 	iommu_domain_free(function->dom);
 	function->dom = NULL;
 }

@@ -14,31 +14,36 @@
 #define HOST_NAME_LEN 16
 
 struct function;
+struct host;
+
+/* What lies before a host that is not in this process. */
+struct host_bridge {
+	/* The function may reach the host: sets function->way and function->host_rid. Returns 0
+	 * or -errno. */
+	int (*admit)(struct host *host, struct function *function);
+	/* It may no more, drained. */
+	void (*dismiss)(struct host *host, struct function *function);
+};
 
 struct host {
 	char name[HOST_NAME_LEN];
-	bool remote;		    /* struct compute begins with it, its tables are its own */
 	struct vtd *vtd;	    /* owned */
 	struct function *functions; /* borrowed: linked by function.host_next */
 	struct ir *ir;		    /* owned: interrupt remapping of its functions */
-	const struct iommu_route *route; /* borrowed: the way to it; NULL = none is needed */
+	/* borrowed; NULL: this process. Else struct compute begins with it, and its tables are
+	 * its own. */
+	const struct host_bridge *bridge;
 };
 
 /* Returns 0 or -errno. */
 int host_init(struct host *host, const char *name);
 /* The same for a host that writes its tables itself. */
-int host_init_remote(struct host *host, const char *name);
+int host_init_remote(struct host *host, const char *name, const struct host_bridge *bridge);
 /* All functions are gone. Takes one whose host_init failed, or that is zero. */
 void host_done(struct host *host);
 
 /* Makes the function's address space (function->dom), drained by drain, and lists it here. */
 int host_add(struct host *host, struct function *function, void (*drain)(void *arg), void *arg);
-/*
- * Takes the function, which nobody uses, to another host: function->dom is a new address space
- * there, *ret_former the one it had, for the caller to free when the data path has the new one.
- * Returns 0 or -errno, and then nothing has changed.
- */
-int host_move(struct host *host, struct function *function, struct iommu_domain **ret_former);
 /* Frees function->dom and takes the function off the list; nothing when it is not on it. */
 void host_del(struct function *function);
 

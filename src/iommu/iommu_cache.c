@@ -46,12 +46,12 @@ static bool leaves(const struct vtd_context *ctx, uint64_t iova, uint32_t len)
 
 /* What the unit sees of it. */
 static enum iommu_reason pass_route(const struct iommu_domain *dom, uint64_t iova,
-				    uint32_t need, struct iommu_passed *ret)
+				    uint32_t need, bool say, struct iommu_passed *ret)
 {
 	const struct iommu_route *route = dom->route;
 
 	*ret = (struct iommu_passed){iova, UINT64_MAX, IOMMU_READ | IOMMU_WRITE};
-	return likely(!route) ? 0 : route->pass(route->arg, iova, need, ret);
+	return likely(!route) ? 0 : route->pass(route->arg, iova, need, say, ret);
 }
 
 /* The granule passes the route in one piece. */
@@ -59,7 +59,7 @@ static bool route_covers(const struct iommu_domain *dom, uint64_t granule, uint3
 {
 	struct iommu_passed passed;
 
-	return pass_route(dom, granule << IOMMU_GRANULE_SHIFT, need, &passed) == 0 &&
+	return pass_route(dom, granule << IOMMU_GRANULE_SHIFT, need, false, &passed) == 0 &&
 	       passed.run >= IOMMU_GRANULE && !(passed.addr & (IOMMU_GRANULE - 1));
 }
 
@@ -85,7 +85,8 @@ void *iommu_walk(struct iommu_domain *dom, uint64_t iova, uint32_t *len, uint32_
 	uint32_t perm;
 	uint8_t *at;
 
-	if (unlikely(leaves(ctx, iova, *len) || pass_route(dom, iova, need, &passed) != 0) ||
+	if (unlikely(leaves(ctx, iova, *len) ||
+		     pass_route(dom, iova, need, false, &passed) != 0) ||
 	    vtd_translate(dom->space, ctx, passed.addr, need, &leaf) != 0)
 		return NULL;
 	at = iommu_space_at(dom->space, leaf.hpa, &word, &run);
@@ -107,7 +108,7 @@ unsigned iommu_reason(const struct iommu_domain *dom, uint64_t iova, uint32_t ne
 	struct vtd_leaf leaf;
 	struct iommu_passed passed;
 	uint64_t word = 0, run;
-	enum iommu_reason reason = pass_route(dom, iova, need, &passed);
+	enum iommu_reason reason = pass_route(dom, iova, need, true, &passed);
 
 	*ret_record = reason || !ctx->no_faults; /* FPD is about the unit's own */
 	if (!reason)

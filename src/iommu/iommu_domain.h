@@ -49,8 +49,9 @@ struct iommu_passed {
  */
 struct iommu_route {
 	void *arg;
-	/* Returns 0 if iova may pass for need, or why not. Any thread. */
-	enum iommu_reason (*pass)(void *arg, uint64_t iova, uint32_t need,
+	/* Returns 0 if iova may pass for need, or why not. say: it was refused, and this time
+	 * is to be counted. Any thread. */
+	enum iommu_reason (*pass)(void *arg, uint64_t iova, uint32_t need, bool say,
 				  struct iommu_passed *ret);
 };
 

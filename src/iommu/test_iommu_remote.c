@@ -44,6 +44,7 @@ static struct {
 	uint64_t base, size, xlate;
 	uint32_t perm;
 	enum iommu_reason refuse;
+	unsigned said; /* refusals to be counted */
 } t;
 
 static void deliver(void *arg, uint32_t offset, unsigned size, uint64_t value)
@@ -96,9 +97,11 @@ static void drain(void *arg)
 	t.drains++;
 }
 
-static enum iommu_reason pass(void *arg, uint64_t iova, uint32_t need, struct iommu_passed *ret)
+static enum iommu_reason pass(void *arg, uint64_t iova, uint32_t need, bool say,
+			      struct iommu_passed *ret)
 {
 	(void)arg;
+	t.said += say;
 	if (t.refuse)
 		return t.refuse;
 	if (iova - t.base >= t.size)
@@ -303,8 +306,10 @@ static void nothing_passes_when_the_route_is_revoked(void **state)
 	t.refuse = IOMMU_FAULT_NTB_REVOKED;
 	iommu_domain_forget_all(t.dom);
 	assert_null(at(GIB(8), IOMMU_READ));
+	assert_int_equal(t.said, 0);
 	assert_int_equal(iommu_reason(t.dom, GIB(8), IOMMU_READ, &record),
 			 IOMMU_FAULT_NTB_REVOKED);
+	assert_int_equal(t.said, 1);
 	assert_true(record);
 	unmap(GIB(1), MIB(16));
 }

@@ -41,12 +41,17 @@ static const struct reg_row rows[VTD_R_NUM] = {
 
 /* ---- domains ---- */
 
+void vtd_context_of(const struct vtd *vtd, uint16_t rid, struct vtd_context *ret_ctx)
+{
+	vtd_context_load(&vtd->space, vtd->root, vtd->reg[VTD_R_GSTS] & VTD_GCMD_TE, rid,
+			 ret_ctx);
+}
+
 void vtd_load(struct vtd *vtd, struct iommu_domain *dom)
 {
 	struct vtd_context ctx;
 
-	vtd_context_load(&vtd->space, vtd->root, vtd->reg[VTD_R_GSTS] & VTD_GCMD_TE, dom->rid,
-			 &ctx);
+	vtd_context_of(vtd, dom->rid, &ctx);
 	iommu_domain_set_context(dom, &ctx);
 }
 
