@@ -32,11 +32,12 @@ struct cli_command {
 	cli_run_fn *run;
 };
 
-/* One table a noun (card.c, link.c, vf.c, token.c, capture.c, top.c, daemon.c), each ended by
+/* One table a noun (card.c, link.c, vf.c, host.c, token.c, capture.c, top.c, daemon.c), each ended by
  * words == NULL. */
 extern const struct cli_command cli_card_commands[];
 extern const struct cli_command cli_link_commands[];
 extern const struct cli_command cli_vf_commands[];
+extern const struct cli_command cli_host_commands[];
 extern const struct cli_command cli_token_commands[];
 extern const struct cli_command cli_capture_commands[];
 extern const struct cli_command cli_top_commands[];
@@ -44,6 +45,11 @@ extern const struct cli_command cli_daemon_commands[];
 
 /* token.c: for commands that take a VF token, and for those that may; nothing is printed. */
 cli_run_fn cli_run_with_token, cli_run_maybe_token;
+/* token.c: a random token, told to the daemon with words and written to the new file that
+ * "token-file F" among them names (standard output without one). usage has num words without a
+ * source at least. */
+int cli_generate_token(const struct cli *cli, int argc, char **argv, int num, const char *verb,
+		       const char *usage);
 
 /* Connects to the control socket. Prints what to do when nobody answers. Returns the fd or -1.
  */

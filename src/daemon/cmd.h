@@ -121,6 +121,7 @@ struct cmd {
 	char card[NIC_NAME_MAX];  /* "" = all */
 	unsigned vf;		  /* or NIC_PF, where both may be said */
 	char host[HOST_NAME_LEN]; /* "" = all, or none */
+	unsigned lease_ms;	  /* of `host add`; 0 = default */
 	struct card_params add;
 	struct link_change link;
 	struct unlock_params unlock;
@@ -201,6 +202,7 @@ int cmd_token_read(const struct cmd *cmd, const char *file, uint8_t *ret_uuid,
 CMD_RUN(cmd_host_add);
 CMD_RUN(cmd_host_del);
 CMD_RUN(cmd_host_show);
+CMD_RUN(cmd_host_map);
 CMD_RUN(cmd_vf_assign);
 CMD_RUN(cmd_capture);
 CMD_RUN(cmd_faults);

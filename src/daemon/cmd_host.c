@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cmd_host.c - host add, del, show; vf assign. */
+/* cmd_host.c - host add, del, show, map; vf assign. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +10,8 @@
 #include "compute.h"
 #include "daemon.h"
 #include "json_util.h"
+
+#define MAP_PIECES 64u /* of memory that are listed one by one */
 
 /* ---- words ---- */
 
@@ -46,13 +48,30 @@ static int take_file(const char *value, void *dst, struct cmd_error *error)
 	return cmd_take_token_file(value, &((struct cmd *)dst)->token_file, error);
 }
 
+static int take_lease(const char *value, void *dst, struct cmd_error *error)
+{
+	struct cmd *cmd = dst;
+
+	if (word_number(value, COMPUTE_LEASE_MIN, COMPUTE_LEASE_MAX, &cmd->lease_ms) < 0)
+		return cmd_fail(error, -EINVAL,
+				"lease \"%.64s\" is wrong: %u to %u milliseconds are right",
+				value, COMPUTE_LEASE_MIN, COMPUTE_LEASE_MAX);
+	return 0;
+}
+
 int cmd_parse_host_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
 {
-	static const struct words_option options[] = {{"token-file", take_file}};
+	static const struct words_option options[] = {{"lease", take_lease},
+						      {"token-file", take_file}};
 	int ret = take_host(w, ret_cmd, error);
 
 	if (ret == 0)
 		ret = words_options(w, options, ARRAY_SIZE(options), ret_cmd, error);
+	if (ret >= 0 && !strcmp(ret_cmd->host, HOST_LOCAL))
+		return cmd_fail(error, -EEXIST,
+				"\"" HOST_LOCAL
+				"\" is the host of this process: another name is "
+				"right");
 	return MIN(ret, 0);
 }
 
@@ -97,7 +116,8 @@ CMD_RUN(cmd_host_add)
 				"the token that the host joins with is missing: say \"%s\"",
 				cmd->row->usage);
 	if (ret > 0)
-		ret = compute_add(daemon, cmd->host, key, error);
+		ret = compute_add(daemon, cmd->host, key,
+				  cmd->lease_ms ? cmd->lease_ms : COMPUTE_LEASE_MS, error);
 	explicit_bzero(key, sizeof(key));
 	return ret;
 }
@@ -131,6 +151,7 @@ static struct json_object *compute_json(const struct compute *compute)
 		json_add_u64(obj, "uid", compute->uid);
 		json_add_u64(obj, "epoch", compute->epoch);
 	}
+	json_add_u64(obj, "lease_ms", compute->lease_ms);
 	json_add_u64(obj, "slice_base", compute->port.base);
 	json_add_u64(obj, "slice_size", BIT64(COMPUTE_SLICE_BITS));
 	json_add_u64(obj, "windows", compute->num_windows);
@@ -158,6 +179,98 @@ CMD_RUN(cmd_host_show)
 	return 0;
 }
 
+/* ---- host map ---- */
+
+static struct json_object *windows_json(const struct ntb_port *port)
+{
+	static const char *const kinds[] = {[NTB_MEMORY] = "memory",
+					    [NTB_MMIO] = "registers",
+					    [NTB_INTERRUPTS] = "interrupts"};
+	struct json_object *list = json_object_new_array();
+	struct ntb_window window;
+	bool revoked;
+
+	for (unsigned i = 0; i < NTB_WINDOWS; i++) {
+		struct json_object *obj;
+
+		if (!ntb_window_get(port, i, &window, &revoked) || revoked)
+			continue;
+		obj = json_object_new_object();
+		json_add_str(obj, "kind", kinds[window.kind]);
+		json_add_u64(obj, "base", window.base);
+		json_add_u64(obj, "size", window.limit - window.base + 1);
+		json_add_u64(obj, "address", window.xlat);
+		json_object_array_add(list, obj);
+	}
+	return list;
+}
+
+static struct json_object *memory_json(const struct compute *compute)
+{
+	struct json_object *list = json_object_new_array();
+	const struct compute_window *w = compute->windows;
+
+	for (unsigned i = 0; w && i < MAP_PIECES; i++, w = w->next) {
+		struct json_object *obj = json_object_new_object();
+
+		json_add_u64(obj, "address", w->slice.hpa);
+		json_add_u64(obj, "size", w->slice.size);
+		json_object_array_add(list, obj);
+	}
+	return list;
+}
+
+static struct json_object *requesters_json(const struct host *host)
+{
+	struct json_object *list = json_object_new_array();
+	char rid[16];
+
+	for (const struct function *fn = host->functions; fn; fn = fn->host_next) {
+		struct json_object *obj;
+
+		if (!fn->kind->has_memory)
+			continue;
+		obj = json_object_new_object();
+		json_add_str(obj, "function", fn->name);
+		json_add_str(obj, "rid", pci_rid_str(fn->rid, rid));
+		json_add_str(obj, "host_rid", pci_rid_str(fn->host_rid, rid));
+		json_object_array_add(list, obj);
+	}
+	return list;
+}
+
+static struct json_object *slice_json(struct daemon *daemon, const struct ntb_slice *slice)
+{
+	struct compute *compute = compute_find(daemon, slice->name);
+	struct json_object *obj = json_object_new_object();
+
+	json_add_str(obj, "host", slice->name);
+	json_add_str(obj, "state", !compute ? "local" : compute->fd < 0 ? "absent" : "joined");
+	json_add_u64(obj, "base", slice->base);
+	json_add_u64(obj, "size", slice->size);
+	if (compute) {
+		json_add(obj, "windows", windows_json(&compute->port));
+		json_add(obj, "memory", memory_json(compute));
+		json_add_u64(obj, "pieces", compute->num_windows);
+		json_add_u64(obj, "bytes", compute->bytes);
+	}
+	json_add(obj, "functions", requesters_json(compute ? &compute->host : &daemon->local));
+	return obj;
+}
+
+CMD_RUN(cmd_host_map)
+{
+	const struct ntb_slice *slice = NULL;
+	struct json_object *list = json_object_new_array();
+
+	(void)cmd;
+	(void)error;
+	while ((slice = ntb_map_next(&daemon->map, slice)))
+		json_object_array_add(list, slice_json(daemon, slice));
+	*ret_data = list;
+	return 0;
+}
+
 /* ---- vf assign ---- */
 
 CMD_RUN(cmd_vf_assign)
@@ -177,13 +290,14 @@ CMD_RUN(cmd_vf_assign)
 	if (fn->host == host)
 		return 0;
 	if (fn->client.attached)
-		return cmd_fail(error, -EBUSY,
-				"%s is in use by pid %d: end that first, or say \"vf reset\"",
+		return cmd_fail(error, -EBUSY, "%s is in use by pid %d: end that process first",
 				fn->name, (int)fn->client.pid);
-	former = compute_of(fn->host);
+	former = fn->host ? compute_of(fn->host) : NULL;
 	if (former)
 		compute_tell_assigned(former, fn, false);
 	ret = function_set_host(fn, host);
+	if (ret < 0 && former)
+		compute_tell_assigned(former, fn, true);
 	if (ret < 0)
 		return cmd_fail(error, ret, "%s cannot go to host %s: %s", fn->name, cmd->host,
 				strerror(-ret));

@@ -21,8 +21,12 @@
 #include "function.h"
 #include "nic_dp.h"
 
-#define BEAT_NS	      (COMPUTE_BEAT_MS * NSEC_PER_MSEC)
 #define MESSAGES_TURN 32u
+
+static unsigned beat_ms(const struct compute *compute)
+{
+	return compute->lease_ms / COMPUTE_BEATS;
+}
 
 /* ---- saying ---- */
 
@@ -214,7 +218,7 @@ static void on_turn(void *arg)
 		compute_leave(compute, "it does not read");
 		return;
 	}
-	loop_timer_arm(compute->turn, BEAT_NS);
+	loop_timer_arm(compute->turn, beat_ms(compute) * NSEC_PER_MSEC);
 }
 
 /* ---- joining ---- */
@@ -268,10 +272,10 @@ int compute_join(struct daemon *daemon, int fd, const struct fabric_msg *msg, pi
 	told(compute, "host-joined", NULL);
 	welcome.welcome.slice_base = compute->port.base;
 	welcome.welcome.slice_size = BIT64(COMPUTE_SLICE_BITS);
-	welcome.welcome.beat_ms = COMPUTE_BEAT_MS;
+	welcome.welcome.beat_ms = beat_ms(compute);
 	welcome.welcome.beats = COMPUTE_BEATS;
 	say(compute, &welcome, -1);
-	loop_timer_arm(compute->turn, BEAT_NS);
+	loop_timer_arm(compute->turn, beat_ms(compute) * NSEC_PER_MSEC);
 	for (struct function *fn = compute->host.functions; fn && compute->fd >= 0;
 	     fn = fn->host_next)
 		compute_tell_assigned(compute, fn, true);
@@ -316,7 +320,7 @@ static int compute_build(struct compute *compute, const char *name, struct cmd_e
 }
 
 int compute_add(struct daemon *daemon, const char *name, const uint8_t key[UUID_SIZE],
-		struct cmd_error *error)
+		unsigned lease_ms, struct cmd_error *error)
 {
 	struct compute *compute = calloc(1, sizeof(*compute));
 	int ret;
@@ -325,6 +329,7 @@ int compute_add(struct daemon *daemon, const char *name, const uint8_t key[UUID_
 		return cmd_fail(error, -ENOMEM, "there is not enough memory");
 	compute->daemon = daemon;
 	compute->fd = -1;
+	compute->lease_ms = lease_ms;
 	memcpy(compute->key, key, UUID_SIZE);
 	ret = compute_build(compute, name, error);
 	if (ret < 0) {

@@ -29,8 +29,10 @@
 #include "uuid.h"
 #include "words.h"
 
-#define COMPUTE_BEAT_MS	   10u
-#define COMPUTE_BEATS	   3u /* of silence, and the lease is over */
+#define COMPUTE_BEATS	   3u  /* of silence, and the lease is over */
+#define COMPUTE_LEASE_MS   30u /* if `host add` says no other */
+#define COMPUTE_LEASE_MIN  30u
+#define COMPUTE_LEASE_MAX  10000u
 #define COMPUTE_SLICE_BITS NTB_SLICE_MIN
 #define COMPUTE_WINDOWS	   4096u	/* pieces of memory that a host may offer */
 #define COMPUTE_BYTES_MAX  (1ull << 40) /* of memory in them */
@@ -58,6 +60,7 @@ struct compute {
 	struct loop_fd *source;	 /* owned */
 	struct loop_timer *turn; /* owned: beats, silence */
 	uint64_t epoch;		 /* 0 = absent */
+	unsigned lease_ms;	 /* COMPUTE_LEASE_MIN ... MAX */
 	unsigned silent;	 /* beats since it was heard, of those on which we were awake */
 	pid_t pid;
 	uid_t uid;
@@ -73,9 +76,9 @@ int compute_serve(struct daemon *daemon, struct cmd_error *error);
 /* All hosts go, and the socket. Functions are gone. */
 void compute_end(struct daemon *daemon);
 
-/* -EEXIST, -ENOSPC, -ENOMEM with a sentence. */
+/* lease_ms is good. -EEXIST, -ENOSPC, -ENOMEM with a sentence. */
 int compute_add(struct daemon *daemon, const char *name, const uint8_t key[UUID_SIZE],
-		struct cmd_error *error);
+		unsigned lease_ms, struct cmd_error *error);
 /* -EBUSY while VFs are assigned to it. */
 int compute_del(struct compute *compute, struct cmd_error *error);
 /* By name; NULL. */

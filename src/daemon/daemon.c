@@ -23,8 +23,8 @@ int daemon_new(const struct opts *opts, struct daemon **ret_daemon, struct cmd_e
 	daemon->run_dir_fd = -1;
 	daemon->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	daemon->start_ns = clock_ns();
-	ntb_map_init(&daemon->map, "local", COMPUTE_SLICE_BITS);
-	ret = host_init(&daemon->local, "local");
+	ntb_map_init(&daemon->map, HOST_LOCAL, COMPUTE_SLICE_BITS);
+	ret = host_init(&daemon->local, HOST_LOCAL);
 	if (ret < 0)
 		cmd_fail(error, ret, "there is not enough memory for the IOMMU's tables");
 	if (ret == 0) {

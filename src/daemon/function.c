@@ -10,6 +10,7 @@
 
 #include "card.h"
 #include "clock.h"
+#include "compute.h"
 #include "daemon.h"
 #include "event.h"
 #include "host.h"
@@ -84,6 +85,11 @@ static int on_connected(void *dev, pid_t pid, uid_t uid, const char **why)
 
 	if (ret < 0)
 		return ret;
+	/* Its way here is a socket pair of our own. */
+	if (fn->opening) {
+		pid = compute_of(fn->host)->pid;
+		uid = compute_of(fn->host)->uid;
+	}
 #ifndef LADON_BREAK_QUARANTINE
 	if (clock_ns() < fn->quarantine_until) {
 		*why = "the function is in quarantine: its last client tried to block the card";
@@ -258,7 +264,7 @@ int function_set_host(struct function *fn, struct host *host)
 		return -EBUSY;
 	host_del(fn);
 	ret = host_add(host, fn, drain, fn);
-	if (ret < 0 && host_add(former, fn, drain, fn) < 0)
+	if (ret < 0 && (!former || host_add(former, fn, drain, fn) < 0))
 		log_err("%s: no memory is left for its address space: it serves nobody",
 			fn->name);
 	nic_dp_call(fn->card->nic->dp, connect_host, fn);

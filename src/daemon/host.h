@@ -12,6 +12,7 @@
 #include "vtd.h"
 
 #define HOST_NAME_LEN 16
+#define HOST_LOCAL    "local"
 
 struct function;
 struct host;

@@ -398,7 +398,7 @@ static void other_verbs_say_what_is_wrong(void **state)
 {
 	(void)state;
 	bad("", "there is no word");
-	bad("lnik show", "\"lnik\" is not known: one of card, link, pf, vf, token, faults");
+	bad("lnik show", "\"lnik\" is not known: one of card, link, pf, vf, host, token, faults");
 	bad("link", "a word is missing after \"link\": one of show, set is right");
 	bad("link shwo", "\"shwo\" is not known after link: one of show, set is right");
 	bad("link show a b", "\"b\" is one word too many: say \"link show [CARD]\"");

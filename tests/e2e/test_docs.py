@@ -12,7 +12,7 @@ from ladond import LADON, LADOND, Daemon, Suite, clean_env, need_build
 SUITE = Suite()
 CASE = SUITE.test
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PAGES = ("ladon.1", "ladond.8", "ladon.conf.5", "ladon.7")
+PAGES = ("ladon.1", "ladond.8", "ladon-host.8", "ladon.conf.5", "ladon.7")
 
 
 def page(name):
@@ -81,14 +81,14 @@ def commands_of_ladon():
     lines = lines[lines.index("Commands:") + 1:lines.index("Options:")]
     from_help = [usage_words(line) for line in lines if re.match(r"  \S", line)]
     from_page = [usage_words(line) for line in heads("ladon.1", "COMMANDS")]
-    assert len(from_help) == 23 and sorted(from_help) == sorted(from_page), \
+    assert len(from_help) == 29 and sorted(from_help) == sorted(from_page), \
         f"help {sorted(from_help)}\npage {sorted(from_page)}"
 
 
 @CASE
 def commands_of_the_daemon():
     """What the daemon serves is what ladon offers, but for ping and help, which are for programs; ladon does demo, top and
-    token generate itself."""
+    the generating of tokens itself."""
     daemon = Daemon()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.connect(os.path.join(daemon.run_dir, "control.sock"))
@@ -96,11 +96,11 @@ def commands_of_the_daemon():
         with sock.makefile("r", encoding="utf-8") as lines:
             usages = re.findall(r'"usage":"([^"]+)"', lines.readline())
     daemon.stop()
-    nouns = {" ".join(re.findall(r"^[a-z]+(?: (?:add|del|show|set|reset|unlock|clear|generate))?", u)) for u in usages}
+    nouns = {" ".join(re.findall(r"^[a-z]+(?: (?:add|del|show|set|reset|unlock|clear|generate|assign|map))?", u)) for u in usages}
     lines = help_of(LADON)
-    own = {" ".join(re.findall(r"^[a-z]+(?: (?:add|del|show|set|reset|unlock|clear|generate))?", line[2:])) for line in lines
+    own = {" ".join(re.findall(r"^[a-z]+(?: (?:add|del|show|set|reset|unlock|clear|generate|assign|map))?", line[2:])) for line in lines
            if re.match(r"  [a-z]", line)}
-    assert nouns - {"ping", "help"} == own - {"demo", "token generate", "top"}, f"{nouns} {own}"
+    assert nouns - {"ping", "help"} == own - {"demo", "token generate", "host generate", "top"}, f"{nouns} {own}"
 
 
 @CASE
