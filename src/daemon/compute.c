@@ -83,8 +83,12 @@ static void told(struct compute *compute, const char *event, const char *why)
 
 void compute_leave(struct compute *compute, const char *why)
 {
+	struct fabric_msg bye = {.type = FABRIC_BYE};
+
 	if (compute->fd < 0)
 		return;
+	snprintf(bye.done.why, sizeof(bye.done.why), "%s", why);
+	say(compute, &bye, -1);
 	compute_bridge_shut(compute);
 	vtd_write(compute->host.vtd, VTD_GCMD, 4, 0);
 	compute_windows_free(compute);

@@ -16,7 +16,7 @@
 #include "fd.h"
 
 #define ANSWER_MS 5000 /* the management host is alive, but may be busy */
-#define ASIDE_MAX 64u
+#define ASIDE_MAX 512u /* VFs that are assigned while it joins */
 #define TAKE_TURN 32u
 
 struct link {
@@ -39,7 +39,7 @@ bool link_alive(const struct link *link)
 }
 
 /* The loop tells ops, not we: somebody may be in the middle of asking. */
-static void end(struct link *link, const char *why)
+void link_end(struct link *link, const char *why)
 {
 	if (link->fd < 0)
 		return;
@@ -54,7 +54,7 @@ static void end(struct link *link, const char *why)
 static void put_aside(struct link *link, const struct fabric_msg *msg)
 {
 	if (link->num_aside == ASIDE_MAX) {
-		end(link, "the management host says too much");
+		link_end(link, "the management host says too much");
 		return;
 	}
 	link->aside[link->num_aside++] = *msg;
@@ -70,7 +70,7 @@ static void take(struct link *link, struct fabric_parcel *parcel)
 		put_aside(link, &parcel->msg);
 		break;
 	case FABRIC_BYE:
-		end(link, parcel->msg.done.why);
+		link_end(link, parcel->msg.done.why);
 		break;
 	default: /* BEAT, or the answer to a question that was given up */
 		break;
@@ -106,7 +106,7 @@ static void on_message(void *arg, uint32_t events)
 		if (ret == 1)
 			take(link, &parcel);
 		else
-			end(link, "the management host has gone");
+			link_end(link, "the management host has gone");
 	}
 }
 
@@ -152,7 +152,7 @@ int link_ask(struct link *link, struct fabric_msg *msg, int fd, int *ret_fd,
 	msg->seq = ++link->seq;
 	msg->epoch = link->epoch;
 	if (fabric_send(link->fd, msg, fd) < 0) {
-		end(link, "the management host does not listen");
+		link_end(link, "the management host does not listen");
 		return -ECONNRESET;
 	}
 	while (link->fd >= 0 && (ret = await(link, &parcel, until)) == 1) {
@@ -169,8 +169,8 @@ int link_ask(struct link *link, struct fabric_msg *msg, int fd, int *ret_fd,
 			fd_close(&parcel.fd);
 		return parcel.msg.done.err;
 	}
-	end(link,
-	    ret == 0 ? "the management host does not answer" : "the management host has gone");
+	link_end(link, ret == 0 ? "the management host does not answer"
+				: "the management host has gone");
 	return -ECONNRESET;
 }
 

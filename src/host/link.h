@@ -38,6 +38,8 @@ void link_free(struct link *link);
  */
 int link_ask(struct link *link, struct fabric_msg *msg, int fd, int *ret_fd,
 	     const char **ret_why);
+/* Gives the connection up for a reason of our own; ops.over is told, later. */
+void link_end(struct link *link, const char *why);
 /* Is the other end there? */
 bool link_alive(const struct link *link);
 

@@ -1,32 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* main.c - ladon-host: joins a management host and serves the VFs that it is given. */
+/* main.c - ladon-host: options, signals, and what is given up before it joins. */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <time.h>
 
+#include "dir.h"
 #include "fd.h"
 #include "iommu_mem.h"
-#include "link.h"
 #include "log.h"
-#include "mem.h"
+#include "node.h"
 #include "secret.h"
 #include "uuid.h"
-#include "vf.h"
 
-struct node {
-	struct loop *loop;
-	struct link *link;
-	struct mem *mem;
-	struct vf *vfs; /* owned */
-	const char *join, *name, *key_file, *dir;
-	int exit_code;
+struct options {
+	struct node_params params;
+	const char *key_file;
 };
 
 static const char usage[] =
@@ -37,182 +32,179 @@ static const char usage[] =
 	"they were its own. On the other side: ladon host add NAME token-file FILE, then\n"
 	"ladon vf assign CARD vf N host NAME.\n"
 	"\n"
+	"Options:\n"
 	"      --join SOCKET      the management host's fabric.sock\n"
 	"      --name NAME        what we are called there\n"
 	"      --token-file FILE  the token (a UUID) that goes with the name, mode 0600\n"
 	"      --run-dir DIR      where sockets of VFs are made: DIR/CARD-vfN.sock\n"
+	"      --once             end when the management host has gone, do not join again\n"
 	"  -V, --version          print the version\n"
 	"  -h, --help             print this help\n";
 
-/* ---- VFs come and go ---- */
-
-static struct vf **find(struct node *node, const struct fabric_msg *msg)
+static int complain(const char *what, const char *name, const char *why)
 {
-	struct vf **at = &node->vfs;
-
-	while (*at && !vf_is(*at, msg))
-		at = vf_next(*at);
-	return at;
+	fprintf(stderr, "ladon-host: %s %s: %s\n", what, name, why);
+	return -1;
 }
 
-static void assigned(void *arg, const struct fabric_msg *msg)
-{
-	struct node *node = arg;
-	struct vf **at = find(node, msg), *vf = *at;
-	int ret = 0;
+/* ---- what is read before ---- */
 
-	if (msg->type == FABRIC_UNASSIGN && vf) {
-		*at = *vf_next(vf);
-		vf_free(vf);
-		log_info("%s/vf%u: is another host's", msg->vf.card, msg->vf.vf);
-	}
-	if (msg->type == FABRIC_UNASSIGN || vf)
-		return;
-	ret = vf_new(node->loop, node->link, node->mem, node->dir, msg, at);
-	if (ret < 0)
-		log_err("%s/vf%u: cannot be served: %s", msg->vf.card, msg->vf.vf,
-			strerror(-ret));
-	else
-		log_info("%s/vf%u: is ours: %s", msg->vf.card, msg->vf.vf, vf_path(*at));
+static int read_key(const char *path, uint8_t key[FABRIC_KEY_SIZE])
+{
+	char text[UUID_TEXT + 8];
+	const char *why = "it holds no token: a UUID is right";
+	int ret = secret_read_file(path, text, sizeof(text), &why);
+
+	if (ret == 0)
+		ret = uuid_parse(text, key);
+	explicit_bzero(text, sizeof(text));
+	return ret < 0 ? complain("token-file", path, why) : 0;
 }
 
-static void over(void *arg, const char *why)
+static int check_name(const char *name)
 {
-	struct node *node = arg;
-
-	log_err("%s", why);
-	node->exit_code = 1;
-	loop_stop(node->loop);
+	return strlen(name) < FABRIC_NAME_MAX && *name
+		       ? 0
+		       : complain("name", name, "1 to 15 letters are right");
 }
 
 /* ---- life ---- */
 
 static void on_signal(void *arg, uint32_t events)
 {
-	struct node *node = arg;
-
 	(void)events;
-	loop_stop(node->loop);
+	loop_stop(arg);
 }
 
-static int watch_signals(struct node *node)
+static int watch_signals(struct loop *loop, int *ret_fd)
 {
 	struct loop_fd *source;
 	sigset_t set;
-	int fd;
 
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return fd < 0 ? -errno : loop_add_fd(node->loop, fd, EPOLLIN, on_signal, node, &source);
+	*ret_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return *ret_fd < 0 ? -errno
+			   : loop_add_fd(loop, *ret_fd, EPOLLIN, on_signal, loop, &source);
 }
 
-static int read_key(const char *path, uint8_t key[FABRIC_KEY_SIZE])
+/* What the reason alone does not say: what to do. */
+static const char *advice(int err)
 {
-	char text[UUID_TEXT + 8];
-	const char *why = "a UUID is right";
-	int ret = secret_read_file(path, text, sizeof(text), &why);
-
-	if (ret == 0)
-		ret = uuid_parse(text, key);
-	explicit_bzero(text, sizeof(text));
-	if (ret < 0)
-		fprintf(stderr, "ladon-host: token-file %s cannot be used: %s\n", path, why);
-	return ret;
+	switch (err) {
+	case -ENOENT:
+	case -ECONNREFUSED:
+		return ": is ladond running, with this run directory?";
+	case -EACCES:
+	case -EPERM:
+		return ": see \"ladon host show\" there";
+	case -EBUSY:
+		return ": end the other ladon-host, or use another name";
+	default:
+		return "";
+	}
 }
 
-static int join(struct node *node)
+static int serve(struct loop *loop, const struct options *options)
 {
-	static struct link_ops ops = {.assigned = assigned, .over = over};
-	uint8_t key[FABRIC_KEY_SIZE];
 	const char *why = "";
-	int ret = read_key(node->key_file, key);
+	struct node *node;
+	int ret = node_new(loop, &options->params, &node, &why);
 
-	if (ret < 0)
-		return ret;
-	ops.arg = node;
-	ret = link_new(node->loop, node->join, node->name, key, &ops, &node->link, &why);
-	explicit_bzero(key, sizeof(key));
 	if (ret < 0) {
-		fprintf(stderr, "ladon-host: %s: %s\n", node->join, why);
-		return ret;
+		fprintf(stderr, "ladon-host: cannot join %s: %s%s\n", options->params.join, why,
+			advice(ret));
+		return 1;
 	}
-	ret = mem_new(node->link, &node->mem);
-	if (ret < 0)
-		fprintf(stderr, "ladon-host: the tables cannot be made: %s\n", strerror(-ret));
+	loop_run(loop);
+	ret = node_was_left(node);
+	node_free(node);
 	return ret;
 }
 
-static void end(struct node *node)
+static int run(struct options *options)
 {
-	struct vf *vf;
+	FD_AUTO int dir_fd = -1;
+	FD_AUTO int signal_fd = -1;
+	struct loop *loop = NULL;
+	char why[128];
+	int ret, rc = 1;
 
-	while ((vf = node->vfs)) {
-		node->vfs = *vf_next(vf);
-		vf_free(vf);
-	}
-	mem_free(node->mem);
-	link_free(node->link);
-	loop_free(node->loop);
-}
-
-static int run(struct node *node)
-{
-	int ret = iommu_mem_guard_init();
-
-	if (ret == 0)
-		ret = loop_new(&node->loop);
-	if (ret == 0)
-		ret = watch_signals(node);
-	if (ret < 0) {
-		fprintf(stderr, "ladon-host: %s\n", strerror(-ret));
+	if (check_name(options->params.name) < 0 ||
+	    read_key(options->key_file, options->params.key) < 0)
+		return 1;
+	if (dir_take(options->params.dir, &dir_fd, why, sizeof(why)) < 0) {
+		complain("run-dir", options->params.dir, why);
 		return 1;
 	}
-	if (join(node) < 0)
-		return 1;
-	log_info("host %s joined %s", node->name, node->join);
-	loop_run(node->loop);
-	return node->exit_code;
+	tzset(); /* for the log, while files can be read */
+	ret = iommu_mem_guard_init();
+	if (ret == 0)
+		ret = loop_new(&loop);
+	if (ret == 0)
+		ret = watch_signals(loop, &signal_fd);
+	if (ret < 0)
+		fprintf(stderr, "ladon-host: it cannot start: %s\n", strerror(-ret));
+	else
+		rc = serve(loop, options);
+	loop_free(loop);
+	return rc;
 }
 
-static int complain(const char *what)
+static int wrong(const char *what)
 {
-	fprintf(stderr, "ladon-host: %s\n\n%s", what, usage);
+	fprintf(stderr, "ladon-host: %s\n", what);
 	return 2;
 }
 
-int main(int argc, char **argv)
+/* Returns -1 to go on, or the exit code. */
+static int parse(struct options *options, int argc, char **argv)
 {
-	static const struct option options[] = {
+	static const struct option table[] = {
 		{"join", required_argument, NULL, 'j'},
 		{"name", required_argument, NULL, 'n'},
 		{"token-file", required_argument, NULL, 't'},
 		{"run-dir", required_argument, NULL, 'd'},
+		{"once", no_argument, NULL, 'o'},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	struct node node = {0};
-	int opt, rc;
+	int opt;
 
-	while ((opt = getopt_long(argc, argv, "Vh", options, NULL)) >= 0) {
+	while ((opt = getopt_long(argc, argv, "Vh", table, NULL)) >= 0) {
 		if (opt == 'h' || opt == 'V') {
 			printf("%s", opt == 'h' ? usage : "ladon-host " LADON_VERSION "\n");
 			return 0;
 		}
 		if (opt == '?')
-			return 2;
-		*(opt == 'j'   ? &node.join
-		  : opt == 'n' ? &node.name
-		  : opt == 't' ? &node.key_file
-			       : &node.dir) = optarg;
+			return wrong("--help says what is right");
+		if (opt == 'o')
+			options->params.once = true;
+		else
+			*(opt == 'j'   ? &options->params.join
+			  : opt == 'n' ? &options->params.name
+			  : opt == 't' ? &options->key_file
+				       : &options->params.dir) = optarg;
 	}
-	if (optind < argc || !node.join || !node.name || !node.key_file || !node.dir)
-		return complain("--join, --name, --token-file and --run-dir are right");
-	rc = run(&node);
-	end(&node);
+	if (optind < argc || !options->params.join || !options->params.name ||
+	    !options->key_file || !options->params.dir)
+		return wrong("--join, --name, --token-file and --run-dir are right, and all "
+			     "are needed");
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {0};
+	int rc = parse(&options, argc, argv);
+
+	if (rc >= 0)
+		return rc;
+	rc = run(&options);
+	explicit_bzero(options.params.key, sizeof(options.params.key));
 	return rc;
 }

@@ -7,12 +7,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fd.h"
 #include "link.h"
 #include "vtd.h"
 
 #define MAPS_MAX  4096u
 #define WAIT_NS	  20000l
+#define ANSWER_NS (5 * NSEC_PER_SEC)
 #define DID_FIRST 1u
 /* Where a VM's memory would be, if it were mapped here: nobody looks. */
 #define NOWHERE ((uint8_t *)(uintptr_t)IOMMU_PAGE)
@@ -22,7 +24,8 @@ struct mem {
 	struct iommu_space space;
 	struct vtd_tables *tables; /* owned */
 	struct chunk *chunks;	   /* owned: files of the tables' memory */
-	uint16_t next_did;
+	struct mem_space *spaces;  /* borrowed: all that there are */
+	uint64_t asked_ns;	   /* when the unit was last written to */
 };
 
 struct chunk {
@@ -40,6 +43,7 @@ struct map {
 
 struct mem_space {
 	struct mem *mem;
+	struct mem_space *next;
 	struct vtd_pt pt;
 	struct map *maps; /* owned */
 	unsigned num_maps;
@@ -55,14 +59,17 @@ static void reg_write(void *arg, uint32_t offset, unsigned size, uint64_t value)
 	msg.reg.offset = offset;
 	msg.reg.size = size;
 	msg.reg.value = value;
+	mem->asked_ns = clock_ns();
 	link_ask(mem->link, &msg, -1, NULL, NULL);
 }
 
 static bool wait_for_unit(void *arg)
 {
-	const struct mem *mem = arg;
+	struct mem *mem = arg;
 	const struct timespec little = {0, WAIT_NS};
 
+	if (clock_ns() - mem->asked_ns > ANSWER_NS)
+		link_end(mem->link, "the remapping unit does not come to the end of its queue");
 	if (!link_alive(mem->link))
 		return false;
 	nanosleep(&little, NULL);
@@ -164,7 +171,6 @@ int mem_new(struct link *link, struct mem **ret_mem)
 		};
 
 		mem->link = link;
-		mem->next_did = DID_FIRST;
 		ret = vtd_tables_new(&mem->space, &access, &mem->tables);
 	}
 	if (ret < 0) {
@@ -186,18 +192,34 @@ void mem_free(struct mem *mem)
 
 /* ---- functions ---- */
 
+/* 0 is for what is not present. There are no more spaces than RIDs, so one is free. */
+static uint16_t free_did(const struct mem *mem)
+{
+	const struct mem_space *space = mem->spaces;
+	uint16_t did = DID_FIRST;
+
+	while (space) {
+		bool used = space->pt.did == did;
+
+		did += used;
+		space = used ? mem->spaces : space->next;
+	}
+	return did;
+}
+
 int mem_space_new(struct mem *mem, uint16_t rid, struct mem_space **ret_space)
 {
 	struct mem_space *space = calloc(1, sizeof(*space));
-	int ret = space ? vtd_tables_attach(mem->tables, &space->pt, rid, mem->next_did)
+	int ret = space ? vtd_tables_attach(mem->tables, &space->pt, rid, free_did(mem))
 			: -ENOMEM;
 
 	if (ret < 0) {
 		free(space);
 		return ret;
 	}
-	mem->next_did++;
 	space->mem = mem;
+	space->next = mem->spaces;
+	mem->spaces = space;
 	vtd_tables_sync_context(mem->tables, &space->pt);
 	*ret_space = space;
 	return 0;
@@ -205,10 +227,15 @@ int mem_space_new(struct mem *mem, uint16_t rid, struct mem_space **ret_space)
 
 void mem_space_free(struct mem_space *space)
 {
+	struct mem_space **at;
+
 	if (!space)
 		return;
 	mem_unmap_all(space);
 	vtd_tables_detach(space->mem->tables, &space->pt);
+	for (at = &space->mem->spaces; *at != space; at = &(*at)->next)
+		;
+	*at = space->next;
 	free(space);
 }
 

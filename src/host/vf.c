@@ -239,6 +239,11 @@ int vf_new(struct loop *loop, struct link *link, struct mem *mem, const char *di
 
 	if (!vf)
 		return -ENOMEM;
+	/* It becomes part of a path. */
+	if (!assigned->vf.card[0] || strchr(assigned->vf.card, '/')) {
+		free(vf);
+		return -EINVAL;
+	}
 	vf->link = link;
 	vf->mem = mem;
 	vf->n = assigned->vf.vf;
