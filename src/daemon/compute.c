@@ -314,12 +314,15 @@ static void compute_free(struct compute *compute)
 
 static int compute_build(struct compute *compute, const char *name, struct cmd_error *error)
 {
+	const struct vtd_hooks hooks = {.arg = compute, .interrupts = compute_window_irt};
 	int ret = host_init_remote(&compute->host, name, &compute_bridge);
 
 	if (ret == 0)
 		ret = loop_add_timer(compute->daemon->loop, on_turn, compute, &compute->turn);
 	if (ret < 0)
 		return cmd_fail(error, ret, "there is not enough memory");
+	vtd_set_hooks(compute->host.vtd, &hooks);
+	compute_window_irt(compute, 0, false);
 	return compute_bridge_new(compute, error);
 }
 

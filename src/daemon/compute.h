@@ -65,6 +65,7 @@ struct compute {
 	pid_t pid;
 	uid_t uid;
 	struct compute_window *windows; /* owned */
+	struct compute_window *irt; /* one of them: where its interrupt-remapping table is */
 	unsigned num_windows;
 	uint64_t bytes;
 	uint64_t joins, lost, refused;

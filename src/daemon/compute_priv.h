@@ -26,6 +26,8 @@ extern const struct host_bridge compute_bridge;
  * (static or NULL). */
 int compute_window_open(struct compute *compute, const struct fabric_msg *msg, int *fd,
 			const char **ret_why);
+/* The host's interrupt-remapping table: hook of its unit. */
+void compute_window_irt(void *arg, uint64_t irta, bool on);
 /* Drained. -ENOENT. */
 int compute_window_close(struct compute *compute, uint64_t hpa);
 /* All of them; nothing passes any more. */

@@ -80,6 +80,37 @@ static void window_free(struct compute *compute, struct compute_window *window)
 	free(window);
 }
 
+/* The window in which all of [hpa, hpa + size) lies, or NULL. */
+static struct compute_window *window_at(const struct compute *compute, uint64_t hpa,
+					uint64_t size)
+{
+	struct compute_window *w = compute->windows;
+
+	while (w && (hpa < w->slice.hpa || size > w->slice.size ||
+		     hpa - w->slice.hpa > w->slice.size - size))
+		w = w->next;
+	return w;
+}
+
+/* Only interrupts that the host has an entry for are let through: without a table, none. */
+void compute_window_irt(void *arg, uint64_t irta, bool on)
+{
+	struct compute *compute = arg;
+	uint64_t hpa = irta & ~(IOMMU_PAGE - 1);
+	unsigned entries = 2u << (irta & 15);
+	struct compute_window *window =
+		on ? window_at(compute, hpa, entries * sizeof(struct irte)) : NULL;
+
+	if (window && !(window->slice.perm & IOMMU_READ))
+		window = NULL;
+	compute->irt = window;
+	ir_set_table(
+		compute->host.ir,
+		window ? (struct irte *)(void *)(window->slice.base + (hpa - window->slice.hpa))
+		       : NULL,
+		entries);
+}
+
 /* The host should have emptied its tables and waited; where it has not, that is done for it. */
 int compute_window_close(struct compute *compute, uint64_t hpa)
 {
@@ -91,6 +122,8 @@ int compute_window_close(struct compute *compute, uint64_t hpa)
 	if (!window)
 		return -ENOENT;
 	*at = window->next;
+	if (window == compute->irt)
+		compute_window_irt(compute, 0, false);
 	iommu_space_remove(vtd_space(compute->host.vtd), &window->slice);
 	for (struct function *fn = compute->host.functions; fn; fn = fn->host_next)
 		iommu_domain_forget_all(fn->dom);
@@ -104,6 +137,7 @@ void compute_windows_free(struct compute *compute)
 {
 	struct compute_window *window;
 
+	compute_window_irt(compute, 0, false);
 	while ((window = compute->windows)) {
 		compute->windows = window->next;
 		iommu_space_remove(vtd_space(compute->host.vtd), &window->slice);

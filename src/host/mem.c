@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "fd.h"
+#include "ir.h"
 #include "link.h"
 #include "vtd.h"
 
@@ -26,6 +27,9 @@ struct mem {
 	struct chunk *chunks;	   /* owned: files of the tables' memory */
 	struct mem_space *spaces;  /* borrowed: all that there are */
 	uint64_t asked_ns;	   /* when the unit was last written to */
+	/* The interrupt-remapping table, in a chunk of its own. */
+	struct iommu_mem *irt; /* owned */
+	struct iommu_slice irt_slice;
 };
 
 struct chunk {
@@ -157,6 +161,31 @@ static void chunk_withdraw(void *arg, struct iommu_mem *of, const struct iommu_s
 	chunk_drop(arg, of);
 }
 
+static int irt_new(struct mem *mem)
+{
+	int ret = chunk_get(mem, sizeof(struct irte) << FABRIC_IRTE_BITS, &mem->irt);
+
+	if (ret < 0)
+		return ret;
+	ret = iommu_space_add(&mem->space, &mem->irt_slice, mem->irt->base, mem->irt->size,
+			      IOMMU_READ, 0);
+	if (ret < 0)
+		return ret;
+	ret = chunk_offer(mem, mem->irt, &mem->irt_slice);
+	if (ret == 0)
+		vtd_tables_set_irt(mem->tables, mem->irt_slice.hpa, FABRIC_IRTE_BITS);
+	return ret;
+}
+
+static void irt_free(struct mem *mem)
+{
+	if (mem->irt_slice.size)
+		iommu_space_remove(&mem->space, &mem->irt_slice);
+	while (mem->chunks)
+		chunk_drop(mem, mem->chunks->mem);
+	iommu_mem_free(mem->irt);
+}
+
 int mem_new(struct link *link, struct mem **ret_mem)
 {
 	struct mem *mem = calloc(1, sizeof(*mem));
@@ -173,6 +202,8 @@ int mem_new(struct link *link, struct mem **ret_mem)
 		mem->link = link;
 		ret = vtd_tables_new(&mem->space, &access, &mem->tables);
 	}
+	if (ret == 0)
+		ret = irt_new(mem);
 	if (ret < 0) {
 		mem_free(mem);
 		return ret;
@@ -186,6 +217,7 @@ void mem_free(struct mem *mem)
 	if (!mem)
 		return;
 	vtd_tables_free(mem->tables);
+	irt_free(mem);
 	iommu_space_done(&mem->space);
 	free(mem);
 }
@@ -237,6 +269,17 @@ void mem_space_free(struct mem_space *space)
 		;
 	*at = space->next;
 	free(space);
+}
+
+void mem_irte(struct mem_space *space, unsigned v, bool on)
+{
+	unsigned index = fabric_irte(space->pt.rid, v);
+	struct irte *e = &((struct irte *)(void *)space->mem->irt->base)[index];
+
+	atomic_store_explicit(&e->word[1], irte_source(space->pt.rid), memory_order_relaxed);
+	atomic_store_explicit(&e->word[0], on ? irte_remapped(index, (uint8_t)v) : 0,
+			      memory_order_release);
+	vtd_tables_sync_irte(space->mem->tables, index);
 }
 
 static uint32_t perm_of(uint32_t prot)

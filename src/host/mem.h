@@ -26,6 +26,8 @@ struct mem_space;
 int mem_space_new(struct mem *mem, uint16_t rid, struct mem_space **ret_space);
 /* Drained. Takes NULL. */
 void mem_space_free(struct mem_space *space);
+/* Vector v of the function may raise its interrupt, or may not: returns when that is so. */
+void mem_irte(struct mem_space *space, unsigned v, bool on);
 /* As vfu_dev_ops.dma_map, dma_unmap, dma_unmap_all. */
 int mem_map(struct mem_space *space, const struct vfu_dma_map *map);
 int mem_unmap(struct mem_space *space, uint64_t addr, uint64_t size);

@@ -15,6 +15,7 @@
 #include "vfu_sock.h"
 
 #define ANSWER_MS 5000
+#define VECTORS	  16u /* of a function, at most */
 
 struct vf {
 	struct vf *next;
@@ -126,6 +127,14 @@ static void dma_unmap_all(void *dev)
 	mem_unmap_all(((struct vf *)dev)->space);
 }
 
+static void allow(struct vf *vf, const struct vfu_irq_set *set, bool on)
+{
+	uint32_t count = set->count ? set->count : VECTORS;
+
+	for (uint32_t v = set->start; v < VECTORS && v < set->start + count; v++)
+		mem_irte(vf->space, v, on);
+}
+
 /* A VF has MSI-X alone: eventfds, or none. */
 static int set_irqs(void *dev, struct vfu_irq_set *set)
 {
@@ -135,8 +144,12 @@ static int set_irqs(void *dev, struct vfu_irq_set *set)
 	if (set->action != VFU_IRQ_ACTION_TRIGGER ||
 	    (set->data != VFU_IRQ_DATA_EVENTFD && set->count))
 		return -ENOTTY;
+	if (!set->fds) /* nothing fires any more, then the eventfds go */
+		allow(vf, set, false);
 	ret = vfu_client_set_eventfds(vf->client, set->index, set->start, set->count, set->fds);
 	check(vf, ret);
+	if (ret == 0 && set->fds)
+		allow(vf, set, true);
 	return ret;
 }
 

@@ -169,6 +169,21 @@ void vtd_tables_sync_stage1(struct vtd_tables *tables, const struct vtd_pt *pt, 
 	submit_wait(tables);
 }
 
+void vtd_tables_sync_irte(struct vtd_tables *tables, unsigned index)
+{
+	submit(tables, VTD_IQ_IEC | VTD_IQ_IEC_G | VTD_PUT(VTD_IQ_IEC_IIDX, index), 0);
+	submit_wait(tables);
+}
+
+void vtd_tables_set_irt(struct vtd_tables *tables, uint64_t hpa, unsigned bits)
+{
+	const uint32_t on = VTD_GCMD_QIE | VTD_GCMD_TE;
+
+	reg_write(tables, VTD_IRTA, 8, hpa | (bits - 1));
+	reg_write(tables, VTD_GCMD, 4, on | VTD_GCMD_SIRTP);
+	reg_write(tables, VTD_GCMD, 4, on | VTD_GCMD_IRE);
+}
+
 /* ---- contexts ---- */
 
 /* Word of the root table for rid, and of the context table below it. */

@@ -275,7 +275,7 @@ def nothing_is_left_behind():
 
     use()
     World.daemon.sync()
-    before = wait_for("it is quiet", lambda: World.ch1.show()["windows"] == 1 and counts())
+    before = wait_for("it is quiet", lambda: World.ch1.show()["windows"] == show("ch2")["windows"] and counts())
     for _ in range(10):
         use()
     wait_for(f"{before} again (now {counts()})", lambda: counts() == before)
