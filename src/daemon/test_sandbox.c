@@ -102,6 +102,7 @@ static void prepare(void)
 	take(pair[0], FD_PAIR);
 	take(pair[1], FD_PEER);
 	rmdir(new_dir);
+	unlink(inside_addr.sun_path);
 	mkdir(old_dir, 0700);
 	close(creat(old_file, 0600));
 }
@@ -113,7 +114,9 @@ static _Noreturn void child(const struct call *call, enum sandbox_process proces
 	long ret;
 
 	prepare();
-	if (process == SANDBOX_LADOND ? sandbox_enter(fd) : sandbox_enter_helper(true))
+	if (process == SANDBOX_LADOND ? sandbox_enter(fd)
+	    : process == SANDBOX_HOST ? sandbox_enter_host(fd)
+				      : sandbox_enter_helper(true))
 		_exit(NO_SANDBOX);
 	errno = 0;
 	ret = call->fn ? call->fn() : syscall(call->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -479,6 +482,8 @@ static const struct call allowed[] = {
 	OK(rt_sigaction, "EQ(0, SIGABRT)", SIGABRT, 0, 0, 8),
 	OK(rt_sigprocmask, "ANY", SIG_BLOCK, 0, 0, 8),
 	WITH("rt_sigreturn", "ANY", take_signal),
+	OK(poll, "ANY", 0, 0, 0),
+	OK(ppoll, "ANY", 0, 0, P(&no_time), 0, 0),
 	ERR(EINTR, restart_syscall, "ANY", 0),
 	WITH("tgkill", "OWN_PID(0)", take_signal),
 	OK(gettid, "ANY", 0),
@@ -512,7 +517,9 @@ static bool check_row(const struct sandbox_call *row)
 		return false;
 	}
 	if (row->processes & SANDBOX_LADOND)
-		ok = as_wanted(call, SANDBOX_LADOND);
+		ok = as_wanted(call, SANDBOX_LADOND) && as_wanted(call, SANDBOX_HOST);
+	if (row->processes & SANDBOX_HOST)
+		ok = as_wanted(call, SANDBOX_HOST) && try_it(call, SANDBOX_LADOND) == KILLED;
 	/* Signals of ladond only have no handler in the helper. */
 	if (row->processes & SANDBOX_HELPER && call->fn != take_signal)
 		ok &= as_wanted(call, SANDBOX_HELPER);
@@ -593,6 +600,7 @@ static void clean(void)
 	unlink(old_file);
 	rmdir(old_dir);
 	rmdir(new_dir);
+	unlink(inside_addr.sun_path);
 }
 
 static int setup(void **state)

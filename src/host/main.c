@@ -16,12 +16,14 @@
 #include "iommu_mem.h"
 #include "log.h"
 #include "node.h"
+#include "sandbox.h"
 #include "secret.h"
 #include "uuid.h"
 
 struct options {
 	struct node_params params;
 	const char *key_file;
+	bool no_sandbox;
 };
 
 static const char usage[] =
@@ -38,6 +40,7 @@ static const char usage[] =
 	"      --token-file FILE  the token (a UUID) that goes with the name, mode 0600\n"
 	"      --run-dir DIR      where sockets of VFs are made: DIR/CARD-vfN.sock\n"
 	"      --once             end when the management host has gone, do not join again\n"
+	"      --no-sandbox       keep privileges, files and system calls, for debugging\n"
 	"  -V, --version          print the version\n"
 	"  -h, --help             print this help\n";
 
@@ -146,6 +149,10 @@ static int run(struct options *options)
 		ret = loop_new(&loop);
 	if (ret == 0)
 		ret = watch_signals(loop, &signal_fd);
+	if (ret == 0 && options->no_sandbox)
+		log_warn("sandbox: off (--no-sandbox)");
+	else if (ret == 0)
+		ret = sandbox_enter_host(dir_fd);
 	if (ret < 0)
 		fprintf(stderr, "ladon-host: it cannot start: %s\n", strerror(-ret));
 	else
@@ -169,6 +176,7 @@ static int parse(struct options *options, int argc, char **argv)
 		{"token-file", required_argument, NULL, 't'},
 		{"run-dir", required_argument, NULL, 'd'},
 		{"once", no_argument, NULL, 'o'},
+		{"no-sandbox", no_argument, NULL, 's'},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
@@ -184,6 +192,8 @@ static int parse(struct options *options, int argc, char **argv)
 			return wrong("--help says what is right");
 		if (opt == 'o')
 			options->params.once = true;
+		else if (opt == 's')
+			options->no_sandbox = true;
 		else
 			*(opt == 'j'   ? &options->params.join
 			  : opt == 'n' ? &options->params.name

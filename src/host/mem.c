@@ -2,6 +2,7 @@
 #include "mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -110,7 +111,7 @@ static int chunk_get(void *arg, uint64_t size, struct iommu_mem **ret_mem)
 	if (!chunk)
 		return -ENOMEM;
 	chunk->fd = ret = fd_memfd("ladon-tables", size);
-	copy = ret < 0 ? -1 : dup(chunk->fd);
+	copy = ret < 0 ? -1 : fcntl(chunk->fd, F_DUPFD_CLOEXEC, 0);
 	if (ret >= 0 && copy < 0)
 		ret = -errno;
 	if (ret >= 0)

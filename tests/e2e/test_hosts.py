@@ -14,7 +14,7 @@ import xml.etree.ElementTree
 import vfio_user as vu
 from hosts import BEAT, BYE, DONE, LADON_HOST, OFFER, OPEN, READ, REG, SIZE, WELCOME, WITHDRAW, WRITE, Hand, Host, apart, \
     write_token
-from ladond import CARD, SANITIZER_SIGNS, Daemon, Monitor, Scratch, Skip, Suite, clean_env, memfd, need_build, wait_for
+from ladond import CARD, SANITIZER_SIGNS, Daemon, Monitor, Scratch, Skip, Suite, clean_env, is_sanitized, memfd, need_build, wait_for
 from tenant import Tenant
 
 SUITE = Suite()
@@ -308,6 +308,17 @@ def an_invalid_start_says_what_is_right():
         done = subprocess.run([LADON_HOST, *words], text=True, capture_output=True, timeout=40, check=False, env=clean_env())
         assert done.returncode == 1 and want in done.stderr, f"{change}: {done}"
     assert World.ch1.show()["state"] == "joined" and show("once")["refused"] >= 1
+
+
+@CASE
+def a_host_is_confined():
+    """No capability, no new privileges, a filter of system calls; its directory and sockets are its own."""
+    with open(f"/proc/{World.ch1.process.pid}/status", encoding="ascii") as file:
+        fields = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    assert all(int(fields[f"Cap{name}"], 16) == 0 for name in ("Eff", "Prm", "Inh", "Amb")), fields
+    assert fields["NoNewPrivs"] == "1" and (is_sanitized() or fields["Seccomp"] == "2"), fields
+    assert os.stat(World.ch1.dir).st_mode & 0o777 == 0o700
+    assert os.stat(World.ch1.path(1)).st_mode & 0o777 == 0o600
 
 
 @CASE

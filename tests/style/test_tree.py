@@ -11,6 +11,7 @@ SRC = os.path.join(ROOT, "src")
 # A room may use the rooms listed, and itself. Lower never includes higher.
 MAY_USE = {
     "base": set(),
+    "sandbox": {"base"},
     "net": {"base"},
     "fabric": {"base"},
     "vfio_user": {"base"},
@@ -19,8 +20,8 @@ MAY_USE = {
     "ntb": {"base", "pci", "iommu"},
     "nic": {"base", "net", "pci", "iommu"},
     "uplink": {"base", "net", "nic"},
-    "daemon": {"base", "net", "fabric", "vfio_user", "pci", "iommu", "ntb", "nic", "uplink"},
-    "host": {"base", "fabric", "vfio_user", "pci", "iommu"},
+    "daemon": {"base", "sandbox", "net", "fabric", "vfio_user", "pci", "iommu", "ntb", "nic", "uplink"},
+    "host": {"base", "sandbox", "fabric", "vfio_user", "pci", "iommu"},
     "client": {"base", "net", "vfio_user"},
     "cli": {"base", "client"},
     "exporter": {"base"},
