@@ -123,10 +123,10 @@ static int set_windows(struct compute *compute)
 	const struct ntb_window windows[] = {
 		{base, base + IR_WINDOW - 1, 0, compute->epoch, IOMMU_READ | IOMMU_WRITE,
 		 NTB_MEMORY},
-		{base + behind, compute->port.limit, behind, compute->epoch,
-		 IOMMU_READ | IOMMU_WRITE, NTB_MEMORY},
 		{base + IR_WINDOW, base + behind - 1, IR_WINDOW, compute->epoch, IOMMU_WRITE,
 		 NTB_INTERRUPTS},
+		{base + behind, compute->port.limit, behind, compute->epoch,
+		 IOMMU_READ | IOMMU_WRITE, NTB_MEMORY},
 	};
 	int ret = 0;
 

@@ -161,6 +161,22 @@ def commands_of_vf_token_md():
     daemon.stop()
 
 
+@CASE
+def commands_of_hosts_md():
+    """Its five lines run as they stand, and VF 3 is the compute host's."""
+    with open(os.path.join(ROOT, "docs", "hosts.md"), encoding="utf-8") as file:
+        script = "".join(re.findall(r"^```sh\n(.*?)^```", file.read(), re.M | re.S))
+    assert len(script.splitlines()) == 5
+    daemon = Daemon()
+    env = clean_env(LADON_RUN_DIR=daemon.run_dir, PATH=os.path.dirname(LADON) + ":" + os.environ["PATH"])
+    over = "until test -S $LADON_RUN_DIR/../ch1/nic0-vf3.sock; do sleep 0.05; done; kill $!; wait $!"
+    done = subprocess.run(["sh", "-euc", script + over], env=env, cwd=daemon.scratch.path, text=True, capture_output=True,
+                          check=False, timeout=60)
+    assert done.returncode == 0 and "ch1" in done.stdout and "joined /" in done.stderr, done
+    assert daemon.vf(3)["host"] == "ch1"
+    daemon.stop()
+
+
 def main():
     """Needs both programs and the source tree."""
     need_build()
