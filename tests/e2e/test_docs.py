@@ -12,7 +12,7 @@ from ladond import LADON, LADOND, Daemon, Suite, clean_env, need_build
 SUITE = Suite()
 CASE = SUITE.test
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PAGES = ("ladon.1", "ladond.8", "ladon-host.8", "ladon.conf.5", "ladon.7")
+PAGES = ("ladon.1", "ladond.8", "ladon-host.8", "ladon-exporter.8", "ladon.conf.5", "ladon.7")
 
 
 def page(name):
@@ -116,10 +116,10 @@ def drop_reasons():
 def pages_that_are_named_exist():
     """SEE ALSO leads nowhere wrong; each page has a NAME line of its own name."""
     for name in PAGES:
-        bare, number = re.match(r"([a-z.]+)\.(\d)$", name).groups()
+        bare, number = re.match(r"([a-z.-]+)\.(\d)$", name).groups()
         text = page(name)
         assert text.startswith(f"{bare}({number})\n"), f"{name}: {text[:40]!r}"
-        for other in re.findall(r"\*(ladon[a-z.]*)\*\((\d)\)", text):
+        for other in re.findall(r"\*(ladon[a-z.-]*)\*\((\d)\)", text):
             assert ".".join(other) in PAGES, f"{name} names {other}"
 
 
