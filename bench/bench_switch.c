@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "net_eth.h"
 #include "nic_capture.h"
+#include "nic_mirror.h"
 #include "nic_switch.h"
 
 #define ROUNDS_MAX 999
@@ -32,6 +33,7 @@ static struct bench_port ports[2];
 static struct nic_switch sw;
 static struct nic_burst burst;
 static struct nic_capture_set captures;
+static struct nic_mirror_set mirrors;
 
 static bool strips(const struct nic_port *port)
 {
@@ -129,8 +131,17 @@ static void captured(void)
 	ports[0].port.captures = ports[1].port.captures = &captures;
 }
 
-static void nobody_captures(void)
+static void mirrored(void)
 {
+	filter_on();
+	mirrors.num_sent = 1;
+	mirrors.sent[0] = &ports[1].port;
+	ports[0].port.mirrors = &mirrors;
+}
+
+static void nobody_looks(void)
+{
+	ports[0].port.mirrors = NULL;
 	if (captures.num)
 		nic_capture_free(captures.list[--captures.num]);
 	ports[0].port.captures = ports[1].port.captures = NULL;
@@ -143,6 +154,7 @@ static const struct {
 	{"control-frame filter off", filter_off},
 	{"control-frame filter on", filter_on},
 	{"both ports captured", captured},
+	{"mirrored to one port", mirrored},
 };
 
 #define NUM_CASES (sizeof(cases) / sizeof(cases[0]))
@@ -189,7 +201,7 @@ int main(int argc, char **argv)
 		for (unsigned i = 0; i < NUM_CASES; i++) {
 			cases[i].set();
 			ns[i][r] = measure();
-			nobody_captures();
+			nobody_looks();
 		}
 	}
 	printf("| %-24s | ns a frame | ratio |\n|---|---|---|\n", "64 bytes, one to one");

@@ -7,13 +7,15 @@
  *
  * All cases are measured in turn within each round, so that a disturbed moment meets all of
  * them; only ratios within one run count. One thread drives both VFs and
- * never sleeps; the card's data path is the other thread.
+ * never sleeps; the card's data path is the other thread. What a VF with a driver costs the
+ * others while it does nothing is in the rows with idle VFs; one without costs nothing.
  */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "bench_pair.h"
 #include "clock.h"
@@ -21,15 +23,20 @@
 #define BURST	   32
 #define ROUNDS_MAX 99
 #define WARM_UP_NS (20 * NSEC_PER_MSEC)
+#define IDLE_MAX   253u
 
 struct mode {
 	const char *name;
 	const char *const extra[3];
+	unsigned idle; /* VFs with a driver beside the two */
 };
 
 static const struct mode modes[] = {
-	{"mapped doorbells", {"--busy-poll", NULL}},
-	{"trapped doorbells", {"--busy-poll", "--no-mapped-doorbells", NULL}},
+	{"mapped doorbells", {"--busy-poll", NULL}, 0},
+	{"trapped doorbells", {"--busy-poll", "--no-mapped-doorbells", NULL}, 0},
+	{"and 5 idle VFs", {"--busy-poll", NULL}, 5},
+	{"and 61 idle VFs", {"--busy-poll", NULL}, 61},
+	{"and 253 idle VFs", {"--busy-poll", NULL}, IDLE_MAX},
 };
 static const unsigned sizes[] = {64, 1500};
 
@@ -112,6 +119,41 @@ static int measure(struct bench_pair *b, unsigned size, uint64_t ns, struct samp
 	return got ? 0 : -ETIMEDOUT;
 }
 
+static struct bench_side idle_side[IDLE_MAX];
+
+static void idle_stop(unsigned num)
+{
+	for (unsigned i = 0; i < num; i++) {
+		ladon_igbvf_close(idle_side[i].vf);
+		ladon_function_detach(idle_side[i].fn);
+		idle_side[i] = (struct bench_side){0};
+	}
+}
+
+/* VFs 2 and up, each with rings that are set up and stay empty. */
+static int idle_start(const struct bench_pair *b, unsigned num)
+{
+	static const struct ladon_igbvf_config small = {.rx_desc = 8,
+							.tx_desc = 8,
+							.buf_size = 1024,
+							.num_bufs = 24,
+							.max_frame = 1000};
+	char path[DEMO_PATH_MAX], line[64];
+	int err;
+
+	snprintf(line, sizeof(line), "card set nic0 vfs %u", num + 2);
+	err = demo_daemon_ask(&b->daemon, line, NULL);
+	for (unsigned i = 0; i < num && !err; i++) {
+		err = ladon_function_attach(demo_daemon_vf(&b->daemon, i + 2, path), NULL,
+					    &idle_side[i].fn);
+		if (!err)
+			err = ladon_igbvf_open(idle_side[i].fn, &small, &idle_side[i].vf);
+	}
+	if (err)
+		fprintf(stderr, "%u idle VFs: %s\n", num, strerror(-err));
+	return err;
+}
+
 static int one_round(const char *ladond, uint64_t ns, struct sample ret[NUM_MODES][NUM_SIZES])
 {
 	int err = 0;
@@ -123,8 +165,10 @@ static int one_round(const char *ladond, uint64_t ns, struct sample ret[NUM_MODE
 		err = bench_start(&b, ladond, modes[m].extra);
 		if (err)
 			return err;
+		err = idle_start(&b, modes[m].idle);
 		for (unsigned s = 0; s < NUM_SIZES && !err; s++)
 			err = measure(&b, sizes[s], ns, &ret[m][s]);
+		idle_stop(modes[m].idle);
 		bench_stop(&b);
 	}
 	return err;
@@ -172,6 +216,16 @@ static int run(const char *ladond, unsigned rounds, uint64_t ns)
 	return 0;
 }
 
+static void allow_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned rounds = 5, ms = 300;
@@ -191,5 +245,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: bench_vf_to_vf [-r ROUNDS] [-t MILLISECONDS] LADOND\n");
 		return 2;
 	}
+	allow_files();
 	return run(argv[optind], rounds, ms * NSEC_PER_MSEC);
 }

@@ -1,12 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# run_example.sh LADOND PROGRAM - runs PROGRAM on the first two VFs of a private card.
+# run_example.sh LADOND PROGRAM CONFIG VF... - runs PROGRAM on VFs (such as nic0/vf0.sock) of a private daemon with CONFIG.
 set -eu
+ladond=$1
+program=$2
+config=$3
+shift 3
 dir=$(mktemp -d)
 mkfifo "$dir/log"
-echo 'card add nic0 model 82576 vfs 2' >"$dir/config"
 mkdir -m 700 "$dir/run"
-"$1" --run-dir "$dir/run" --config "$dir/config" 2>"$dir/log" &
+"$ladond" --run-dir "$dir/run" --config "$config" 2>"$dir/log" &
 pid=$!
 trap 'kill $pid; wait $pid || true; rm -rf "$dir"' EXIT
 
@@ -17,4 +20,8 @@ while read -r line <&3; do
 	case $line in *serves*) break ;; esac
 done
 cat <&3 &
-timeout 60 "$2" "$dir/run/nic0/vf0.sock" "$dir/run/nic0/vf1.sock"
+for vf; do
+	shift
+	set -- "$@" "$dir/run/$vf"
+done
+timeout 60 "$program" "$@"

@@ -84,6 +84,7 @@ struct ladon_buf {
  * @itr_us: with use_irq: least time between two interrupts, 0 ... 8191 microseconds (0 = none)
  * @posted: with use_irq: interrupts arrive in memory (ladon_posted_open()), and going to sleep
  * costs no trapped register; -ENOTTY from open where the card cannot
+ * @events: with use_irq: what the PF says wakes, too (ladon_igbvf_check())
  */
 struct ladon_igbvf_config {
 	unsigned rx_desc, tx_desc;
@@ -92,6 +93,7 @@ struct ladon_igbvf_config {
 	bool use_irq;
 	unsigned itr_us;
 	bool posted;
+	bool events;
 };
 
 /**
@@ -148,6 +150,30 @@ LADON_API unsigned ladon_igbvf_tx_reap(struct ladon_igbvf *vf);
  */
 LADON_API int ladon_igbvf_wait(struct ladon_igbvf *vf, int timeout_ms);
 
+/* For a poll(2) of the caller's own: the eventfd that ladon_igbvf_arm() speaks of. Stays the
+ * driver's; -1 without use_irq. */
+LADON_API int ladon_igbvf_irq_fd(const struct ladon_igbvf *vf);
+
+/**
+ * ladon_igbvf_arm - before sleeping in a poll(2) of the caller's own: a frame, and with
+ * config.events what the PF says, makes the eventfd readable from now on.
+ *
+ * Nothing that comes before or during the call is slept through.
+ * Return: 0; 1 (a frame waits, or the PF has spoken: do not sleep); -EINVAL without use_irq;
+ * -errno.
+ */
+LADON_API int ladon_igbvf_arm(struct ladon_igbvf *vf);
+/* Awake: the eventfd is read, and written no more. Follows each ladon_igbvf_arm(). */
+LADON_API void ladon_igbvf_disarm(struct ladon_igbvf *vf);
+
+/**
+ * ladon_igbvf_check - is the VF still what was opened? Ask when ladon_igbvf_arm() gave 1 and no
+ * frame was there, and every other second: not every reset raises an interrupt.
+ * Return: 0; 1 (the VF was reset, by its PF or by the operator: close it and open it again);
+ * -errno.
+ */
+LADON_API int ladon_igbvf_check(struct ladon_igbvf *vf);
+
 /* Mailbox requests. -EPERM = the PF refuses (operator's address, port VLAN, no trust);
  * -ETIMEDOUT. */
 LADON_API void ladon_igbvf_mac(const struct ladon_igbvf *vf, uint8_t ret_mac[6]);
@@ -158,6 +184,9 @@ LADON_API int ladon_igbvf_clear_macs(struct ladon_igbvf *vf);
 LADON_API int ladon_igbvf_set_multicast(struct ladon_igbvf *vf, const uint8_t (*macs)[6],
 					unsigned num);
 LADON_API int ladon_igbvf_set_allmulti(struct ladon_igbvf *vf, bool on);
+/* Both kinds at once: every unicast frame of its VLANs, whoever it is for; all multicast. Both
+ * need a VF that is trusted (ladon link set ... trust on): -EPERM leaves what there was. */
+LADON_API int ladon_igbvf_set_promisc(struct ladon_igbvf *vf, bool unicast, bool multicast);
 LADON_API int ladon_igbvf_vlan_add(struct ladon_igbvf *vf, unsigned vid);
 LADON_API int ladon_igbvf_vlan_del(struct ladon_igbvf *vf, unsigned vid);
 

@@ -22,6 +22,21 @@ static void print_pf(json_object *card)
 		       (long long)cli_int(pf, "vfs_enabled"));
 }
 
+/* Which there are: mostly one range. */
+static void print_sockets(json_object *card)
+{
+	long long vfs = cli_int(card, "vfs");
+	const char *list = cli_str(card, "vf_list"), *dir = cli_str(card, "dir");
+
+	printf("    link/ether %s  sockets ", cli_str(card, "address"));
+	if (!vfs)
+		printf("in %s: none\n", dir);
+	else if (strchr(list, ',') || strncmp(list, "0", 1))
+		printf("%s/vfN.sock, N = %s\n", dir, list);
+	else
+		printf("%s/vf0.sock ... vf%lld.sock\n", dir, vfs - 1);
+}
+
 static int print_cards(const struct cli *cli, json_object *data)
 {
 	size_t n = json_object_array_length(data);
@@ -34,9 +49,7 @@ static int print_cards(const struct cli *cli, json_object *data)
 		       cli_str(c, "model"), (long long)cli_int(c, "vfs"), cli_str(c, "uplink"),
 		       cli_bool(c, "uplink_up") ? "" : " (down)",
 		       cli_bool(c, "strict_model") ? " strict-model" : "");
-		printf("    link/ether %s  sockets %s/vf0.sock ... vf%lld.sock\n",
-		       cli_str(c, "address"), cli_str(c, "dir"),
-		       (long long)cli_int(c, "vfs") - 1);
+		print_sockets(c);
 		print_pf(c);
 	}
 	return 0;
@@ -82,9 +95,12 @@ const struct cli_command cli_card_commands[] = {
 	 "NAME model 82576 vfs N [uplink none|KIND:...] [mac MAC] [mtu N] [cpu N] "
 	 "[vf-offset N] [vf-stride N] [allow-uid LIST] [token-file F | token-fd N | token-env "
 	 "NAME] [strict-model on|off] [link-rate MBPS]",
-	 "make a card with N virtual functions (1 ... 7) and serve their sockets", NULL,
+	 "make a card with N virtual functions (0 ... 255) and serve their sockets", NULL,
 	 add_card},
 	{"card del", "NAME", "remove a card; its clients are disconnected", NULL, NULL},
+	{"card set", "NAME vfs N",
+	 "grow or shrink a running card to VFs 0 to N - 1; those that stay notice nothing",
+	 NULL, NULL},
 	{"card show", "[NAME]", "list the cards", print_cards, NULL},
 	{NULL, NULL, NULL, NULL, NULL},
 };

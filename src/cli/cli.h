@@ -32,8 +32,8 @@ struct cli_command {
 	cli_run_fn *run;
 };
 
-/* One table a noun (card.c, link.c, vf.c, host.c, token.c, capture.c, top.c, daemon.c), each ended by
- * words == NULL. */
+/* One table a noun (card.c, link.c, vf.c, host.c, token.c, capture.c, top.c, netdev.c,
+ * daemon.c), each ended by words == NULL. */
 extern const struct cli_command cli_card_commands[];
 extern const struct cli_command cli_link_commands[];
 extern const struct cli_command cli_vf_commands[];
@@ -41,6 +41,7 @@ extern const struct cli_command cli_host_commands[];
 extern const struct cli_command cli_token_commands[];
 extern const struct cli_command cli_capture_commands[];
 extern const struct cli_command cli_top_commands[];
+extern const struct cli_command cli_netdev_commands[];
 extern const struct cli_command cli_daemon_commands[];
 
 /* token.c: for commands that take a VF token, and for those that may; nothing is printed. */
@@ -50,6 +51,9 @@ cli_run_fn cli_run_with_token, cli_run_maybe_token;
  * source at least. */
 int cli_generate_token(const struct cli *cli, int argc, char **argv, int num, const char *verb,
 		       const char *usage);
+/* For commands with a use of their own for it: takes the pair that names the token's source out
+ * of argv. Returns the words that are left, or -1 with the error printed; buf is "" without. */
+int cli_take_token(int argc, char **argv, char *buf, size_t size);
 
 /* Connects to the control socket. Prints what to do when nobody answers. Returns the fd or -1.
  */

@@ -46,6 +46,8 @@ static void print_stats(json_object *vf)
 	printf("    TX: bytes  packets   dropped\n");
 	printf("    %-10lld %-8lld  %lld\n", (long long)cli_int(tx, "tx_bytes"),
 	       (long long)cli_int(tx, "tx_packets"), (long long)cli_int(tx, "dropped"));
+	if (cli_int(own, "mirrored"))
+		printf("    RX mirrored: %lld\n", (long long)cli_int(own, "mirrored"));
 	print_drops(cli_get(own, "rx_drops"), "RX");
 	print_drops(cli_get(own, "tx_drops"), "TX");
 }
@@ -82,6 +84,43 @@ static void print_storm(json_object *own, const char *key)
 		printf(", %s %lldpps", key, (long long)cli_int(own, key));
 }
 
+/* The VFs that follow list[i] with the same direction: the index of the last. */
+static size_t run_end(json_object *list, size_t i)
+{
+	json_object *first = json_object_array_get_idx(list, i), *next;
+
+	for (size_t k = i + 1; k < json_object_array_length(list); k++) {
+		next = json_object_array_get_idx(list, k);
+		if (!cli_get(first, "vf") || !cli_get(next, "vf") ||
+		    cli_int(next, "vf") != cli_int(first, "vf") + (int64_t)(k - i) ||
+		    strcmp(cli_str(next, "direction"), cli_str(first, "direction")))
+			return k - 1;
+	}
+	return json_object_array_length(list) - 1;
+}
+
+static void print_mirror(json_object *list)
+{
+	size_t n = list ? json_object_array_length(list) : 0;
+
+	if (n)
+		printf(", mirror");
+	for (size_t i = 0; i < n; i++) {
+		json_object *source = json_object_array_get_idx(list, i);
+		size_t end = run_end(list, i);
+
+		if (!cli_get(source, "vf"))
+			printf(" uplink");
+		else
+			printf(" vf %lld", (long long)cli_int(source, "vf"));
+		if (end != i)
+			printf("-%lld",
+			       (long long)cli_int(source, "vf") + (long long)(end - i));
+		printf(" %s", cli_str(source, "direction"));
+		i = end;
+	}
+}
+
 static void print_vf(json_object *vf)
 {
 	json_object *own = cli_get(vf, "ladon");
@@ -94,10 +133,17 @@ static void print_vf(json_object *vf)
 	       cli_str(vf, "link_state"));
 	if (cli_get(vf, "trust"))
 		printf(", trust %s", on_off(vf, "trust"));
+	if (cli_get(vf, "query_rss_en"))
+		printf(", query_rss %s", on_off(vf, "query_rss_en"));
+	if (cli_bool(own, "spoofchk_arp"))
+		printf(", arp spoof checking on");
+	if (cli_int(own, "mtu"))
+		printf(", mtu %lld", (long long)cli_int(own, "mtu"));
 	if (cli_get(own, "vlans"))
 		printf(", vlans %s", cli_str(own, "vlans"));
 	print_storm(own, "storm_bcast_rate");
 	print_storm(own, "storm_uucast_rate");
+	print_mirror(cli_get(own, "mirror"));
 	if (own && !cli_bool(own, "exists"))
 		printf(", not enabled");
 	if (own)
@@ -136,10 +182,13 @@ const struct cli_command cli_link_commands[] = {
 	 "cards and their VFs as `ip link` shows them; with -s their counters", print_links,
 	 NULL},
 	{"link set",
-	 "CARD vf N { mac MAC | vlan VID [qos Q] [proto 802.1Q|802.1ad] | spoofchk on|off | "
+	 "CARD vf N { mac MAC | vlan VID [qos Q] [proto 802.1Q|802.1ad] | spoofchk on|off|arp "
+	 "| "
 	 "trust on|off | state "
 	 "auto|enable|disable | max_tx_rate MBPS | min_tx_rate MBPS | vlans LIST|all|none | "
-	 "storm_bcast_rate PPS | storm_uucast_rate PPS }",
+	 "storm_bcast_rate PPS | storm_uucast_rate PPS | query_rss on|off | mtu BYTES | "
+	 "mirror none|{ vf N|uplink rx|tx|both "
+	 "}... }",
 	 "policy of a VF, in force at once; several settings in one line apply together or not "
 	 "at all",
 	 NULL, NULL},

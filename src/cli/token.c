@@ -188,6 +188,15 @@ int cli_run_maybe_token(const struct cli *cli, int argc, char **argv)
 	return with_token(cli, argc, argv, false);
 }
 
+int cli_take_token(int argc, char **argv, char *buf, size_t size)
+{
+	struct source source;
+
+	*buf = '\0';
+	argc = take_source(argc, argv, &source);
+	return argc > 0 && source.word && read_source(&source, buf, size) < 0 ? -1 : argc;
+}
+
 /* ---- token generate ---- */
 
 /* A file that was there is somebody's token: it is not written over. */

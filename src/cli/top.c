@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #define EVERY_MIN     0.1
 #define EVERY_MAX     3600.0
 #define REASONS_ROOM  64u
+#define FRAME_LINES   5u /* of a screen: head, what is left out, how to quit, the cursor */
 
 struct top {
 	struct cli cli;
@@ -27,6 +29,9 @@ struct top {
 	double every; /* seconds */
 	unsigned long count, shown;
 	bool screen;
+	unsigned room; /* rows that fit on the screen; 0 = all */
+	unsigned rows, quiet,
+		busy; /* printed; left out, by whether there was something to see */
 	struct termios before;
 	json_object *last, *now; /* owned */
 	struct timespec last_at, now_at;
@@ -135,20 +140,39 @@ static void reasons(json_object *now, json_object *last, char *buf, size_t size)
 	}
 }
 
-static void print_row(const struct top *t, const char *name, const struct row *d,
-		      const char *why)
+static bool is_quiet(const struct row *d)
+{
+	return !(d->tx_packets | d->rx_packets | d->drops);
+}
+
+/* Where there is not room for all, it is for those that do something. */
+static bool finds_room(struct top *t, const struct row *d)
+{
+	bool quiet = is_quiet(d);
+
+	if (!t->room || (!quiet && t->rows < t->room)) {
+		t->rows++;
+		return true;
+	}
+	t->quiet += quiet;
+	t->busy += !quiet;
+	return false;
+}
+
+static void print_row(struct top *t, const char *name, const struct row *d, const char *why)
 {
 	double s = (double)(t->now_at.tv_sec - t->last_at.tv_sec) +
 		   (double)(t->now_at.tv_nsec - t->last_at.tv_nsec) / 1e9;
 
+	if (!finds_room(t, d))
+		return;
 	printf("%-22s %10.1f %10.1f %10.1f %10.1f %10.1f%s\n", name,
 	       (double)d->tx_bytes * 8 / s / 1e6, (double)d->tx_packets / s / 1e3,
 	       (double)d->rx_bytes * 8 / s / 1e6, (double)d->rx_packets / s / 1e3,
 	       (double)d->drops / s, why);
 }
 
-static void print_vf(const struct top *t, json_object *link, json_object *old_link,
-		     json_object *vf)
+static void print_vf(struct top *t, json_object *link, json_object *old_link, json_object *vf)
 {
 	json_object *old = find_vf(old_link, cli_int(vf, "vf"));
 	struct row now = row_of(cli_get(vf, "stats")), last = row_of(cli_get(old, "stats"));
@@ -161,7 +185,7 @@ static void print_vf(const struct top *t, json_object *link, json_object *old_li
 	print_row(t, name, &d, why);
 }
 
-static void print_card(const struct top *t, json_object *link)
+static void print_card(struct top *t, json_object *link)
 {
 	json_object *old = find_link(t->last, cli_str(link, "ifname"));
 	json_object *vfs = cli_get(link, "vfinfo_list");
@@ -177,8 +201,37 @@ static void print_card(const struct top *t, json_object *link)
 	print_row(t, name, &d, "");
 }
 
+/* Sets how many rows fit, when not all do. */
+static void see_room(struct top *t)
+{
+	unsigned all = 0;
+	struct winsize size;
+
+	t->room = t->rows = t->quiet = t->busy = 0;
+	if (!t->screen || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || !size.ws_row)
+		return;
+	for (size_t i = 0; i < json_object_array_length(t->now); i++) {
+		json_object *vfs = cli_get(json_object_array_get_idx(t->now, i), "vfinfo_list");
+
+		all += 1 + (vfs ? (unsigned)json_object_array_length(vfs) : 0);
+	}
+	if (all + FRAME_LINES > size.ws_row)
+		t->room = size.ws_row > FRAME_LINES ? size.ws_row - FRAME_LINES : 1;
+}
+
+static void print_left_out(const struct top *t)
+{
+	if (!t->room)
+		return;
+	printf("%u quiet ones are left out", t->quiet);
+	if (t->busy)
+		printf(", and %u busy ones: there is no room", t->busy);
+	putchar('\n');
+}
+
 static void print_table(struct top *t)
 {
+	see_room(t);
 	if (t->screen)
 		fputs("\033[H\033[J", stdout); /* home, clear */
 	else if (t->shown)
@@ -187,6 +240,7 @@ static void print_table(struct top *t)
 	       "RX kpps", "drops/s");
 	for (size_t i = 0; i < json_object_array_length(t->now); i++)
 		print_card(t, json_object_array_get_idx(t->now, i));
+	print_left_out(t);
 	if (t->screen)
 		printf("\nq quits\n");
 	fflush(stdout);

@@ -28,7 +28,21 @@ static int print_qemu(const struct cli *cli, json_object *data)
 	return 0;
 }
 
+/* Where the new one is. */
+static int print_added(const struct cli *cli, json_object *data)
+{
+	(void)cli;
+	printf("%s: %s\n", cli_str(data, "function"), cli_str(data, "socket"));
+	return 0;
+}
+
 const struct cli_command cli_vf_commands[] = {
+	{"vf add", "CARD [[vf] N]", "make one VF more: VF N, or the first number that is free",
+	 print_added, NULL},
+	{"vf del", "CARD [vf] N",
+	 "remove one VF, whose client is disconnected; the others keep number, socket and "
+	 "policy",
+	 NULL, NULL},
 	{"vf show", "CARD [vf] N", "one VF: its client, memory, queues, interrupts",
 	 print_fields, NULL},
 	{"vf reset", "CARD [vf] N",

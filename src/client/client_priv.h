@@ -34,6 +34,15 @@ struct ladon_function {
 	struct ladon_dma *dma; /* list, owned */
 };
 
+/*
+ * Posted interrupts for a poll(2) of the driver's own. posted_arm takes what is there, and asks
+ * for notifications: true = more has come meanwhile, do not sleep. posted_disarm wants none any
+ * more, and takes what is there; *ret_bits as of ladon_posted_poll.
+ */
+int posted_fd(const struct ladon_posted *posted);
+bool posted_arm(struct ladon_posted *posted, uint64_t *ret_bits);
+void posted_disarm(struct ladon_posted *posted, uint64_t *ret_bits);
+
 /* Server's DMA messages: the memory behind [addr, addr + len), or NULL. */
 void *dma_behind(void *arg, uint64_t addr, uint64_t len, bool write);
 

@@ -175,6 +175,24 @@ int igbvf_mbx_reset(struct ladon_igbvf *vf)
 	return 0;
 }
 
+/* What the PF says without being asked is read, so that it can say more. A message that does
+ * not clear us to send means that the PF knows nothing of us any more. */
+int ladon_igbvf_check(struct ladon_igbvf *vf)
+{
+	uint32_t bits, word;
+	int err = igbvf_mbx_read(vf, &bits);
+
+	if (err)
+		return err;
+	vf->pf_spoke = false;
+	if (bits & (MBX_RSTI | MBX_RSTD))
+		return 1;
+	if (!(bits & MBX_PFSTS))
+		return 0;
+	err = mbx_receive(vf, &word, 1);
+	return err ? err : !(word & MSG_CTS);
+}
+
 static int mbx_mac(struct ladon_igbvf *vf, uint32_t word0, const uint8_t *mac)
 {
 	uint32_t msg[3] = {word0};
@@ -223,11 +241,17 @@ int ladon_igbvf_set_multicast(struct ladon_igbvf *vf, const uint8_t (*macs)[6], 
 	return igbvf_mbx_call(vf, msg, MBX_WORDS, msg, 1);
 }
 
-int ladon_igbvf_set_allmulti(struct ladon_igbvf *vf, bool on)
+int ladon_igbvf_set_promisc(struct ladon_igbvf *vf, bool unicast, bool multicast)
 {
-	uint32_t msg = MSG_SET_PROMISC | (on ? MSG_PROMISC_MC : 0);
+	uint32_t msg = MSG_SET_PROMISC | (unicast ? MSG_PROMISC_UC : 0) |
+		       (multicast ? MSG_PROMISC_MC : 0);
 
 	return igbvf_mbx_call(vf, &msg, 1, &msg, 1);
+}
+
+int ladon_igbvf_set_allmulti(struct ladon_igbvf *vf, bool on)
+{
+	return ladon_igbvf_set_promisc(vf, false, on);
 }
 
 static int mbx_vlan(struct ladon_igbvf *vf, unsigned vid, bool add)

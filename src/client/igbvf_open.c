@@ -3,6 +3,7 @@
  * state. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 
 #include "fd.h"
@@ -158,28 +159,34 @@ static int lpe_set(struct ladon_igbvf *vf)
 
 static int eventfds_start(struct ladon_igbvf *vf)
 {
+	int fds[VEC_NUM];
+
 	for (unsigned i = 0; i < VEC_NUM; i++) {
 		vf->irq_fd[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (vf->irq_fd[i] < 0)
 			return -errno;
 	}
-	return ladon_irq_enable(vf->fn, 0, VEC_NUM, vf->irq_fd);
+	memcpy(fds, vf->irq_fd, sizeof(fds));
+	if (vf->config.events)
+		fds[VEC_MISC] = fds[VEC_RX];
+	return ladon_irq_enable(vf->fn, 0, VEC_NUM, fds);
 }
 
 /*
- * With an eventfd the vector masks itself when it fires, and who goes to sleep unmasks it.
+ * With an eventfd a vector masks itself when it fires, and who goes to sleep unmasks it.
  * Posted ones need no mask: while we are awake they cost nobody anything.
  */
 static int irq_start(struct ladon_igbvf *vf)
 {
 	bool posted = vf->config.posted;
+	uint32_t wakers = igbvf_wakers(vf);
 	const struct reg_value rows[] = {
 		{VF_IVAR0, (VEC_TX | IVAR_VALID) << 8 | VEC_RX | IVAR_VALID},
 		{VF_IVAR_MISC, VEC_MISC | IVAR_VALID},
 		{VF_EITR(VEC_RX), FIELD_PREP(EITR_US, vf->config.itr_us)},
-		{VF_EIAC, BIT(VEC_RX)},
-		{VF_EIAM, posted ? 0 : BIT(VEC_RX)},
-		{VF_EIMS, posted ? BIT(VEC_RX) : 0},
+		{VF_EIAC, wakers},
+		{VF_EIAM, posted ? 0 : wakers},
+		{VF_EIMS, posted ? wakers : 0},
 	};
 	int err;
 

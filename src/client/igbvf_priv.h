@@ -66,6 +66,7 @@ struct ladon_igbvf {
 	unsigned num_free;
 	int irq_fd[VEC_NUM];	     /* owned eventfds; -1 = none */
 	struct ladon_posted *posted; /* owned: in place of them */
+	bool pf_spoke;		     /* since it was last looked at */
 	struct igbvf_counter counter[IGBVF_CNT_NUM];
 	uint64_t rx_errors; /* frames the card marked as bad */
 };
@@ -78,6 +79,12 @@ static inline int igbvf_rd(struct ladon_igbvf *vf, uint32_t reg, uint32_t *ret)
 static inline int igbvf_wr(struct ladon_igbvf *vf, uint32_t reg, uint32_t value)
 {
 	return ladon_bar_write32(vf->fn, 0, reg, value);
+}
+
+/* The vectors that wake whoever sleeps. */
+static inline uint32_t igbvf_wakers(const struct ladon_igbvf *vf)
+{
+	return BIT(VEC_RX) | (vf->config.events ? BIT(VEC_MISC) : 0);
 }
 
 static inline struct ladon_buf *igbvf_buf_get(struct ladon_igbvf *vf)

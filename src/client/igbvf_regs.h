@@ -106,6 +106,7 @@
 #define MSG_SET_VLAN	 0x04
 #define MSG_SET_LPE	 0x05
 #define MSG_SET_PROMISC	 0x06
+#define  MSG_PROMISC_UC	 (1u << 16)
 #define  MSG_PROMISC_MC	 (2u << 16)
 #define MSG_PF_CONTROL	 0x0100
 #define MSG_ID		 0xffffu

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "client_priv.h"
 #include "clock.h"
 #include "igbvf_priv.h"
 
@@ -105,11 +106,18 @@ int ladon_igbvf_rx_burst(struct ladon_igbvf *vf, struct ladon_buf **bufs, unsign
 	return err && got == 0 ? err : (int)got;
 }
 
+static void take_note(struct ladon_igbvf *vf, uint64_t vectors)
+{
+	if (vectors & BIT(VEC_MISC))
+		vf->pf_spoke = true;
+}
+
 static int rx_sleep_posted(struct ladon_igbvf *vf, int timeout_ms)
 {
-	uint64_t vectors;
+	uint64_t vectors = 0;
 	int ret = ladon_posted_wait(vf->posted, timeout_ms, &vectors);
 
+	take_note(vf, vectors);
 	return MIN(ret, 0);
 }
 
@@ -124,7 +132,7 @@ static int rx_sleep(struct ladon_igbvf *vf, uint64_t end)
 	if (vf->posted)
 		return rx_sleep_posted(vf, ms);
 	/* Auto-masked when it fired last; what has come since then fires at once. */
-	err = igbvf_wr(vf, VF_EIMS, BIT(VEC_RX));
+	err = igbvf_wr(vf, VF_EIMS, igbvf_wakers(vf));
 	if (err)
 		return err;
 	if (poll(&pfd, 1, ms) < 0)
@@ -148,4 +156,37 @@ int ladon_igbvf_wait(struct ladon_igbvf *vf, int timeout_ms)
 			return rx_next_status(&vf->rx.r) ? 1 : 0;
 	}
 	return err ? err : 1;
+}
+
+int ladon_igbvf_irq_fd(const struct ladon_igbvf *vf)
+{
+	return vf->posted ? posted_fd(vf->posted) : vf->irq_fd[VEC_RX];
+}
+
+int ladon_igbvf_arm(struct ladon_igbvf *vf)
+{
+	int err = vf->config.use_irq ? igbvf_rx_refill(vf, true) : -EINVAL;
+	uint64_t vectors = 0;
+	bool more = false;
+
+	if (err)
+		return err;
+	if (vf->posted)
+		more = posted_arm(vf->posted, &vectors);
+	else
+		err = igbvf_wr(vf, VF_EIMS, igbvf_wakers(vf));
+	take_note(vf, vectors);
+	return err ? err : more || vf->pf_spoke || rx_next_status(&vf->rx.r);
+}
+
+void ladon_igbvf_disarm(struct ladon_igbvf *vf)
+{
+	uint64_t count, vectors = 0;
+	ssize_t n = read(ladon_igbvf_irq_fd(vf), &count, sizeof(count));
+
+	if (vf->posted)
+		posted_disarm(vf->posted, &vectors);
+	else if (n > 0 && vf->config.events && !rx_next_status(&vf->rx.r))
+		vf->pf_spoke = true; /* both vectors have the one eventfd */
+	take_note(vf, vectors);
 }

@@ -71,7 +71,7 @@ static bool tx_lens_ok(const struct ladon_buf *b, uint32_t bytes)
 	if (b->l3_len < (b->flags & LADON_TX_IPV6 ? IPV6_LEN : IPV4_LEN))
 		return false;
 	if (b->flags & (LADON_TX_L4_CSUM | LADON_TX_TSO) &&
-	    hdr + tx_csum_at[b->l4] + 4u > b->len)
+	    hdr + tx_csum_at[b->l4] + (b->l4 == LADON_L4_SCTP ? 4u : 2u) > b->len)
 		return false;
 	if (!(b->flags & LADON_TX_TSO))
 		return true;

@@ -87,6 +87,24 @@ uint64_t ladon_posted_poll(struct ladon_posted *p)
 	return pi_take(p->desc, 0);
 }
 
+int posted_fd(const struct ladon_posted *p)
+{
+	return p->fd;
+}
+
+bool posted_arm(struct ladon_posted *p, uint64_t *ret_bits)
+{
+	*ret_bits = pi_take(p->desc, 0);
+	pi_arm(p->desc);
+	return atomic_load(&p->desc->pir[0]);
+}
+
+void posted_disarm(struct ladon_posted *p, uint64_t *ret_bits)
+{
+	pi_disarm(p->desc);
+	*ret_bits = pi_take(p->desc, 0);
+}
+
 /* Sleeps until a notification comes, the connection ends, or the clock says end. Returns 0 or
  * -errno. */
 static int posted_sleep(const struct ladon_posted *p, uint64_t end)

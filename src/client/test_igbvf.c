@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The 82576 VF driver against a fake server; the test itself plays the card on the rings. */
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 
 #include "fake_server.h"
 #include "igbvf_regs.h"
+#include "pi_desc.h"
 
 static struct fake fake;
 static struct ladon_function *fn;
@@ -154,9 +156,14 @@ static void refusals_of_the_pf_are_eperm(void **state)
 	ladon_igbvf_mac(vf, got);
 	assert_int_equal(got[0], 0x52);
 	assert_int_equal(ladon_igbvf_set_allmulti(vf, true), -EPERM);
+	assert_int_equal(ladon_igbvf_set_promisc(vf, true, true), -EPERM);
 	assert_int_equal(ladon_igbvf_vlan_add(vf, 4096), -EINVAL);
 	assert_int_equal(ladon_igbvf_add_mac(vf, group), -EINVAL);
 	fake.nack = false;
+	assert_int_equal(ladon_igbvf_set_promisc(vf, true, true), 0);
+	assert_int_equal(fake.msg[0], MSG_SET_PROMISC | 3 << 16);
+	assert_int_equal(ladon_igbvf_set_promisc(vf, false, false), 0);
+	assert_int_equal(fake.msg[0], MSG_SET_PROMISC);
 	assert_int_equal(ladon_igbvf_set_mac(vf, mac), 0);
 	ladon_igbvf_mac(vf, got);
 	assert_memory_equal(got, mac, 6);
@@ -420,6 +427,144 @@ static void wait_arms_sleeps_and_wakes(void **state)
 	close_vf();
 }
 
+/* What is readable when the caller's poll looks. */
+static bool irq_readable(void)
+{
+	struct pollfd pfd = {.fd = ladon_igbvf_irq_fd(vf), .events = POLLIN};
+
+	return poll(&pfd, 1, 0) == 1;
+}
+
+static void a_poll_of_the_callers_own(void **state)
+{
+	struct ladon_igbvf_config c = {
+		.rx_desc = 16, .buf_size = 1024, .use_irq = true, .events = true};
+	struct ladon_buf *got[4];
+	uint64_t one = 1;
+
+	(void)state;
+	assert_int_equal(open_vf(NULL, &c), 0);
+	assert_int_equal(reg(VF_EIAC), BIT(VEC_RX) | BIT(VEC_MISC));
+	assert_int_equal(reg(VF_EIAM), BIT(VEC_RX) | BIT(VEC_MISC));
+	assert_int_equal(ladon_igbvf_arm(vf), 0);
+	assert_false(irq_readable());
+	/* The mailbox's vector: said until it has been looked at. */
+	assert_int_equal(write(fake.irq_fd[VEC_MISC], &one, sizeof(one)), sizeof(one));
+	assert_true(irq_readable());
+	ladon_igbvf_disarm(vf);
+	assert_false(irq_readable());
+	assert_int_equal(ladon_igbvf_arm(vf), 1);
+	assert_int_equal(ladon_igbvf_check(vf), 0);
+	ladon_igbvf_disarm(vf);
+	assert_int_equal(ladon_igbvf_arm(vf), 0);
+	card_receives("x", RXD_EOP, 0);
+	assert_int_equal(write(fake.irq_fd[VEC_RX], &one, sizeof(one)), sizeof(one));
+	ladon_igbvf_disarm(vf);
+	assert_int_equal(ladon_igbvf_arm(vf), 1);
+	assert_int_equal(ladon_igbvf_rx_burst(vf, got, 4), 1);
+	assert_int_equal(ladon_igbvf_arm(vf), 0);
+	close_vf();
+	assert_int_equal(open_vf(NULL, NULL), 0);
+	assert_int_equal(ladon_igbvf_arm(vf), -EINVAL);
+	assert_int_equal(ladon_igbvf_irq_fd(vf), -1);
+	close_vf();
+}
+
+static void arming_with_posted_interrupts(void **state)
+{
+	struct ladon_igbvf_config c = {.rx_desc = 16,
+				       .buf_size = 1024,
+				       .use_irq = true,
+				       .posted = true,
+				       .events = true};
+	struct pi_desc *pi;
+	struct fake how = {.can_post = true};
+	struct ladon_buf *got[4];
+
+	(void)state;
+	assert_int_equal(open_vf(&how, &c), 0);
+	assert_int_equal(reg(VF_EIAM), 0);
+	assert_int_equal(reg(VF_EIMS), BIT(VEC_RX) | BIT(VEC_MISC));
+	pi = fake_dma(&fake, fake.posted.iova, sizeof(*pi));
+	/* Awake: no notification. That of a frame taken already is none to stay awake for. */
+	assert_false(pi_post(pi, VEC_RX, false));
+	assert_int_equal(ladon_igbvf_arm(vf), 0);
+	/* Asleep: one, and the frame is there. */
+	card_receives("x", RXD_EOP, 0);
+	assert_true(pi_post(pi, VEC_RX, false));
+	ladon_igbvf_disarm(vf);
+	assert_int_equal(ladon_igbvf_arm(vf), 1);
+	ladon_igbvf_disarm(vf);
+	assert_false(pi_post(pi, VEC_RX, false));
+	assert_int_equal(ladon_igbvf_rx_burst(vf, got, 4), 1);
+	/* What the PF says is said until it has been looked at. */
+	assert_false(pi_post(pi, VEC_MISC, false));
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(ladon_igbvf_arm(vf), 1);
+		ladon_igbvf_disarm(vf);
+	}
+	assert_int_equal(ladon_igbvf_check(vf), 0);
+	assert_int_equal(ladon_igbvf_arm(vf), 0);
+	close_vf();
+}
+
+/* A trapped read: what the test set before it, the server has seen. */
+static int check_with(uint32_t bits, uint32_t word)
+{
+	fake.mbx[0] = word;
+	fake.r2c |= bits;
+	return ladon_igbvf_check(vf);
+}
+
+static void resets_are_noticed(void **state)
+{
+	(void)state;
+	assert_int_equal(open_vf(NULL, NULL), 0);
+	assert_int_equal(ladon_igbvf_check(vf), 0);
+	assert_int_equal(check_with(MBX_PFSTS, MSG_PF_CONTROL | MSG_CTS), 0);
+	assert_int_equal(check_with(MBX_PFSTS, MSG_PF_CONTROL), 1);
+	assert_int_equal(check_with(0, 0), 0);
+	assert_int_equal(check_with(MBX_PFSTS, MSG_NACK), 1);
+	assert_int_equal(check_with(MBX_RSTD, 0), 1);
+	/* It stays so until it is opened anew, through requests, too. */
+	ladon_igbvf_vlan_add(vf, 5);
+	assert_int_equal(check_with(0, 0), 1);
+	close_vf();
+}
+
+static void promiscuity_is_two_bits(void **state)
+{
+	(void)state;
+	assert_int_equal(open_vf(NULL, NULL), 0);
+	assert_int_equal(ladon_igbvf_set_promisc(vf, true, true), 0);
+	assert_int_equal(fake.msg[0], MSG_SET_PROMISC | MSG_PROMISC_UC | MSG_PROMISC_MC);
+	assert_int_equal(ladon_igbvf_set_promisc(vf, true, false), 0);
+	assert_int_equal(fake.msg[0], MSG_SET_PROMISC | MSG_PROMISC_UC);
+	assert_int_equal(ladon_igbvf_set_allmulti(vf, false), 0);
+	assert_int_equal(fake.msg[0], MSG_SET_PROMISC);
+	close_vf();
+}
+
+/* Its checksum field is the datagram's last. */
+static void an_empty_datagram_is_offloaded(void **state)
+{
+	struct ladon_buf *b;
+
+	(void)state;
+	assert_int_equal(open_vf(NULL, NULL), 0);
+	b = frame("01234567890123456789012345678901234567890");
+	b->len = 42;
+	b->flags = LADON_TX_L4_CSUM;
+	b->l2_len = 14, b->l3_len = 20, b->l4 = LADON_L4_UDP;
+	assert_int_equal(ladon_igbvf_tx_burst(vf, &b, 1), 1);
+	b = frame("01234567890123456789012345678901234567890");
+	b->flags = LADON_TX_L4_CSUM;
+	b->l2_len = 14, b->l3_len = 20, b->l4 = LADON_L4_UDP;
+	assert_int_equal(b->len, 41);
+	assert_int_equal(ladon_igbvf_tx_burst(vf, &b, 1), -EINVAL);
+	close_vf();
+}
+
 static void statistics_survive_a_wrap(void **state)
 {
 	struct ladon_igbvf_stats s;
@@ -488,6 +633,11 @@ int main(void)
 		cmocka_unit_test(a_full_ring_takes_what_fits),
 		cmocka_unit_test(impossible_frames_are_refused),
 		cmocka_unit_test(wait_arms_sleeps_and_wakes),
+		cmocka_unit_test(a_poll_of_the_callers_own),
+		cmocka_unit_test(arming_with_posted_interrupts),
+		cmocka_unit_test(resets_are_noticed),
+		cmocka_unit_test(promiscuity_is_two_bits),
+		cmocka_unit_test(an_empty_datagram_is_offloaded),
 		cmocka_unit_test(statistics_survive_a_wrap),
 		cmocka_unit_test(wrong_configurations_are_refused),
 		cmocka_unit_test(a_silent_pf_and_another_device_are_errors),

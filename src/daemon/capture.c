@@ -27,8 +27,9 @@ struct capture {
 	struct control_client *client; /* borrowed: frees us */
 	struct card *card;	       /* borrowed; NULL = it is gone */
 	struct nic_capture *nic;       /* owned */
-	struct loop_timer *timer;      /* owned */
-	int64_t wall_ns;	       /* of 1970 to the data path's clock */
+	const struct nic_port *port; /* borrowed: that of the one VF it looks at; NULL = none */
+	struct loop_timer *timer;    /* owned */
+	int64_t wall_ns;	     /* of 1970 to the data path's clock */
 	uint64_t lost_told;
 	uint32_t snaplen, num_interfaces;
 	uint16_t interface[NIC_MAX_PORTS]; /* by port index; INTERFACE_NONE = not told yet */
@@ -60,13 +61,9 @@ static void begin(struct capture *c)
 /* "nic0/vf1", "nic0/pf", "nic0/uplink". */
 static void port_name(const struct card *card, unsigned index, char *buf, size_t size)
 {
-	for (unsigned n = 0; n < card->params.num_vfs; n++) {
-		if (card->functions[n]->vf->fn.port.index != index)
-			continue;
-		snprintf(buf, size, "%s/vf%u", card->name, n);
-		return;
-	}
-	if (card->nic->uplink && card->nic->uplink->index == index)
+	if (index < NIC_MAX_VFS) /* a VF's port has the VF's number */
+		snprintf(buf, size, "%s/vf%u", card->name, index);
+	else if (card->nic->uplink && card->nic->uplink->index == index)
 		snprintf(buf, size, "%s/uplink", card->name);
 	else
 		snprintf(buf, size, "%s/pf", card->name);
@@ -189,7 +186,7 @@ static int build(struct capture *c, const struct cmd *cmd, struct cmd_error *err
 					    .snaplen = cmd->capture.snaplen};
 
 	if (cmd->capture.vf)
-		params.port = &c->card->functions[cmd->vf]->vf->fn.port;
+		c->port = params.port = &c->card->functions[cmd->vf]->vf->fn.port;
 	if (nic_capture_new(&params, &c->nic) < 0 ||
 	    loop_add_timer(c->client->daemon->loop, pump, c, &c->timer) < 0)
 		return cmd_fail(error, -ENOMEM, "there is not enough memory");
@@ -252,15 +249,32 @@ void capture_free(struct capture *capture)
 	free(capture);
 }
 
+/* What it looked at goes: the rest of its records, and no more. */
+static void end(struct capture *c)
+{
+	loop_timer_disarm(c->timer);
+	if (!c->begun)
+		begin(c);
+	drain(c);
+	leave_card(c->card, c);
+	control_client_end(c->client);
+}
+
 void capture_card_gone(struct card *card)
 {
-	while (card->captures) {
-		struct capture *c = card->captures;
+	while (card->captures)
+		end(card->captures);
+}
 
-		loop_timer_disarm(c->timer);
-		drain(c);
-		leave_card(card, c);
-		control_client_end(c->client);
+void capture_vf_gone(struct card *card, unsigned n)
+{
+	const struct nic_port *port = &card->functions[n]->vf->fn.port;
+	struct capture *next;
+
+	for (struct capture *c = card->captures; c; c = next) {
+		next = c->next;
+		if (c->port == port)
+			end(c);
 	}
 }
 

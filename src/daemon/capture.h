@@ -24,6 +24,8 @@ int capture_new(struct control_client *client, const struct cmd *cmd,
 void capture_free(struct capture *capture);
 /* The card goes: its captures end, and their clients' connections when all is sent. */
 void capture_card_gone(struct card *card);
+/* VF n goes: the same for those that look at it alone. */
+void capture_vf_gone(struct card *card, unsigned n);
 /* How many of the card are on. */
 unsigned capture_count(const struct card *card);
 

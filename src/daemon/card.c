@@ -53,6 +53,20 @@ int card_find(struct daemon *daemon, const char *name, struct card **ret_card,
 			names);
 }
 
+static int no_vf(const struct card *card, unsigned n, struct cmd_error *error)
+{
+	char list[CARD_VF_LIST_BYTES];
+
+	if (!card->vfs_end)
+		return cmd_fail(error, -EINVAL, "%s has no VF: \"vf add\" makes one",
+				card->name);
+	if (card_num_vfs(card) == card->vfs_end)
+		return cmd_fail(error, -EINVAL, "%s has no VF %u: 0 to %u is right", card->name,
+				n, card->vfs_end - 1);
+	return cmd_fail(error, -EINVAL, "%s has no VF %u: one of %s is right", card->name, n,
+			card_vf_list(card, list));
+}
+
 int card_find_function(struct daemon *daemon, const char *name, unsigned n,
 		       struct function **ret_fn, struct cmd_error *error)
 {
@@ -61,11 +75,11 @@ int card_find_function(struct daemon *daemon, const char *name, unsigned n,
 
 	if (ret < 0)
 		return ret;
-	if (n >= card->params.num_vfs)
-		return cmd_fail(error, -EINVAL, "%s has no VF %u: 0 to %u is right", name, n,
-				card->params.num_vfs - 1);
-	*ret_fn = card->functions[n];
-	return 0;
+	if (n < CARD_VFS_MAX && card->functions[n]) {
+		*ret_fn = card->functions[n];
+		return 0;
+	}
+	return no_vf(card, n, error);
 }
 
 /* ---- making ---- */
@@ -77,7 +91,7 @@ static int check_paths(struct daemon *daemon, struct card *card, struct cmd_erro
 	int n;
 
 	snprintf(dir, sizeof(dir), "%s/%s", daemon->run_dir, card->name);
-	n = function_path(&function_view, dir, card->params.num_vfs - 1, path, sizeof(path));
+	n = function_path(&function_vf, dir, CARD_VFS_MAX - 1, path, sizeof(path));
 	if ((size_t)n >= FUNCTION_PATH_MAX)
 		return cmd_fail(
 			error, -ENAMETOOLONG,
@@ -86,21 +100,6 @@ static int check_paths(struct daemon *daemon, struct card *card, struct cmd_erro
 			path, n, FUNCTION_PATH_MAX - 1);
 	n = snprintf(card->dir, sizeof(card->dir), "%s", dir);
 	return n < 0 ? -EINVAL : 0;
-}
-
-/* VFs' routing IDs are the card's own: its pair of buses, after the PF's. */
-static int check_place(const struct card *card, struct cmd_error *error)
-{
-	struct i82576_sriov_place place = card->params.place;
-	unsigned last = place.first_offset + (card->params.num_vfs - 1) * place.stride;
-
-	if (last < CARD_RIDS)
-		return 0;
-	return cmd_fail(error, -EINVAL,
-			"vf-offset 0x%x and vf-stride %u put VF %u at 0x%x after the PF: at "
-			"most 0x%x is right",
-			place.first_offset, place.stride, card->params.num_vfs - 1, last,
-			CARD_RIDS - 1);
 }
 
 static int take_slot(struct daemon *daemon, struct card *card, struct cmd_error *error)
@@ -132,7 +131,7 @@ static int make_nic(struct card *card, struct cmd_error *error)
 		.link_mbps = card->params.link_mbps,
 		.idle_sleep_us = opts->idle_sleep_us ? opts->idle_sleep_us : unmapped_sleep_us,
 	};
-	int ret = nic_card_new(card->name, card->params.num_vfs, &params, &card->nic);
+	int ret = nic_card_new(card->name, 0, &params, &card->nic);
 
 	if (ret < 0 && params.cpu >= 0)
 		return cmd_fail(
@@ -171,35 +170,14 @@ static int make_dir(struct card *card, struct cmd_error *error)
 			strerror(-ret));
 }
 
-static int make_function(struct card *card, const struct function_kind *kind, unsigned n,
-			 pci_rid_t rid, struct function **ret_fn, struct cmd_error *error)
-{
-	int ret = function_new(card, kind, n, rid, ret_fn);
-	char path[FUNCTION_PATH_MAX];
-
-	if (ret >= 0)
-		return 0;
-	function_path(kind, card->dir, n, path, sizeof(path));
-	return cmd_fail(error, ret, "%s cannot be served: %s", path, strerror(-ret));
-}
-
 /* VFs before the PF, which borrows them. */
 static int make_functions(struct card *card, struct cmd_error *error)
 {
-	struct i82576_sriov_place place = card->params.place;
-	int ret = 0;
+	int ret = card_set_vfs(card, card->params.num_vfs, error);
 
-	for (unsigned n = 0; n < card->params.num_vfs && ret == 0; n++) {
-		pci_rid_t rid = pci_vf_rid(card->pf_rid, place.first_offset, place.stride, n);
-
-		ret = make_function(card, &function_vf, n, rid, &card->functions[n], error);
-		if (ret == 0)
-			ret = make_function(card, &function_view, n, rid, &card->views[n],
-					    error);
-		card->link_told[n] = nic_card_link_up(card->nic, n);
-	}
 	if (ret == 0)
-		ret = make_function(card, &function_pf, NIC_PF, card->pf_rid, &card->pf, error);
+		ret = card_make_function(card, &function_pf, NIC_PF, card->pf_rid, &card->pf,
+					 error);
 	return ret;
 }
 
@@ -218,10 +196,11 @@ static void on_events(void *arg, uint32_t events)
 	nic_dp_event_drain(card->nic->dp);
 	card_uplink_event(card);
 	faults_collect(card->daemon, card);
-	for (unsigned n = 0; n < card->params.num_vfs; n++) {
-		dp_event(card->functions[n]);
-		function_check_client(card->views[n]);
-	}
+	for (struct function *fn = card_next_vf(card, NULL); fn; fn = card_next_vf(card, fn))
+		dp_event(fn);
+	for (unsigned n = 0; n < I82576_PF_MAX_VFS; n++)
+		if (card->views[n])
+			function_check_client(card->views[n]);
 	dp_event(card->pf);
 	function_pf_dp_event(card->pf);
 }
@@ -241,8 +220,6 @@ static int build(struct daemon *daemon, struct card *card, struct cmd_error *err
 {
 	int ret = check_paths(daemon, card, error);
 
-	if (ret == 0)
-		ret = check_place(card, error);
 	if (ret == 0)
 		ret = take_slot(daemon, card, error);
 	if (ret == 0)
@@ -322,12 +299,11 @@ void card_free(struct card *card)
 	capture_card_gone(card);
 	loop_fd_del(card->events);
 	card_uplink_quiet(card);
+	if (card->nic)
+		nic_dp_stop(card->nic->dp);
 	function_free(card->pf);
 	card->pf = NULL;
-	for (unsigned n = 0; n < CARD_VFS_MAX; n++) {
-		function_free(card->views[n]);
-		function_free(card->functions[n]);
-	}
+	card_free_vfs(card);
 	card_uplink_free(card);
 	nic_card_free(card->nic);
 	token_clear(&card->token);
@@ -343,12 +319,12 @@ bool card_guest_owns(const struct card *card)
 
 void card_tell_links(struct card *card)
 {
-	for (unsigned n = 0; n < card->params.num_vfs; n++) {
-		bool up = nic_card_link_up(card->nic, n);
+	for (struct function *fn = card_next_vf(card, NULL); fn; fn = card_next_vf(card, fn)) {
+		bool up = nic_card_link_up(card->nic, fn->n);
 
-		if (up != card->link_told[n])
-			event_link(card->daemon, card, n, up);
-		card->link_told[n] = up;
+		if (up != card->link_told[fn->n])
+			event_link(card->daemon, card, fn->n, up);
+		card->link_told[fn->n] = up;
 	}
 }
 

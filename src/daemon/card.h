@@ -13,7 +13,8 @@
 #include "nic_card.h"
 #include "token.h"
 
-#define CARD_VFS_MAX	  7 /* the 82576's own 8 pools less the PF's (data sheet 1.4.9) */
+#define CARD_VFS_MAX	  NIC_MAX_VFS
+#define CARD_ANY_VF	  NIC_PF /* in place of a number: the first that is free */
 #define CARD_FIRST_OFFSET 0x80
 #define CARD_STRIDE	  2
 #define CARD_RIDS	  0x200 /* a pair of bus numbers */
@@ -33,9 +34,10 @@ struct card {
 	bool dir_made;
 	struct nic_card *nic;			  /* owned */
 	struct uplink *uplink;			  /* owned; NULL = none */
-	struct function *functions[CARD_VFS_MAX]; /* owned: the VFs */
+	unsigned vfs_end;			  /* the highest VF's number, plus 1 */
+	struct function *functions[CARD_VFS_MAX]; /* owned: VFs by number, NULL = none */
 	struct function *pf;			  /* owned */
-	struct function *views[CARD_VFS_MAX];	  /* owned: the VFs in the PF's guest */
+	struct function *views[CARD_VFS_MAX]; /* owned: the VFs in the PF's guest, to VF 6 */
 	struct token token;
 	uint64_t refused[TOKEN_VERDICT_NUM]; /* clients, by why */
 	bool link_told[CARD_VFS_MAX];	     /* what the last link event said */
@@ -49,6 +51,34 @@ int card_new(struct daemon *daemon, const struct card_params *params, struct car
 	     struct cmd_error *error);
 /* Drops its clients, removes its sockets. Takes NULL. */
 void card_free(struct card *card);
+
+/*
+ * card_vfs.c. After another VF of the card (NULL: none), in order of number; NULL = no more.
+ * How many there are; their numbers as "0-3,5".
+ */
+struct function *card_next_vf(const struct card *card, const struct function *after);
+unsigned card_num_vfs(const struct card *card);
+#define CARD_VF_LIST_BYTES 640
+const char *card_vf_list(const struct card *card, char buf[CARD_VF_LIST_BYTES]);
+/* Could the VFs be an 82576's: at most 7, from 0 on without a gap? Then a PF driver in a guest
+ * may have the card. */
+bool card_is_82576(const struct card *card);
+
+/*
+ * The card has VFs 0 to num - 1 from now on, or VF n more (CARD_ANY_VF: any) or less. VFs that
+ * it had and keeps notice nothing. A client of one that goes is dropped, drained. Return 0, or
+ * -errno with a sentence and nothing changed: -EBUSY (a PF driver in a guest owns the card),
+ * -ERANGE and -EOPNOTSUPP (strict-model), -EINVAL (no place for its routing ID), -EEXIST,
+ * -ENOSPC, and what making a socket returns.
+ */
+int card_set_vfs(struct card *card, unsigned num, struct cmd_error *error);
+int card_add_vf(struct card *card, unsigned n, unsigned *ret_n, struct cmd_error *error);
+int card_del_vf(struct card *card, unsigned n, struct cmd_error *error);
+/* At the card's end. */
+void card_free_vfs(struct card *card);
+/* function_new, with a sentence. */
+int card_make_function(struct card *card, const struct function_kind *kind, unsigned n,
+		       pci_rid_t rid, struct function **ret_fn, struct cmd_error *error);
 
 /*
  * card_uplink.c: opens the uplink that params name, before there are functions. Returns 0, or

@@ -62,6 +62,9 @@ enum link_field {
 	LINK_VLANS = 1 << 10,
 	LINK_STORM_BCAST = 1 << 11,
 	LINK_STORM_UUCAST = 1 << 12,
+	LINK_QUERY_RSS = 1 << 13,
+	LINK_MTU = 1 << 14,
+	LINK_MIRROR = 1 << 15,
 };
 
 struct link_change {
@@ -69,11 +72,15 @@ struct link_change {
 	uint8_t mac[6];
 	unsigned vlan, qos;
 	bool svlan; /* vlan is of 802.1ad */
-	bool spoofchk, trust;
+	enum nic_spoofchk spoofchk;
+	bool trust, query_rss;
 	enum nic_link state;
 	uint64_t vlans[NIC_VLANS / 64];	    /* that it may use */
 	unsigned rate, min_rate;	    /* Mbit/s, 0 = none */
 	unsigned storm_bcast, storm_uucast; /* frames a second, 0 = no limit */
+	unsigned mtu;			    /* bytes, 0 = no limit */
+	struct nic_mirror_from mirror;
+	struct words *words; /* behind mirror; only while a line is parsed */
 };
 
 /* What `vf unlock` and `pf unlock` say. */
@@ -119,7 +126,7 @@ struct cmd_row {
 struct cmd {
 	const struct cmd_row *row;
 	char card[NIC_NAME_MAX];  /* "" = all */
-	unsigned vf;		  /* or NIC_PF, where both may be said */
+	unsigned vf;		  /* or NIC_PF, where both may be said or none need be */
 	char host[HOST_NAME_LEN]; /* "" = all, or none */
 	unsigned lease_ms;	  /* of `host add`; 0 = default */
 	struct card_params add;
@@ -150,6 +157,8 @@ int cmd_parse_card(struct words *w, struct cmd *ret_cmd, struct cmd_error *error
 int cmd_parse_card_opt(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_card_n(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_card_function(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_card_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_vf_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_link_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_token_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
@@ -175,10 +184,13 @@ int cmd_take_token_file(const char *value, const char **ret, struct cmd_error *e
 		 struct cmd_error *error)
 CMD_RUN(cmd_card_add);
 CMD_RUN(cmd_card_del);
+CMD_RUN(cmd_card_set);
 CMD_RUN(cmd_card_show);
 CMD_RUN(cmd_link_show);
 CMD_RUN(cmd_link_set);
 CMD_RUN(cmd_pf_show);
+CMD_RUN(cmd_vf_add);
+CMD_RUN(cmd_vf_del);
 CMD_RUN(cmd_vf_show);
 CMD_RUN(cmd_vf_reset);
 CMD_RUN(cmd_vf_set);

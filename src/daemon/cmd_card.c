@@ -24,7 +24,7 @@ CMD_RUN(cmd_card_add)
 	explicit_bzero(uuid, sizeof(uuid));
 	if (ret < 0)
 		return ret;
-	log_info("%s: card made, %u VFs at %s, uplink %s%s", card->name, card->params.num_vfs,
+	log_info("%s: card made, %u VFs at %s, uplink %s%s", card->name, card_num_vfs(card),
 		 card->dir, card->params.uplink, token ? ", with a VF token" : "");
 	event_card(daemon, "card-add", card);
 	return 0;
@@ -44,6 +44,15 @@ CMD_RUN(cmd_card_del)
 	return 0;
 }
 
+CMD_RUN(cmd_card_set)
+{
+	struct card *card;
+	int ret = card_find(daemon, cmd->card, &card, error);
+
+	(void)ret_data;
+	return ret < 0 ? ret : card_set_vfs(card, cmd->add.num_vfs, error);
+}
+
 static struct json_object *pf_json(const struct function *pf)
 {
 	struct json_object *obj = json_object_new_object();
@@ -57,16 +66,17 @@ static struct json_object *pf_json(const struct function *pf)
 static struct json_object *card_json(const struct card *card, bool unused)
 {
 	struct json_object *obj = json_object_new_object();
+	char rid[16], list[CARD_VF_LIST_BYTES];
 	unsigned attached = 0;
-	char rid[16];
 
 	(void)unused;
-	for (unsigned n = 0; n < card->params.num_vfs; n++)
-		attached += card->functions[n]->client.attached;
+	for (struct function *fn = card_next_vf(card, NULL); fn; fn = card_next_vf(card, fn))
+		attached += fn->client.attached;
 	json_add_str(obj, "name", card->name);
 	json_add_str(obj, "model", "82576");
 	json_add_str(obj, "host", card->daemon->local.name);
-	json_add_u64(obj, "vfs", card->params.num_vfs);
+	json_add_u64(obj, "vfs", card_num_vfs(card));
+	json_add_str(obj, "vf_list", card_vf_list(card, list));
 	json_add_u64(obj, "attached", attached);
 	json_add_str(obj, "uplink", card->params.uplink);
 	json_add_bool(obj, "uplink_up", card_uplink_up(card));

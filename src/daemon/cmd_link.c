@@ -9,9 +9,16 @@
 #include "daemon.h"
 #include "event.h"
 #include "json_util.h"
+#include "mirror.h"
 #include "vlans.h"
 
 static const char *const states[] = {"auto", "enable", "disable"};
+
+static void add_spoofchk(struct json_object *obj, enum nic_spoofchk check)
+{
+	json_add_bool(obj, "spoofchk", check != NIC_SPOOFCHK_OFF);
+	json_add_bool(obj, "spoofchk_arp", check == NIC_SPOOFCHK_ARP);
+}
 
 static struct json_object *change_json(const struct link_change *link)
 {
@@ -27,7 +34,7 @@ static struct json_object *change_json(const struct link_change *link)
 			json_add_str(obj, "proto", "802.1ad");
 	}
 	if (link->fields & LINK_SPOOFCHK)
-		json_add_bool(obj, "spoofchk", link->spoofchk);
+		add_spoofchk(obj, link->spoofchk);
 	if (link->fields & LINK_TRUST)
 		json_add_bool(obj, "trust", link->trust);
 	if (link->fields & LINK_STATE)
@@ -38,10 +45,16 @@ static struct json_object *change_json(const struct link_change *link)
 		json_add_u64(obj, "storm_bcast_rate", link->storm_bcast);
 	if (link->fields & LINK_STORM_UUCAST)
 		json_add_u64(obj, "storm_uucast_rate", link->storm_uucast);
+	if (link->fields & LINK_QUERY_RSS)
+		json_add_bool(obj, "query_rss", link->query_rss);
+	if (link->fields & LINK_MTU)
+		json_add_u64(obj, "mtu", link->mtu);
 	if (link->fields & LINK_RATE)
 		json_add_u64(obj, "max_tx_rate", link->rate);
 	if (link->fields & LINK_MIN_RATE)
 		json_add_u64(obj, "min_tx_rate", link->min_rate);
+	if (link->fields & LINK_MIRROR)
+		json_add(obj, "mirror", mirror_json(&link->mirror));
 	return obj;
 }
 
@@ -92,6 +105,7 @@ static int set_mac(struct function *fn, const struct link_change *link, struct c
 static void set_rest(struct function *fn, const struct link_change *link)
 {
 	struct nic_card *nic = fn->card->nic;
+	unsigned other;
 	int ret = 0;
 
 	if (link->fields & LINK_VLAN)
@@ -104,12 +118,18 @@ static void set_rest(struct function *fn, const struct link_change *link)
 		ret |= nic_card_set_storm_uucast(nic, fn->n, link->storm_uucast);
 	if (link->fields & LINK_SPOOFCHK)
 		ret |= nic_card_set_spoofchk(nic, fn->n, link->spoofchk);
+	if (link->fields & LINK_QUERY_RSS)
+		nic_card_set_query_rss(nic, fn->n, link->query_rss);
+	if (link->fields & LINK_MTU)
+		ret |= nic_card_set_mtu(nic, fn->n, link->mtu);
 	if (link->fields & LINK_TRUST)
 		ret |= nic_card_set_trust(nic, fn->n, link->trust);
 	if (link->fields & LINK_STATE)
 		ret |= nic_card_set_link(nic, fn->n, link->state);
 	if (link->fields & (LINK_RATE | LINK_MIN_RATE))
 		ret |= nic_card_set_rate(nic, fn->n, min_rate(fn, link), max_rate(fn, link));
+	if (link->fields & LINK_MIRROR)
+		ret |= nic_card_set_mirror(nic, fn->n, &link->mirror, &other);
 	assert(ret == 0);
 	(void)ret;
 }
@@ -132,6 +152,16 @@ static int check_model(const struct function *fn, const struct link_change *link
 				"min_tx_rate %u is nothing that an 82576 has: 0 is right while "
 				"%s has strict-model on",
 				link->min_rate, name);
+	if (link->fields & LINK_SPOOFCHK && link->spoofchk == NIC_SPOOFCHK_ARP)
+		return cmd_fail(error, -EOPNOTSUPP,
+				"spoofchk arp is nothing that an 82576 has: on or off is right "
+				"while %s has strict-model on",
+				name);
+	if (link->fields & LINK_QUERY_RSS && link->query_rss)
+		return cmd_fail(error, -EOPNOTSUPP,
+				"query_rss on is nothing that an 82576 has: off is right while "
+				"%s has strict-model on",
+				name);
 	if (link->fields & LINK_STATE && link->state == NIC_LINK_ENABLE)
 		return cmd_fail(error, -EOPNOTSUPP,
 				"state enable is nothing that an 82576 has: auto or disable is "
@@ -181,12 +211,13 @@ static int check_rates(const struct function *fn, const struct link_change *link
 	return 0;
 }
 
-/* Whoever drives the PF owns the policy. */
-static int check_owner(const struct function *fn, struct cmd_error *error)
+/* Whoever drives the PF owns the policy, but who sees whose frames is the operator's alone. */
+static int check_owner(const struct function *fn, const struct link_change *link,
+		       struct cmd_error *error)
 {
 	const struct function *pf = fn->card->pf;
 
-	if (!card_guest_owns(fn->card))
+	if (!card_guest_owns(fn->card) || link->fields == LINK_MIRROR)
 		return 0;
 	return cmd_fail(
 		error, -EBUSY,
@@ -202,13 +233,15 @@ CMD_RUN(cmd_link_set)
 
 	(void)ret_data;
 	if (ret == 0)
-		ret = check_owner(fn, error);
+		ret = check_owner(fn, &cmd->link, error);
 	if (ret == 0)
 		ret = check_model(fn, &cmd->link, error);
 	if (ret == 0)
 		ret = check_rates(fn, &cmd->link, error);
 	if (ret == 0)
 		ret = check_vlans(fn, &cmd->link, error);
+	if (ret == 0 && cmd->link.fields & LINK_MIRROR)
+		ret = mirror_check(fn, &cmd->link.mirror, error);
 	if (ret == 0)
 		ret = set_mac(fn, &cmd->link, error);
 	if (ret < 0)

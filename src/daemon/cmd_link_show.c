@@ -9,6 +9,7 @@
 #include "daemon.h"
 #include "function_json.h"
 #include "json_util.h"
+#include "mirror.h"
 #include "vlans.h"
 
 static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
@@ -20,7 +21,8 @@ struct rules {
 	const uint8_t *mac;
 	uint8_t guest_mac[6];
 	unsigned vlan, qos, min_tx, max_tx;
-	bool svlan, spoofchk, trust, trust_known;
+	bool svlan, spoofchk, trust, query_rss;
+	bool trust_known; /* and query_rss */
 	enum nic_link link;
 };
 
@@ -33,8 +35,9 @@ static void rules_of_operator(const struct nic_vf *vf, struct rules *ret)
 		.svlan = vf->admin.svlan,
 		.min_tx = vf->admin.min_tx_mbps,
 		.max_tx = vf->admin.max_tx_mbps,
-		.spoofchk = vf->admin.spoofchk,
+		.spoofchk = vf->admin.spoofchk != NIC_SPOOFCHK_OFF,
 		.trust = vf->admin.trust,
+		.query_rss = vf->admin.query_rss,
 		.trust_known = true,
 		.link = vf->admin.link,
 	};
@@ -101,6 +104,9 @@ static void add_operators(struct json_object *obj, const struct nic_vf *vf)
 	char vlans[VLANS_TEXT_BYTES];
 
 	json_add_bool(obj, "driver_active", vf->guest.active);
+	json_add_bool(obj, "spoofchk_arp", vf->admin.spoofchk == NIC_SPOOFCHK_ARP);
+	if (vf->admin.mtu)
+		json_add_u64(obj, "mtu", vf->admin.mtu);
 	if (vf->admin.listed)
 		json_add_str(obj, "vlans", vlans_text(vf->admin.vlans, vlans));
 	if (vf->admin.storm_bcast_pps)
@@ -121,6 +127,7 @@ static struct json_object *own_json(const struct function *fn, bool with_stats)
 	json_add_bool(obj, "exists", fn->vf->exists);
 	if (!card_guest_owns(fn->card)) /* who else has the mailbox knows */
 		add_operators(obj, &fn->card->nic->vf[fn->n]);
+	mirror_add_json(obj, &fn->card->nic->vf[fn->n].admin.mirror);
 	if (with_stats)
 		function_add_counters(obj, &fn->vf->fn.port.stats);
 	return obj;
@@ -146,8 +153,10 @@ static struct json_object *vf_json(const struct function *fn, bool with_stats)
 	json_add(obj, "rate", rate(&rules));
 	json_add_bool(obj, "spoofchk", rules.spoofchk);
 	json_add_str(obj, "link_state", states[rules.link]);
-	if (rules.trust_known)
+	if (rules.trust_known) {
 		json_add_bool(obj, "trust", rules.trust);
+		json_add_bool(obj, "query_rss_en", rules.query_rss);
+	}
 	if (with_stats)
 		json_add(obj, "stats", stats(&fn->vf->fn.port.stats));
 	json_add(obj, "ladon", own_json(fn, with_stats));
@@ -192,9 +201,9 @@ static struct json_object *card_json(const struct card *card, bool with_stats)
 	json_add_str(obj, "link_type", "ether");
 	json_add_mac(obj, "address", card->nic->base_mac);
 	json_add_mac(obj, "broadcast", broadcast);
-	json_add_u64(obj, "num_vf", card->params.num_vfs);
-	for (unsigned n = 0; n < card->params.num_vfs; n++)
-		json_object_array_add(list, vf_json(card->functions[n], with_stats));
+	json_add_u64(obj, "num_vf", card_num_vfs(card));
+	for (struct function *fn = card_next_vf(card, NULL); fn; fn = card_next_vf(card, fn))
+		json_object_array_add(list, vf_json(fn, with_stats));
 	json_add(obj, "vfinfo_list", list);
 	json_add(obj, "ladon", card_own_json(card, with_stats));
 	return obj;

@@ -9,10 +9,9 @@
 #include "cmd.h"
 #include "net_eth.h"
 
-#define I82576_VFS_MAX 7
-#define MTU_MIN	       68
-#define MTU_MAX	       9216
-#define CPU_MAX	       1023
+#define MTU_MIN NIC_MTU_MIN
+#define MTU_MAX NIC_MTU_MAX
+#define CPU_MAX 1023
 
 static const char name_rule[] = "1 to 15 letters, digits, '_', '.' or '-', not starting with "
 				"'-' or '.', is right";
@@ -123,9 +122,11 @@ static int take_vfs(const char *value, void *dst, struct cmd_error *error)
 {
 	struct card_params *add = dst;
 
-	if (word_number(value, 1, I82576_VFS_MAX, &add->num_vfs) < 0)
-		return cmd_fail(error, -EINVAL, "vfs \"%.64s\" is wrong: an 82576 has 1 to %d",
-				value, I82576_VFS_MAX);
+	if (word_number(value, 0, NIC_MAX_VFS, &add->num_vfs) < 0)
+		return cmd_fail(error, -EINVAL,
+				"vfs \"%.64s\" is wrong: 0 to %d is right, and up to %u with "
+				"strict-model on",
+				value, NIC_MAX_VFS, I82576_PF_MAX_VFS);
 	return 0;
 }
 
@@ -273,6 +274,30 @@ int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *e
 		return cmd_fail(error, -EINVAL, "the number of VFs is missing: say \"%s\"",
 				w->usage);
 	return 0;
+}
+
+int cmd_parse_card_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
+{
+	static const struct words_option options[] = {{"vfs", take_vfs}};
+	int ret = cmd_take_card(w, ret_cmd, error);
+
+	if (ret == 0)
+		ret = words_options(w, options, ARRAY_SIZE(options), &ret_cmd->add, error);
+	if (ret < 0)
+		return ret;
+	if (!ret)
+		return cmd_fail(error, -EINVAL, "nothing is to be set: say \"%s\"", w->usage);
+	return 0;
+}
+
+int cmd_parse_vf_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
+{
+	int ret = cmd_take_card(w, ret_cmd, error);
+
+	ret_cmd->vf = NIC_PF;
+	if (ret == 0 && w->at < w->num)
+		ret = cmd_take_vf_or_n(w, ret_cmd, error);
+	return ret < 0 ? ret : words_end(w, error);
 }
 
 int cmd_parse_registers(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)

@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "cmd.h"
+#include "mirror.h"
 #include "net_eth.h"
 #include "vlans.h"
 
@@ -63,11 +64,14 @@ static int take_proto(const char *value, void *dst, struct cmd_error *error)
 
 static int take_spoofchk(const char *value, void *dst, struct cmd_error *error)
 {
+	static const char *const checks[] = {"off", "on", "arp"};
 	struct link_change *link = dst;
+	int i = word_of(value, checks, ARRAY_SIZE(checks));
 
-	if (word_on_off(value, &link->spoofchk) < 0)
+	if (i < 0)
 		return cmd_fail(error, -EINVAL,
-				"spoofchk \"%.64s\" is wrong: on or off is right", value);
+				"spoofchk \"%.64s\" is wrong: on, off or arp is right", value);
+	link->spoofchk = (enum nic_spoofchk)i;
 	return 0;
 }
 
@@ -78,6 +82,30 @@ static int take_trust(const char *value, void *dst, struct cmd_error *error)
 	if (word_on_off(value, &link->trust) < 0)
 		return cmd_fail(error, -EINVAL, "trust \"%.64s\" is wrong: on or off is right",
 				value);
+	return 0;
+}
+
+static int take_query_rss(const char *value, void *dst, struct cmd_error *error)
+{
+	struct link_change *link = dst;
+
+	if (word_on_off(value, &link->query_rss) < 0)
+		return cmd_fail(error, -EINVAL,
+				"query_rss \"%.64s\" is wrong: on or off is right", value);
+	return 0;
+}
+
+static int take_mtu(const char *value, void *dst, struct cmd_error *error)
+{
+	struct link_change *link = dst;
+	unsigned mtu;
+
+	if (word_number(value, 0, NIC_MTU_MAX, &mtu) < 0 || (mtu && mtu < NIC_MTU_MIN))
+		return cmd_fail(error, -EINVAL,
+				"mtu \"%.64s\" is wrong: %d to %d is right, 0 takes the limit "
+				"away",
+				value, NIC_MTU_MIN, NIC_MTU_MAX);
+	link->mtu = mtu;
 	return 0;
 }
 
@@ -110,6 +138,8 @@ static int take_rate(const char *value, void *dst, struct cmd_error *error)
 
 static_assert(NIC_LINK_AUTO == 0 && NIC_LINK_ENABLE == 1 && NIC_LINK_DISABLE == 2,
 	      "take_state and cmd_link_show.c name them in this order");
+static_assert(NIC_SPOOFCHK_OFF == 0 && NIC_SPOOFCHK_ON == 1 && NIC_SPOOFCHK_ARP == 2,
+	      "take_spoofchk names them in this order");
 
 static int take_min_rate(const char *value, void *dst, struct cmd_error *error)
 {
@@ -151,6 +181,13 @@ static int take_storm_uucast(const char *value, void *dst, struct cmd_error *err
 			  &((struct link_change *)dst)->storm_uucast, error);
 }
 
+static int take_mirror(const char *value, void *dst, struct cmd_error *error)
+{
+	struct link_change *link = dst;
+
+	return mirror_parse(value, link->words, &link->mirror, error);
+}
+
 /* In the order of enum link_field: the bit set of words_options is that of fields. */
 static const struct words_option options[] = {
 	{"mac", take_vf_mac},
@@ -166,6 +203,9 @@ static const struct words_option options[] = {
 	{"vlans", take_vlans},
 	{"storm_bcast_rate", take_storm_bcast},
 	{"storm_uucast_rate", take_storm_uucast},
+	{"query_rss", take_query_rss},
+	{"mtu", take_mtu},
+	{"mirror", take_mirror},
 };
 
 /* qos and proto say something of the VLAN. */
@@ -204,8 +244,10 @@ int cmd_parse_link_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *e
 
 	if (ret == 0)
 		ret = cmd_take_vf(w, ret_cmd, error);
+	link->words = w;
 	if (ret == 0)
 		ret = words_options(w, options, ARRAY_SIZE(options), link, error);
+	link->words = NULL;
 	if (ret < 0)
 		return ret;
 	if (!ret)

@@ -88,7 +88,7 @@ static void add_all(struct json_object *args, const struct card *card, const cha
 	const struct i82576_sriov_place *place = &card->params.place;
 
 	add_at(args, card->pf, bus, first);
-	for (unsigned n = 0; n < card->params.num_vfs; n++)
+	for (unsigned n = 0; n < card->vfs_end; n++)
 		add_at(args, card->views[n], bus,
 		       first + place->first_offset + n * place->stride);
 }
@@ -96,8 +96,16 @@ static void add_all(struct json_object *args, const struct card *card, const cha
 static int pf_args(struct json_object *args, const struct card *card, struct cmd_error *error)
 {
 	const struct i82576_sriov_place *place = &card->params.place;
-	unsigned last = place->first_offset + (card->params.num_vfs - 1) * place->stride;
-	char port[NIC_NAME_MAX + 16];
+	unsigned last =
+		card->vfs_end ? place->first_offset + (card->vfs_end - 1) * place->stride : 0;
+	char port[NIC_NAME_MAX + 16], list[CARD_VF_LIST_BYTES];
+
+	if (!card_is_82576(card))
+		return cmd_fail(
+			error, -ERANGE,
+			"%s has VFs %s, which no PF driver of an 82576 knows: at most 7, "
+			"from VF 0 on without a gap, are right",
+			card->name, card_vf_list(card, list));
 
 	if (last <= PORT_LAST) {
 		snprintf(port, sizeof(port), "ladon-%s-rp", card->name);
@@ -114,8 +122,7 @@ static int pf_args(struct json_object *args, const struct card *card, struct cmd
 			"%s has vf-offset 0x%x and vf-stride %u, which puts VF %u beyond the "
 			"bus of a VM: a card with vf-offset 1 vf-stride 1 is right, or one "
 			"with vf-offset 0x80 vf-stride 2",
-			card->name, place->first_offset, place->stride,
-			card->params.num_vfs - 1);
+			card->name, place->first_offset, place->stride, card->vfs_end - 1);
 	add_all(args, card, "pcie.0", ROOT_PF);
 	return 0;
 }
@@ -130,10 +137,11 @@ CMD_RUN(cmd_qemu)
 	if (ret == 0 && cmd->vf != NIC_PF)
 		ret = card_find_function(daemon, cmd->card, cmd->vf, &fn, error);
 	if (ret == 0 && fn && fn->host && fn->host->bridge)
-		ret = cmd_fail(error, -EREMOTE,
-			       "%s is host %s's: its socket is %s-vf%u.sock in the --run-dir of "
-			       "that ladon-host",
-			       fn->name, fn->host->name, card->name, fn->n);
+		ret = cmd_fail(
+			error, -EREMOTE,
+			"%s is host %s's: its socket is %s-vf%u.sock in the --run-dir of "
+			"that ladon-host",
+			fn->name, fn->host->name, card->name, fn->n);
 	if (ret < 0)
 		return ret;
 	args = json_object_new_array();

@@ -65,7 +65,7 @@ static unsigned num_functions(const struct daemon *daemon)
 	unsigned num = 0;
 
 	for (const struct card *c = daemon->cards; c; c = c->next)
-		num += 1 + c->params.num_vfs;
+		num += 1 + card_num_vfs(c);
 	return num;
 }
 

@@ -177,8 +177,9 @@ CMD_RUN(cmd_pf_unlock)
 	if (ret < 0)
 		return ret;
 	unlock(card->pf, &cmd->unlock);
-	for (unsigned n = 0; n < card->params.num_vfs; n++)
-		unlock(card->views[n], &cmd->unlock);
+	for (unsigned n = 0; n < I82576_PF_MAX_VFS; n++)
+		if (card->views[n])
+			unlock(card->views[n], &cmd->unlock);
 	return 0;
 }
 

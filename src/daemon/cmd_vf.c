@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cmd_vf.c - vf show, vf reset, pf show: one function. */
+/* cmd_vf.c - vf add, vf del, vf show, vf reset, pf show: one function. */
 #include "bits.h"
 #include "card.h"
 #include "cmd.h"
 #include "daemon.h"
 #include "function_json.h"
 #include "json_util.h"
+#include "mirror.h"
 
 /* ---- what all functions have ---- */
 
@@ -110,6 +111,7 @@ CMD_RUN(cmd_vf_show)
 	json_add_bool(obj, "exists", fn->vf->exists);
 	if (!card_guest_owns(fn->card))
 		add_guest(obj, &fn->card->nic->vf[fn->n]);
+	mirror_add_json(obj, &fn->card->nic->vf[fn->n].admin.mirror);
 	add_state(obj, fn);
 	json_add_u64(obj, "mailbox_msgs", fn->vf->mailbox_msgs);
 	function_add_counters(obj, &fn->dev->port.stats);
@@ -151,6 +153,36 @@ CMD_RUN(cmd_pf_show)
 	function_add_counters(obj, &fn->dev->port.stats);
 	*ret_data = obj;
 	return 0;
+}
+
+/* ---- vf add, vf del ---- */
+
+CMD_RUN(cmd_vf_add)
+{
+	struct json_object *obj;
+	struct card *card;
+	unsigned n;
+	int ret = card_find(daemon, cmd->card, &card, error);
+
+	if (ret == 0)
+		ret = card_add_vf(card, cmd->vf, &n, error);
+	if (ret < 0)
+		return ret;
+	obj = json_object_new_object();
+	json_add_u64(obj, "vf", n);
+	json_add_str(obj, "function", card->functions[n]->name);
+	json_add_str(obj, "socket", card->functions[n]->path);
+	*ret_data = obj;
+	return 0;
+}
+
+CMD_RUN(cmd_vf_del)
+{
+	struct function *fn;
+	int ret = card_find_function(daemon, cmd->card, cmd->vf, &fn, error);
+
+	(void)ret_data;
+	return ret < 0 ? ret : card_del_vf(fn->card, fn->n, error);
 }
 
 /* ---- vf reset ---- */

@@ -35,7 +35,7 @@ struct daemon {
 	struct compute_door *door; /* owned: where they join */
 	uint64_t epoch;		   /* of the latest joining */
 	struct ntb_map map;	   /* of all hosts' addresses, as devices see them */
-	struct card *cards; /* owned, in order of creation */
+	struct card *cards;	   /* owned, in order of creation */
 	unsigned num_cards;
 	struct control *control; /* owned; NULL before and after it is served */
 	struct faults faults;

@@ -145,6 +145,11 @@ void event_card(struct daemon *daemon, const char *event, const struct card *car
 	event_emit(daemon, event_new(daemon, event, card->name, -1));
 }
 
+void event_vf(struct daemon *daemon, const char *event, const struct card *card, unsigned vf)
+{
+	event_emit(daemon, event_new(daemon, event, card->name, (int)vf));
+}
+
 void event_link(struct daemon *daemon, const struct card *card, unsigned vf, bool up)
 {
 	struct json_object *obj = event_new(daemon, "link", card->name, (int)vf);

@@ -42,6 +42,8 @@ void event_sriov(struct daemon *daemon, const struct function *pf, unsigned vfs)
 /* The policy has another owner: "guest" or "builtin". */
 void event_owner(struct daemon *daemon, const struct card *card, const char *owner);
 void event_card(struct daemon *daemon, const char *event, const struct card *card);
+/* "vf-add", "vf-del" */
+void event_vf(struct daemon *daemon, const char *event, const struct card *card, unsigned vf);
 void event_link(struct daemon *daemon, const struct card *card, unsigned vf, bool up);
 
 /* A time of CLOCK_REALTIME (NULL: now) as a JSON number, seconds with milliseconds. */

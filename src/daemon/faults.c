@@ -14,9 +14,9 @@
 
 static const struct function *function_of(const struct card *card, pci_rid_t rid)
 {
-	for (unsigned n = 0; n < card->params.num_vfs; n++) {
-		if (card->functions[n] && card->functions[n]->rid == rid)
-			return card->functions[n];
+	for (struct function *fn = card_next_vf(card, NULL); fn; fn = card_next_vf(card, fn)) {
+		if (fn->rid == rid)
+			return fn;
 	}
 	return card->pf && card->pf->rid == rid ? card->pf : NULL;
 }

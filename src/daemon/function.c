@@ -305,6 +305,11 @@ int function_new(struct card *card, const struct function_kind *kind, unsigned n
 	return 0;
 }
 
+void function_drop(struct function *fn, const char *reason)
+{
+	vfu_sock_drop(fn->sock, reason);
+}
+
 void function_free(struct function *fn)
 {
 	if (!fn)

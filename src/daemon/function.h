@@ -121,10 +121,10 @@ struct function_kind {
 extern const struct function_kind function_vf, function_pf, function_view;
 
 struct function {
-	struct daemon *daemon;	    /* borrowed */
-	struct card *card;	    /* borrowed */
-	struct host *host;	    /* borrowed */
-	struct function *host_next; /* host.c's list */
+	struct daemon *daemon;	       /* borrowed */
+	struct card *card;	       /* borrowed */
+	struct host *host;	       /* borrowed */
+	struct function *host_next;    /* host.c's list */
 	const struct iommu_route *way; /* to that host: its bridge's; NULL = none is needed */
 	pci_rid_t host_rid;	       /* what it is called there */
 	bool opening;		       /* its compute host attaches a client at this moment */
@@ -167,6 +167,8 @@ int function_new(struct card *card, const struct function_kind *kind, unsigned n
 		 struct function **ret_fn);
 /* Messages of all its clients so far that broke a rule of vfio-user. */
 uint64_t function_bad_requests(const struct function *fn);
+/* The client's connection is over, for this reason: at the next turn, or in function_free. */
+void function_drop(struct function *fn, const char *reason);
 /* Drops the client, drained. Takes NULL. */
 void function_free(struct function *fn);
 
@@ -253,5 +255,9 @@ void function_dp_event(struct function *fn);
 /* function_pf.c: the data path of the PF's card wants attention; its uplink came or went. */
 void function_pf_dp_event(struct function *fn);
 void function_pf_wire(struct function *fn);
+/* The card's VFs are about to change, while no client owns it; they have: what the PF knows and
+ * its configuration space follow. */
+void function_pf_forget_vfs(struct function *fn);
+void function_pf_follow_vfs(struct function *fn);
 
 #endif

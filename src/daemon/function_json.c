@@ -57,4 +57,5 @@ void function_add_counters(struct json_object *obj, const struct nic_port_stats 
 	json_add_u64(obj, "tx_local_packets", nic_counter(&stats->tx_local_packets));
 	json_add_u64(obj, "tx_local_bytes", nic_counter(&stats->tx_local_bytes));
 	json_add_u64(obj, "copied_bytes", nic_counter(&stats->copied_bytes));
+	json_add_u64(obj, "mirrored", nic_counter(&stats->mirrored));
 }

@@ -45,7 +45,8 @@ static void tell_vfs(struct function *fn)
  */
 static void follow_sriov(struct function *fn)
 {
-	uint16_t control = config16(fn, fn->cfg.sriov.cap + PCI_SRIOV_CONTROL);
+	uint16_t control =
+		fn->cfg.sriov.cap ? config16(fn, fn->cfg.sriov.cap + PCI_SRIOV_CONTROL) : 0;
 	bool decode = control & PCI_SRIOV_CONTROL_VF_MSE;
 
 	i82576_pf_set_vfs(fn->pf, decode ? pci_sriov_num_vfs(&fn->cfg) : 0);
@@ -65,15 +66,37 @@ static void on_settle(void *arg)
 
 /* ---- life ---- */
 
+/* Those that a PF driver may know: all, or none where it cannot know all. Returns how many. */
+static unsigned known_vfs(const struct card *card, struct i82576_vf **ret_vfs)
+{
+	if (!card_is_82576(card))
+		return 0;
+	for (unsigned n = 0; n < card->vfs_end; n++)
+		ret_vfs[n] = card->functions[n]->vf;
+	return card->vfs_end;
+}
+
+void function_pf_forget_vfs(struct function *fn)
+{
+	i82576_pf_set_card_vfs(fn->pf, NULL, 0);
+}
+
+void function_pf_follow_vfs(struct function *fn)
+{
+	struct i82576_vf *vfs[I82576_PF_MAX_VFS];
+	unsigned num = known_vfs(fn->card, vfs);
+
+	i82576_pf_set_card_vfs(fn->pf, vfs, num);
+	i82576_pf_config(fn->pf, fn->card->params.place, &fn->cfg);
+}
+
 static int make(struct function *fn)
 {
-	struct i82576_vf *vfs[CARD_VFS_MAX];
+	struct i82576_vf *vfs[I82576_PF_MAX_VFS];
 	struct card *card = fn->card;
-	int ret;
+	unsigned num = known_vfs(card, vfs);
+	int ret = i82576_pf_new(card->nic, fn->rid, fn->dom, vfs, num, &fn->pf);
 
-	for (unsigned n = 0; n < card->params.num_vfs; n++)
-		vfs[n] = card->functions[n]->vf;
-	ret = i82576_pf_new(card->nic, fn->rid, fn->dom, vfs, card->params.num_vfs, &fn->pf);
 	if (ret < 0)
 		return ret;
 	fn->dev = &fn->pf->fn;
@@ -89,8 +112,15 @@ static void unmake(struct function *fn)
 
 static int accepted(struct function *fn, const char **why)
 {
-	int ret = i82576_pf_attach(fn->pf);
+	int ret;
 
+	if (!card_is_82576(fn->card)) {
+		*why = "the card has VFs that an 82576 and its PF driver do not know: at most "
+		       "7, "
+		       "from VF 0 on without a gap, are right";
+		return -EBUSY;
+	}
+	ret = i82576_pf_attach(fn->pf);
 	if (ret < 0) {
 		*why = "the data path has no place for the PF";
 		return ret;

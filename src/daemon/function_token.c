@@ -15,8 +15,8 @@ unsigned card_token_users(const struct card *card)
 {
 	unsigned users = 0;
 
-	for (unsigned n = 0; n < card->params.num_vfs; n++)
-		users += card->functions[n] && card->functions[n]->client.accepted;
+	for (struct function *fn = card_next_vf(card, NULL); fn; fn = card_next_vf(card, fn))
+		users += fn->client.accepted;
 	return users;
 }
 
@@ -165,8 +165,8 @@ struct json_object *card_token_json(const struct card *card)
 	struct json_object *obj = json_object_new_object();
 	unsigned unlocks = pending(card->pf);
 
-	for (unsigned n = 0; n < card->params.num_vfs; n++)
-		unlocks += pending(card->functions[n]) + pending(card->views[n]);
+	for (struct function *fn = card_next_vf(card, NULL); fn; fn = card_next_vf(card, fn))
+		unlocks += pending(fn) + pending(card->views[fn->n]);
 	json_add_bool(obj, "set", card->token.set);
 	json_add_u64(obj, "users", card_token_users(card));
 	json_add_u64(obj, "unlocks", unlocks);

@@ -6,13 +6,25 @@
 
 static int make(struct function *fn)
 {
-	int ret = i82576_vf_new(fn->card->nic, fn->n, fn->rid, fn->dom, &fn->vf);
+	int ret = nic_card_use_vf(fn->card->nic, fn->n, false);
 
+	if (ret == 0)
+		ret = i82576_vf_new(fn->card->nic, fn->n, fn->rid, fn->dom, &fn->vf);
 	if (ret < 0)
 		return ret;
 	fn->dev = &fn->vf->fn;
 	i82576_vf_config(fn->vf, &fn->cfg);
 	return 0;
+}
+
+/* From here on the data path looks at it. */
+static int accepted(struct function *fn, const char **why)
+{
+	int ret = nic_card_use_vf(fn->card->nic, fn->n, true);
+
+	if (ret < 0)
+		*why = "the data path has no place for the VF";
+	return ret;
 }
 
 static void unmake(struct function *fn)
@@ -56,6 +68,7 @@ static void gone(struct function *fn)
 {
 	if (i82576_vf_renew(fn->vf) < 0)
 		log_err("%s: no memory for new queue pages", fn->name);
+	nic_card_use_vf(fn->card->nic, fn->n, false);
 }
 
 static void reset(struct function *fn)
@@ -80,6 +93,7 @@ const struct function_kind function_vf = {
 	.region_info = region_info,
 	.bar_read = bar_read,
 	.bar_write = bar_write,
+	.accepted = accepted,
 	.gone = gone,
 	.reset = reset,
 };

@@ -6,7 +6,7 @@
 #include "card.h"
 #include "function.h"
 
-#define HOST_VECTORS 16384u /* more than DAEMON_CARDS_MAX cards have */
+#define HOST_VECTORS IR_ENTRIES_MAX /* 85 cards of 255 VFs that use all of theirs */
 
 /* Whoever may raise an interrupt here has passed a quiesce point. */
 static void drain_cards(void *arg)
@@ -54,6 +54,7 @@ int host_add(struct host *host, struct function *function, void (*drain)(void *a
 	/* A view has the RID of its VF but no DMA: what its client maps is only written down.
 	 */
 	bool dma = function->kind->has_memory;
+	struct function **at;
 	int ret = host->bridge ? host->bridge->admit(host, function) : 0;
 
 	if (!host->bridge)
@@ -69,8 +70,10 @@ int host_add(struct host *host, struct function *function, void (*drain)(void *a
 	if (function->way)
 		iommu_domain_set_route(function->dom, function->way);
 	function->host = host;
-	function->host_next = host->functions;
-	host->functions = function;
+	for (at = &host->functions; *at && (*at)->card != function->card;)
+		at = &(*at)->host_next;
+	function->host_next = *at;
+	*at = function;
 	return 0;
 }
 

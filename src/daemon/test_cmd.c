@@ -90,6 +90,32 @@ static void places_of_vfs_are_decimal_or_hexadecimal(void **state)
 	bad("card add a model 82576 vfs 1 vf-stride 0x100000001", "from 1 to 65535");
 }
 
+static void the_number_of_vfs_can_be_set(void **state)
+{
+	(void)state;
+	assert_int_equal(good("card add a model 82576 vfs 255").add.num_vfs, 255);
+	assert_int_equal(good("card set a vfs 0").add.num_vfs, 0);
+	assert_int_equal(good("card set a vfs 255").add.num_vfs, 255);
+	assert_true(good("card set a vfs 1").row->flags & CMD_CHANGE);
+	bad("card set", "the card's name is missing");
+	bad("card set a", "nothing is to be set");
+	bad("card set a vfs", "the value after vfs is missing");
+	bad("card set a vfs 256", "0 to 255 is right");
+	bad("card set a vfs 1 vfs 2", "vfs is given twice");
+	bad("card set a mtu 1500", "\"mtu\" is not known here");
+	assert_int_equal(good("vf add a").vf, NIC_PF);
+	assert_int_equal(good("vf add a 254").vf, 254);
+	assert_int_equal(good("vf add a vf 3").vf, 3);
+	assert_int_equal(good("vf del a vf 3").vf, 3);
+	assert_int_equal(good("vf del a 0").vf, 0);
+	bad("vf add", "the card's name is missing");
+	bad("vf add a vf", "the VF's number is missing");
+	bad("vf add a 255", "a number from 0 to 254 is right");
+	bad("vf add a 1 2", "\"2\"");
+	bad("vf del a", "the VF's number is missing");
+	bad("vf del a 255", "a number from 0 to 254 is right");
+}
+
 static void card_add_has_defaults(void **state)
 {
 	struct cmd cmd = good("card add a vfs 7 model 82576");
@@ -112,10 +138,10 @@ static void card_add_says_what_is_wrong(void **state)
 	bad("card add nic0 vfs 2", "the model is missing");
 	bad("card add nic0 model", "the value after model is missing");
 	bad("card add nic0 model 82599 vfs 2", "\"82599\" is no model: 82576 is right");
-	bad("card add nic0 model 82576 vfs 0", "an 82576 has 1 to 7");
-	bad("card add nic0 model 82576 vfs 8", "an 82576 has 1 to 7");
-	bad("card add nic0 model 82576 vfs -1", "an 82576 has 1 to 7");
-	bad("card add nic0 model 82576 vfs 4294967297", "an 82576 has 1 to 7");
+	bad("card add nic0 model 82576 vfs 256",
+	    "0 to 255 is right, and up to 7 with strict-model");
+	bad("card add nic0 model 82576 vfs -1", "0 to 255 is right");
+	bad("card add nic0 model 82576 vfs 4294967297", "0 to 255 is right");
 	bad("card add nic0 model 82576 vfs 2 vfs 3", "vfs is given twice");
 	bad("card add nic0 model 82576 vfs 2 colour red", "\"colour\" is not known here");
 	bad("card add nic0 model 82576 vfs 2 mac 52:54:00:ab:cd", "no card's address");
@@ -180,6 +206,14 @@ static void link_set_takes_several_at_once(void **state)
 	assert_int_equal(good("link set a vf 0 vlan 0").link.fields, LINK_VLAN);
 	assert_int_equal(good("link set a vf 0 mac 02:00:00:00:00:01").link.fields, LINK_MAC);
 	assert_int_equal(good("link set a vf 0 spoofchk on").link.fields, LINK_SPOOFCHK);
+	assert_int_equal(good("link set a vf 0 spoofchk on").link.spoofchk, NIC_SPOOFCHK_ON);
+	assert_int_equal(good("link set a vf 0 spoofchk arp").link.spoofchk, NIC_SPOOFCHK_ARP);
+	assert_int_equal(good("link set a vf 0 query_rss on").link.fields, LINK_QUERY_RSS);
+	assert_true(good("link set a vf 0 query_rss on").link.query_rss);
+	assert_int_equal(good("link set a vf 0 mtu 68").link.fields, LINK_MTU);
+	assert_int_equal(good("link set a vf 0 mtu 68").link.mtu, 68);
+	assert_int_equal(good("link set a vf 0 mtu 9216").link.mtu, 9216);
+	assert_int_equal(good("link set a vf 0 mtu 0").link.fields, LINK_MTU);
 	assert_int_equal(good("link set a vf 0 max_tx_rate 5").link.fields, LINK_RATE);
 	assert_int_equal(good("link set a vf 0 rate 4294967").link.fields, LINK_RATE);
 	assert_int_equal(good("link set a vf 0 min_tx_rate 7").link.fields, LINK_MIN_RATE);
@@ -191,6 +225,16 @@ static void link_set_takes_several_at_once(void **state)
 	assert_int_equal(good("link set a vf 0 storm_uucast_rate 7").link.storm_uucast, 7);
 	assert_int_equal(good("card add a vfs 1 model 82576 link-rate 9").add.link_mbps, 9);
 	assert_int_equal(good("link set a vf 0 rate 4294967").link.rate, 4294967);
+	cmd = good("link set a vf 6 mirror vf 0-2 both uplink rx vf 254 tx trust on");
+	assert_int_equal(cmd.link.fields, LINK_MIRROR | LINK_TRUST);
+	assert_int_equal(cmd.link.mirror.rx[0], 7);
+	assert_int_equal(cmd.link.mirror.tx[0], 7);
+	assert_int_equal(cmd.link.mirror.rx[3], BIT64(63));
+	assert_int_equal(cmd.link.mirror.tx[3], BIT64(62));
+	assert_null(cmd.link.words);
+	cmd = good("link set a vf 6 mirror none vlan 5");
+	assert_int_equal(cmd.link.fields, LINK_MIRROR | LINK_VLAN);
+	assert_int_equal(cmd.link.mirror.rx[0] | cmd.link.mirror.tx[0], 0);
 	assert_false(good("link set a vf 0 vlan 5").link.svlan);
 	assert_false(good("link set a vf 0 vlan 5 proto 802.1q").link.svlan);
 	assert_true(good("link set a vf 0 proto 802.1AD vlan 5").link.svlan);
@@ -221,9 +265,28 @@ static void link_set_says_what_is_wrong(void **state)
 	bad("link set nic0 vf 1 mac 52-54-00-00-01-02", "is no address");
 	bad("link set nic0 vf 1 mac 5g:54:00:00:01:02", "is no address");
 	bad("link set nic0 vf 1 mac 53:54:00:00:01:02", "is a group address");
-	bad("link set nic0 vf 1 spoofchk yes", "on or off is right");
+	bad("link set nic0 vf 1 spoofchk yes", "on, off or arp is right");
+	bad("link set nic0 vf 1 query_rss 1", "query_rss \"1\" is wrong: on or off is right");
+	bad("link set nic0 vf 1 mtu 67", "mtu \"67\" is wrong: 68 to 9216 is right, 0 takes");
+	bad("link set nic0 vf 1 mtu 9217", "68 to 9216 is right");
+	bad("link set nic0 vf 1 mtu none", "68 to 9216 is right");
 	bad("link set nic0 vf 1 trust 1", "on or off is right");
 	bad("link set nic0 vf 1 state up", "auto, enable or disable is right");
+	bad("link set nic0 vf 1 mirror", "the value after mirror is missing");
+	bad("link set nic0 vf 1 mirror 3", "none, vf N rx|tx|both, or uplink");
+	bad("link set nic0 vf 1 mirror vf", "the number of the VF to mirror is missing");
+	bad("link set nic0 vf 1 mirror vf x rx", "\"x\" is no VF to mirror");
+	bad("link set nic0 vf 1 mirror vf 255 rx", "a number from 0 to 254");
+	bad("link set nic0 vf 1 mirror vf 3-2 rx", "\"3-2\" is no VF to mirror");
+	bad("link set nic0 vf 1 mirror vf 3- rx", "is no VF to mirror");
+	bad("link set nic0 vf 1 mirror vf 000000000001-2 rx", "is no VF to mirror");
+	bad("link set nic0 vf 1 mirror vf 3",
+	    "rx, tx or both after what is mirrored is missing");
+	bad("link set nic0 vf 1 mirror uplink in", "rx, tx or both is right");
+	bad("link set nic0 vf 1 mirror vf 3 rx vf 2-4 tx", "vf 3 is mirrored twice");
+	bad("link set nic0 vf 1 mirror uplink rx uplink tx", "uplink is mirrored twice");
+	bad("link set nic0 vf 1 mirror none vf 2 rx", "\"vf\" is not known here");
+	bad("link set nic0 vf 1 mirror vf 2 rx mirror none", "mirror is given twice");
 	bad("link set nic0 vf 1 trust on trust off", "trust is given twice");
 	bad("link set nic0 vf 1 speed 5", "\"speed\" is not known here: one of mac, vlan, qos");
 	bad("link set nic0 vf 1 rate 4294968", "0 to 4294967 Mbit/s is right");
@@ -541,6 +604,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(card_add_takes_all_its_options),
 		cmocka_unit_test(places_of_vfs_are_decimal_or_hexadecimal),
+		cmocka_unit_test(the_number_of_vfs_can_be_set),
 		cmocka_unit_test(card_add_has_defaults),
 		cmocka_unit_test(card_add_says_what_is_wrong),
 		cmocka_unit_test(uplinks_are_checked),

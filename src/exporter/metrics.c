@@ -102,6 +102,8 @@ static const struct row {
 	{"sriov_vf_tx_dropped", "counter", "stats.tx.dropped", "Frames dropped on sending."},
 	{"sriov_vf_rx_broadcast", "counter", "stats.rx.broadcast", "Received broadcast."},
 	{"sriov_vf_rx_multicast", "counter", "stats.rx.multicast", "Received multicast."},
+	{"ladon_vf_mirrored_total", "counter", "ladon.mirrored",
+	 "Copies of other ports' frames, received or dropped."},
 	{"ladon_vf_link_up", "gauge", "ladon.link_up", "Is the link up? 1 or 0."},
 };
 

@@ -84,8 +84,8 @@ struct fabric_msg {
 	};
 };
 
-/* The entry of a compute host's interrupt-remapping table that vector v of function rid, as that
- * host knows it, has: what the management host puts into the function's message. */
+/* The entry of a compute host's interrupt-remapping table that vector v of function rid, as
+ * that host knows it, has: what the management host puts into the function's message. */
 #define FABRIC_IRTE_BITS 12u
 static inline uint32_t fabric_irte(uint16_t rid, unsigned v)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "nic_card.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,13 @@
 #define FCS_LEN		  4u
 #define MAX_GUEST_VLANS	  32u /* VLVF rows of the 82576 */
 
+/* Indices of ports: a VF's is its number for ever, so that who wrote it down (a capture's
+ * record, a table that is about to be replaced) never means another. */
+#define UPLINK_INDEX NIC_MAX_VFS
+#define PF_INDEX     (NIC_MAX_VFS + 1)
+
+static_assert(NIC_MAX_PORTS == PF_INDEX + 1, "each port has an index of its own");
+
 /* ---- who may do what ---- */
 
 /* What the built-in PF makes of admin and guest state. */
@@ -20,7 +28,8 @@ static void builtin_policy(const struct nic_card *card, unsigned n, struct nic_p
 	const struct nic_vf *vf = &card->vf[n];
 
 	p->link_up = vf->guest.active && nic_card_link_up(card, n);
-	p->spoof_mac = p->spoof_vlan = vf->admin.spoofchk;
+	p->spoof_mac = p->spoof_vlan = vf->admin.spoofchk != NIC_SPOOFCHK_OFF;
+	p->spoof_neigh = vf->admin.spoofchk == NIC_SPOOFCHK_ARP;
 	p->rx_on = p->tx_on = true;
 	p->untagged = vf->admin.vlan == 0;
 	p->broadcast = true;
@@ -35,6 +44,7 @@ static void builtin_policy(const struct nic_card *card, unsigned n, struct nic_p
 	p->max_tx_mbps = vf->admin.max_tx_mbps;
 	p->storm_bcast_pps = vf->admin.storm_bcast_pps;
 	p->storm_uucast_pps = vf->admin.storm_uucast_pps;
+	p->mtu = vf->admin.mtu;
 	/* Never more than the guest said: Linux chains buffers of 1 KiB below MTU 1007 and dies
 	 * of a longer frame. */
 	p->max_frame = vf->guest.max_frame - FCS_LEN;
@@ -95,6 +105,12 @@ const struct nic_policy *nic_card_policy(const struct nic_card *card, unsigned n
 	return port ? atomic_load(&port->policy) : NULL;
 }
 
+/* Is there a port that frames can be sent to? */
+static bool is_reachable(const struct nic_card *card, unsigned n)
+{
+	return n == NIC_PF ? card->pf_port != NULL : card->vf[n].on_dp;
+}
+
 /* First the ports that are up, whose addresses are not kept from them by one that is down. */
 static void fdb_add_ports(const struct nic_card *card, struct nic_fdb *fdb, bool live)
 {
@@ -103,7 +119,7 @@ static void fdb_add_ports(const struct nic_card *card, struct nic_fdb *fdb, bool
 		unsigned n = i ? i - 1 : NIC_PF;
 		const struct nic_policy *p = nic_card_policy(card, n);
 
-		if (p && nic_policy_live(p) == live)
+		if (p && is_reachable(card, n) && nic_policy_live(p) == live)
 			nic_fdb_add_port(fdb, p, port_of(card, n)->index);
 	}
 }
@@ -115,7 +131,7 @@ static void publish_fdb(struct nic_card *card)
 	struct nic_fdb *fdb;
 
 	for (unsigned n = 0; n < card->num_vfs; n++)
-		if (card->vf[n].port)
+		if (is_reachable(card, n))
 			entries += nic_fdb_room(nic_card_policy(card, n));
 	if (nic_fdb_new(entries, &fdb) < 0)
 		abort(); /* as for policies */
@@ -203,6 +219,16 @@ static void default_mac(const struct nic_card *card, unsigned n, uint8_t ret_mac
 	ret_mac[5] = (uint8_t)low;
 }
 
+static bool mac_taken(const struct nic_card *card, unsigned n, const uint8_t mac[6]);
+
+/* That one, unless somebody took it while there was no VF n. */
+static void free_mac(const struct nic_card *card, unsigned n, uint8_t ret_mac[6])
+{
+	default_mac(card, n, ret_mac);
+	while (mac_taken(card, n, ret_mac))
+		net_mac_random(ret_mac);
+}
+
 static void guest_forget(struct nic_card *card, unsigned n)
 {
 	struct nic_vf *vf = &card->vf[n];
@@ -216,6 +242,8 @@ void nic_card_set_base_mac(struct nic_card *card, const uint8_t mac[6])
 {
 	memcpy(card->base_mac, mac, sizeof(card->base_mac));
 	for (unsigned n = 0; n < card->num_vfs; n++) {
+		if (!card->vf[n].known)
+			continue;
 		default_mac(card, n, card->vf[n].admin.mac);
 		guest_forget(card, n);
 	}
@@ -228,19 +256,18 @@ int nic_card_new(const char *name, unsigned num_vfs, const struct nic_dp_params 
 	uint8_t mac[6];
 	int r;
 
-	if (num_vfs < 1 || num_vfs > NIC_MAX_VFS || strlen(name) >= NIC_NAME_MAX)
+	if (num_vfs > NIC_MAX_VFS || strlen(name) >= NIC_NAME_MAX)
 		return -EINVAL;
 	card = calloc(1, sizeof(*card));
 	if (!card)
 		return -ENOMEM;
 	snprintf(card->name, sizeof(card->name), "%s", name);
-	card->num_vfs = num_vfs;
 	card->link_mbps = params->link_mbps;
-	for (unsigned n = 0; n < num_vfs; n++)
-		card->vf[n].admin.spoofchk = true; /* igb's default */
 	net_mac_random(mac);
 	mac[5] = 0; /* room for 255 VFs without a carry into the vendor's part */
 	nic_card_set_base_mac(card, mac);
+	for (unsigned n = 0; n < num_vfs; n++)
+		nic_card_add_vf(card, n);
 	r = nic_dp_new(params, &card->dp);
 	if (r < 0) {
 		free(card);
@@ -258,25 +285,100 @@ void nic_card_free(struct nic_card *card)
 	free(card);
 }
 
-/* Puts a port on the data path with the policy that is VF n's or the PF's. */
-static int add_port(struct nic_card *card, unsigned n)
-{
-	struct nic_port *port = port_of(card, n);
-	int r;
+/* ---- VFs come and go ---- */
 
-	publish_policy(card, n);
-	r = nic_dp_add_port(card->dp, port);
-	if (r < 0)
-		nic_dp_set_policy(card->dp, port, NULL);
-	return r;
+int nic_card_add_vf(struct nic_card *card, unsigned n)
+{
+	struct nic_vf *vf = &card->vf[n];
+
+	if (n >= NIC_MAX_VFS)
+		return -EINVAL;
+	if (vf->known)
+		return -EEXIST;
+	vf->known = vf->in_use = true;
+	vf->admin.spoofchk = NIC_SPOOFCHK_ON; /* igb's default */
+	card->num_vfs = MAX(card->num_vfs, n + 1);
+	free_mac(card, n, vf->admin.mac);
+	guest_forget(card, n);
+	return 0;
 }
 
-/* Nobody knows the port any more; the table still may. */
-static void del_port(struct nic_card *card, struct nic_port *port)
+void nic_card_del_vf(struct nic_card *card, unsigned n)
 {
-	publish_fdb(card); /* first: a port to come may get its index */
-	nic_dp_del_port(card->dp, port);
-	nic_dp_set_policy(card->dp, port, NULL);
+	assert(!card->vf[n].port);
+	nic_card_mirror_forget(card, n);
+	card->vf[n] = (struct nic_vf){0};
+	while (card->num_vfs && !card->vf[card->num_vfs - 1].known)
+		card->num_vfs--;
+}
+
+bool nic_card_has_mac(const struct nic_card *card, const uint8_t mac[6])
+{
+	return mac_taken(card, NIC_PF, mac);
+}
+
+void nic_card_random_mac(struct nic_card *card, unsigned n)
+{
+	uint8_t *mac = card->vf[n].admin.mac;
+
+	do
+		net_mac_random(mac);
+	while (mac_taken(card, n, mac));
+	guest_forget(card, n);
+}
+
+/* ---- ports ---- */
+
+static int join(struct nic_card *card, unsigned n)
+{
+	int r = nic_dp_add_port_at(card->dp, card->vf[n].port, n);
+
+	if (r < 0)
+		return r;
+	card->vf[n].on_dp = true;
+	publish_fdb(card);
+	nic_card_publish_mirrors(card);
+	return 0;
+}
+
+static void leave(struct nic_card *card, unsigned n)
+{
+	card->vf[n].on_dp = false;
+	publish_fdb(card);
+	nic_card_publish_mirrors(card);
+	nic_dp_del_port(card->dp, card->vf[n].port);
+}
+
+/* VF n's port is on the data path or not, as things are. */
+static int follow_use(struct nic_card *card, unsigned n)
+{
+	struct nic_vf *vf = &card->vf[n];
+	bool on = vf->port && (vf->in_use || card->owner);
+
+	if (on && !vf->on_dp)
+		return join(card, n);
+	if (!on && vf->on_dp)
+		leave(card, n);
+	return 0;
+}
+
+/* Cannot fail: each VF has its own index. */
+static void follow_owner(struct nic_card *card)
+{
+	for (unsigned n = 0; n < card->num_vfs; n++)
+		if (follow_use(card, n) < 0)
+			abort();
+}
+
+int nic_card_use_vf(struct nic_card *card, unsigned n, bool in_use)
+{
+	int r;
+
+	card->vf[n].in_use = in_use;
+	r = follow_use(card, n);
+	if (r < 0)
+		card->vf[n].in_use = false;
+	return r;
 }
 
 int nic_card_attach_vf(struct nic_card *card, unsigned n, struct nic_port *port,
@@ -285,17 +387,18 @@ int nic_card_attach_vf(struct nic_card *card, unsigned n, struct nic_port *port,
 	struct nic_vf *vf = &card->vf[n];
 	int r;
 
-	if (n >= card->num_vfs || vf->port)
+	if (n >= card->num_vfs || !vf->known || vf->port)
 		return -EINVAL;
 	vf->port = port;
-	r = add_port(card, n);
+	publish_policy(card, n);
+	r = follow_use(card, n);
 	if (r < 0) {
+		nic_dp_set_policy(card->dp, port, NULL);
 		vf->port = NULL;
 		return r;
 	}
 	vf->changed = changed;
 	vf->changed_arg = changed_arg;
-	publish_fdb(card);
 	return 0;
 }
 
@@ -307,9 +410,31 @@ void nic_card_detach_vf(struct nic_card *card, unsigned n)
 	if (!port)
 		return;
 	guest_forget(card, n);
+	if (vf->on_dp)
+		leave(card, n);
 	vf->port = NULL;
 	vf->changed = NULL;
-	del_port(card, port);
+	nic_dp_set_policy(card->dp, port, NULL);
+}
+
+/* Puts the PF's port on the data path. */
+static int add_pf_port(struct nic_card *card)
+{
+	int r;
+
+	publish_policy(card, NIC_PF);
+	r = nic_dp_add_port_at(card->dp, card->pf_port, PF_INDEX);
+	if (r < 0)
+		nic_dp_set_policy(card->dp, card->pf_port, NULL);
+	return r;
+}
+
+/* Nobody knows the port any more; the table still may. */
+static void del_pf_port(struct nic_card *card, struct nic_port *port)
+{
+	publish_fdb(card);
+	nic_dp_del_port(card->dp, port);
+	nic_dp_set_policy(card->dp, port, NULL);
 }
 
 static void publish_uplink(struct nic_card *card)
@@ -331,10 +456,13 @@ static void uplink_changed(struct nic_card *card)
 
 static void uplink_remove(struct nic_card *card)
 {
+	struct nic_port *port = card->uplink;
+
 	nic_dp_watch_fd(card->dp, -1);
-	nic_dp_del_port(card->dp, card->uplink);
-	nic_dp_set_policy(card->dp, card->uplink, NULL);
 	card->uplink = NULL;
+	nic_card_publish_mirrors(card);
+	nic_dp_del_port(card->dp, port);
+	nic_dp_set_policy(card->dp, port, NULL);
 }
 
 static int uplink_add(struct nic_card *card, struct nic_port *port, int fd)
@@ -345,13 +473,14 @@ static int uplink_add(struct nic_card *card, struct nic_port *port, int fd)
 	card->uplink = port;
 	card->uplink_up = true;
 	publish_uplink(card);
-	r = nic_dp_add_port(card->dp, port);
+	r = nic_dp_add_port_at(card->dp, port, UPLINK_INDEX);
 	if (r < 0) {
 		nic_dp_set_policy(card->dp, port, NULL);
 		card->uplink = NULL;
 		return r;
 	}
 	nic_dp_watch_fd(card->dp, fd);
+	nic_card_publish_mirrors(card);
 	return 0;
 }
 
@@ -405,7 +534,8 @@ static void change_owner(struct nic_card *card, const struct nic_owner_ops *ops,
 static void forget_guests(struct nic_card *card)
 {
 	for (unsigned n = 0; n < card->num_vfs; n++)
-		guest_forget(card, n);
+		if (card->vf[n].known)
+			guest_forget(card, n);
 }
 
 static void hand_back(struct nic_card *card)
@@ -413,9 +543,10 @@ static void hand_back(struct nic_card *card)
 	struct nic_port *pf_port = card->pf_port;
 
 	change_owner(card, NULL, NULL, NULL);
-	del_port(card, pf_port);
+	del_pf_port(card, pf_port);
 	forget_guests(card);
 	publish_all(card);
+	follow_owner(card);
 	for (unsigned n = 0; n < card->num_vfs; n++)
 		tell_model(card, n);
 }
@@ -433,7 +564,7 @@ int nic_card_set_owner(struct nic_card *card, const struct nic_owner_ops *ops, v
 	if (card->owner)
 		return -EBUSY;
 	change_owner(card, ops, arg, pf_port);
-	r = add_port(card, NIC_PF);
+	r = add_pf_port(card);
 	if (r < 0) {
 		change_owner(card, NULL, NULL, NULL);
 		return r;
@@ -441,6 +572,7 @@ int nic_card_set_owner(struct nic_card *card, const struct nic_owner_ops *ops, v
 	forget_guests(card);
 	publish_policies(card);
 	publish_fdb(card); /* the PF's port is new */
+	follow_owner(card);
 	return 0;
 }
 
@@ -488,7 +620,7 @@ int nic_card_set_mac(struct nic_card *card, unsigned n, const uint8_t mac[6])
 		return -EINVAL;
 	if (net_mac_is_zero(mac)) {
 		vf->admin.mac_set = false;
-		default_mac(card, n, vf->admin.mac); /* from the guest's next reset on */
+		free_mac(card, n, vf->admin.mac); /* from the guest's next reset on */
 		return 0;
 	}
 	if (mac_taken(card, n, mac))
@@ -531,9 +663,25 @@ void nic_card_set_vlans(struct nic_card *card, unsigned n, const uint64_t map[NI
 	publish(card, n);
 }
 
-int nic_card_set_spoofchk(struct nic_card *card, unsigned n, bool on)
+int nic_card_set_spoofchk(struct nic_card *card, unsigned n, enum nic_spoofchk check)
 {
-	card->vf[n].admin.spoofchk = on;
+	if (check >= NIC_SPOOFCHK_NUM)
+		return -EINVAL;
+	card->vf[n].admin.spoofchk = check;
+	publish(card, n);
+	return 0;
+}
+
+void nic_card_set_query_rss(struct nic_card *card, unsigned n, bool on)
+{
+	card->vf[n].admin.query_rss = on;
+}
+
+int nic_card_set_mtu(struct nic_card *card, unsigned n, uint32_t mtu)
+{
+	if (mtu && (mtu < NIC_MTU_MIN || mtu > NIC_MTU_MAX))
+		return -EINVAL;
+	card->vf[n].admin.mtu = mtu;
 	publish(card, n);
 	return 0;
 }
@@ -694,8 +842,13 @@ int nic_card_guest_vlan(struct nic_card *card, unsigned n, unsigned vid, bool ad
 
 int nic_card_guest_lpe(struct nic_card *card, unsigned n, uint32_t max_frame)
 {
+	const struct nic_vf_admin *admin = &card->vf[n].admin;
+
 	if (max_frame < NET_ETH_ZLEN + FCS_LEN || max_frame > NIC_JUMBO_MAX)
 		return -EINVAL;
+	/* Linux asks with one tag, DPDK with two. */
+	if (admin->mtu && max_frame > admin->mtu + NET_ETH_HLEN + 2 * NET_VLAN_HLEN + FCS_LEN)
+		return -EPERM;
 	card->vf[n].guest.max_frame = max_frame;
 	publish(card, n);
 	return 0;

@@ -18,8 +18,22 @@
 
 #define NIC_NAME_MAX 16
 #define NIC_MAX_VFS  255
+#define NIC_MTU_MIN  68	      /* RFC 791 */
+#define NIC_MTU_MAX  9216     /* with header, FCS and two tags less than NIC_JUMBO_MAX */
 #define NIC_PF	     0xffffu  /* in place of a VF number */
 #define NIC_MAX_MBPS 4294967u /* of a rate limit: what 32 bits hold of kbit/s */
+
+/* What is checked of what a VF sends: nothing; source address and VLAN; and what it says by ARP
+ * and neighbour discovery as well. */
+enum nic_spoofchk { NIC_SPOOFCHK_OFF, NIC_SPOOFCHK_ON, NIC_SPOOFCHK_ARP, NIC_SPOOFCHK_NUM };
+
+#define NIC_MIRROR_UPLINK NIC_MAX_VFS /* in place of a VF number, where one is mirrored */
+
+/* Ports whose frames a VF gets copies of: bit n is VF n, NIC_MIRROR_UPLINK the uplink. From the
+ * mirrored port's point of view; the uplink receives what comes in from the wire. */
+struct nic_mirror_from {
+	uint64_t rx[(NIC_MIRROR_UPLINK + 64) / 64], tx[(NIC_MIRROR_UPLINK + 64) / 64];
+};
 
 enum nic_link { NIC_LINK_AUTO, NIC_LINK_ENABLE, NIC_LINK_DISABLE, NIC_LINK_NUM };
 
@@ -35,8 +49,12 @@ struct nic_vf_admin {
 	uint32_t min_tx_mbps;			    /* 0 = nothing certain */
 	uint32_t max_tx_mbps;			    /* 0 = no limit */
 	uint32_t storm_bcast_pps, storm_uucast_pps; /* likewise */
-	bool spoofchk, trust;
+	uint32_t mtu;				    /* likewise */
+	enum nic_spoofchk spoofchk;
+	bool trust;
+	bool query_rss; /* may read the RSS key and table: no mailbox of the 82576 can ask */
 	enum nic_link link;
+	struct nic_mirror_from mirror; /* whoever owns the policy */
 };
 
 /* What the guest's driver asked for since its last reset. */
@@ -53,9 +71,13 @@ struct nic_vf_guest {
 };
 
 struct nic_vf {
+	bool known; /* the card has it: else all of this is zero */
 	struct nic_vf_admin admin;
 	struct nic_vf_guest guest;
 	struct nic_port *port; /* borrowed from the device model; NULL while there is none */
+	bool in_use;	       /* somebody may drive it */
+	bool on_dp; /* the data path has its port: in use, or the PF driver in a guest owns it
+		     */
 	/* Tells the model that link or policy changed, so that it can interrupt the guest. */
 	void (*changed)(void *arg);
 	void *changed_arg;
@@ -72,6 +94,8 @@ struct nic_owner_ops {
 	bool (*link_up)(void *arg, unsigned n);
 };
 
+struct nic_mirror_set;
+
 struct nic_card {
 	char name[NIC_NAME_MAX];
 	struct nic_dp *dp;	 /* owned */
@@ -81,12 +105,16 @@ struct nic_card {
 	struct nic_port *pf_port;	   /* borrowed; NULL while no guest drives the PF */
 	const struct nic_owner_ops *owner; /* NULL: the built-in PF */
 	void *owner_arg;
-	unsigned num_vfs;
-	struct nic_vf vf[NIC_MAX_VFS];
-	uint8_t base_mac[6]; /* the PF's; VF n's default address is derived from it */
+	unsigned num_vfs;	       /* numbers in use: the highest known one, plus 1 */
+	struct nic_vf vf[NIC_MAX_VFS]; /* by number; those that are not known are gaps */
+	uint8_t base_mac[6];	       /* the PF's; VF n's default address is derived from it */
+	struct {
+		struct nic_port *port;	    /* on which mirrors are, or NULL */
+		struct nic_mirror_set *set; /* owned */
+	} mirrored[NIC_MIRROR_UPLINK + 1]; /* nic_card_mirror.c: what is published, by source */
 };
 
-/* num_vfs 1 ... 255. Starts the data path. Returns 0 or -errno. */
+/* With VFs 0 to num_vfs - 1, up to 255. Starts the data path. Returns 0 or -errno. */
 int nic_card_new(const char *name, unsigned num_vfs, const struct nic_dp_params *params,
 		 struct nic_card **ret_card);
 /* The PF's address; VF n's default is that plus n + 1. Before any VF is attached. */
@@ -94,11 +122,27 @@ void nic_card_set_base_mac(struct nic_card *card, const uint8_t mac[6]);
 /* All ports are detached. Takes NULL. */
 void nic_card_free(struct nic_card *card);
 
+/*
+ * The card gets VF n with the settings and the address that new ones have, or loses it and all
+ * that was set (its port is detached). The others stay as they are. An address that another
+ * function has got meanwhile is replaced by a random one. -EINVAL: no such number; -EEXIST.
+ */
+int nic_card_add_vf(struct nic_card *card, unsigned n);
+void nic_card_del_vf(struct nic_card *card, unsigned n);
+/* Does a function of the card have this address? */
+bool nic_card_has_mac(const struct nic_card *card, const uint8_t mac[6]);
+/* VF n, new, gets a random address in place of its default. */
+void nic_card_random_mac(struct nic_card *card, unsigned n);
+
 /* Puts VF n's port on the data path, link down until the guest is active. Returns 0 or -errno.
  */
 int nic_card_attach_vf(struct nic_card *card, unsigned n, struct nic_port *port,
 		       void (*changed)(void *arg), void *changed_arg);
 void nic_card_detach_vf(struct nic_card *card, unsigned n);
+/* VF n is in use, unless this says (before or after _attach_vf) that nobody drives it. Then its
+ * port is not on the data path and costs it nothing, unless a PF driver in a guest owns the
+ * card. Returns 0 or -errno. */
+int nic_card_use_vf(struct nic_card *card, unsigned n, bool in_use);
 /* The uplink's port (NULL removes it). pollable fd or -1. */
 int nic_card_set_uplink(struct nic_card *card, struct nic_port *port, int fd);
 void nic_card_uplink_state(struct nic_card *card, bool up);
@@ -107,7 +151,7 @@ void nic_card_uplink_state(struct nic_card *card, bool up);
  * Hands the card's policy to a PF driver (ops, arg borrowed; pf_port joins the data path, its
  * policy asked for), or with ops NULL back to the built-in PF, whose settings are as they were.
  * What guests asked of the former owner is forgotten: their drivers must start anew (the caller
- * resets the VFs). Returns 0 or -errno (-ENOSPC, no room for the port; -EBUSY, owned already);
+ * resets the VFs). Returns 0 or -errno (-EBUSY: owned already);
  * then nothing has changed. Handing back cannot fail; the VFs' changed is called.
  */
 int nic_card_set_owner(struct nic_card *card, const struct nic_owner_ops *ops, void *arg,
@@ -137,12 +181,36 @@ bool nic_vlans_all(const uint64_t map[NIC_VLANS / 64]);
 /* Frames a second, up to NIC_STORM_MAX_PPS, 0 = no limit. -EINVAL */
 int nic_card_set_storm_bcast(struct nic_card *card, unsigned n, uint32_t pps);
 int nic_card_set_storm_uucast(struct nic_card *card, unsigned n, uint32_t pps);
-int nic_card_set_spoofchk(struct nic_card *card, unsigned n, bool on);
+int nic_card_set_spoofchk(struct nic_card *card, unsigned n, enum nic_spoofchk check);
+void nic_card_set_query_rss(struct nic_card *card, unsigned n, bool on);
+/* Bytes of what is in a frame that the VF sends or receives, NIC_MTU_MIN to NIC_MTU_MAX; 0 = as
+ * long as its driver said. What the driver was granted before stays, but counts no more.
+ * -EINVAL
+ */
+int nic_card_set_mtu(struct nic_card *card, unsigned n, uint32_t mtu);
 int nic_card_set_trust(struct nic_card *card, unsigned n, bool on);
 int nic_card_set_link(struct nic_card *card, unsigned n, enum nic_link link);
 /* 0 = none. -EINVAL; -ERANGE: min is above max, or all minima are above the link's rate. */
 int nic_card_set_rate(struct nic_card *card, unsigned n, uint32_t min_tx_mbps,
 		      uint32_t max_tx_mbps);
+
+/*
+ * nic_card_mirror.c: VF n gets copies of these ports' frames and no others, in force whoever
+ * owns the policy. Returns 0, or with nothing changed and *ret_other the port (as in struct
+ * nic_mirror_from) that is meant: -EINVAL, VF n itself; -ENODEV, there is no such VF or uplink;
+ * -ELOOP, a source that gets copies itself; -EBUSY, VF n is mirrored itself, by VF other;
+ * -ENOSPC, a source that NIC_MIRROR_MAX others mirror already.
+ */
+int nic_card_set_mirror(struct nic_card *card, unsigned n, const struct nic_mirror_from *from,
+			unsigned *ret_other);
+/* The same without doing it. */
+int nic_card_check_mirror(const struct nic_card *card, unsigned n,
+			  const struct nic_mirror_from *from, unsigned *ret_other);
+/* Ports have come, or go: before one has left the data path. */
+void nic_card_publish_mirrors(struct nic_card *card);
+/* VF n is about to be nobody: it neither gets copies nor is mirrored. */
+void nic_card_mirror_forget(struct nic_card *card, unsigned n);
+
 /* What VF n may still be promised: the link's rate less the others' minima. */
 uint32_t nic_card_free_mbps(const struct nic_card *card, unsigned n);
 
@@ -162,7 +230,8 @@ void nic_card_guest_multicast(struct nic_card *card, unsigned n, const uint16_t 
 			      unsigned num);
 int nic_card_guest_vlan(struct nic_card *card, unsigned n, unsigned vid,
 			bool add); /* -EINVAL, -EPERM (port VLAN), -ENOSPC (32 a VF) */
-int nic_card_guest_lpe(struct nic_card *card, unsigned n, uint32_t max_frame); /* -EINVAL */
+int nic_card_guest_lpe(struct nic_card *card, unsigned n,
+		       uint32_t max_frame); /* -EINVAL, -EPERM (above the operator's mtu) */
 int nic_card_guest_promisc(struct nic_card *card, unsigned n, bool allmulti,
 			   bool unicast); /* -EPERM */
 

@@ -43,7 +43,8 @@ struct delivery {
 	struct nic_rx_meta meta;
 	struct net_parsed parsed;
 	struct cursor cur;
-	bool svlan; /* the 802.1ad tag goes with it */
+	bool svlan;	/* the 802.1ad tag goes with it */
+	uint32_t limit; /* segments of a TSO frame at most; 0 = all */
 };
 
 static void copy_tally(struct tally *t, uint8_t *dst, const uint8_t *src, uint32_t len)
@@ -373,7 +374,7 @@ static unsigned deliver_segments(struct delivery *d)
 {
 	const struct nic_frame *f = d->f;
 	uint32_t payload = f->len - f->hdr_len;
-	uint32_t count = net_tso_count(&f->off, payload);
+	uint32_t all = net_tso_count(&f->off, payload), count = d->limit ? d->limit : all;
 	unsigned delivered = 0;
 
 	d->meta.ip_checked = d->meta.ip_ok =
@@ -383,7 +384,7 @@ static unsigned deliver_segments(struct delivery *d)
 		uint32_t off = i * f->off.mss;
 		struct net_segment seg = {.payload_off = off,
 					  .index = i,
-					  .last = i + 1 == count,
+					  .last = i + 1 == all,
 					  .payload_len =
 						  MIN((uint32_t)f->off.mss, payload - off)};
 		struct tally t = {
@@ -406,13 +407,14 @@ static unsigned deliver_segments(struct delivery *d)
 }
 
 unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
-		     const struct nic_frame *f, struct nic_tags tags)
+		     const struct nic_frame *f, struct nic_tags tags, uint32_t copy)
 {
 	struct delivery d = {.dst = dst,
 			     .policy = policy,
 			     .f = f,
 			     .cur = {.seg = f->segs},
-			     .svlan = tags.svlan};
+			     .svlan = tags.svlan,
+			     .limit = copy};
 
 	net_parse(f->hdr, f->hdr_len, &d.parsed);
 	d.meta = (struct nic_rx_meta){.tagged = tags.tagged,
@@ -424,7 +426,8 @@ unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
 	d.meta.tci = tags.tagged && f->local ? get_be16(f->guest + 14) : f->tci;
 #endif
 	/* An inner tag cannot be reported in the place of the one around it. */
-	d.meta.tag_in_bytes = tags.tagged && (tags.svlan || !dst->ops->rx_strips_tag(dst));
+	d.meta.tag_in_bytes =
+		tags.tagged && (tags.svlan || d.limit || !dst->ops->rx_strips_tag(dst));
 	d.meta.tags_len = (uint8_t)((d.meta.tag_in_bytes ? NET_VLAN_HLEN : 0) +
 				    (tags.svlan ? NET_VLAN_HLEN : 0));
 	return f->off.tso ? deliver_segments(&d) : deliver_plain(&d);

@@ -12,9 +12,11 @@
 /*
  * Delivers f to dst under dst's policy (VLAN membership and link were judged by the switch).
  * tags: as this receiver sees them (a port VLAN already taken off). A TSO frame becomes its
- * segments. Counts what dst received or lost. Returns the number of wire frames delivered.
+ * segments. copy: 0, or this is a copy (nic_mirror.h) of so many wire frames, and tags stay in
+ * the bytes, whatever dst strips. Counts what dst received or lost. Returns the number of wire
+ * frames delivered.
  */
 unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
-		     const struct nic_frame *f, struct nic_tags tags);
+		     const struct nic_frame *f, struct nic_tags tags, uint32_t copy);
 
 #endif

@@ -9,6 +9,11 @@
  * Sleeping. DROWSY announces it: from then on a kick writes the eventfd. One more full round
  * follows, so a doorbell rung before the announcement is seen, and one rung after it ends the
  * sleep. Stores to a mapped page come with no kick: the sleep's length bounds what they wait.
+ *
+ * Many ports. To look at one that does nothing costs as much as a frame. Where there are more
+ * than a few, one that has done nothing for a while has its turn in every eighth round only;
+ * what it begins to send waits for less than the time of eight rounds that are the shorter for
+ * it. Before a sleep all are looked at.
  */
 #include "nic_dp.h"
 
@@ -36,6 +41,9 @@
 #define LULL_SLEEP_NS  NSEC_PER_MSEC
 #define NOTIFY_NS      NSEC_PER_MSEC
 #define NEVER	       UINT64_MAX
+#define FEW_PORTS      16u /* that are looked at in every round */
+#define QUIET_ROUNDS   64u /* nothing done for so many: it is quiet */
+#define QUIET_TURNS    8u
 
 enum dp_state { DP_AWAKE, DP_DROWSY, DP_ASLEEP };
 
@@ -67,6 +75,9 @@ struct nic_dp {
 	unsigned kept_in; /* pass in which ports began to keep descriptors */
 	bool notify_due;
 	uint64_t notified_ns; /* when notify_due was last attended to */
+	unsigned turn;	      /* of quiet ports: which have it in this round */
+	bool all;	      /* all have it */
+	bool stopped;	      /* control thread's: the thread has ended */
 	struct iommu_fault_ring faults;
 };
 
@@ -135,6 +146,12 @@ static bool is_scheduled(const struct nic_dp *dp)
 	       atomic_load_explicit(&dp->sw.num_min, memory_order_relaxed);
 }
 
+static bool has_turn(const struct nic_dp *dp, const struct nic_port *port)
+{
+	return dp->all || port->quiet < QUIET_ROUNDS ||
+	       (port->index + dp->turn) % QUIET_TURNS == 0;
+}
+
 static bool poll_ports(struct nic_dp *dp, uint64_t now)
 {
 	struct nic_switch *sw = &dp->sw;
@@ -147,8 +164,12 @@ static bool poll_ports(struct nic_dp *dp, uint64_t now)
 	if (unlikely(scheduled))
 		return nic_sched_round(&dp->sched, dp->params.link_mbps, sw->port, sw->num, now,
 				       serve_port, dp);
-	for (unsigned i = 0; i < sw->num; i++)
-		work |= poll_port(dp, sw->port[i], now);
+	for (unsigned i = 0; i < sw->num; i++) {
+		if (!has_turn(dp, sw->port[i]) || !poll_port(dp, sw->port[i], now))
+			continue;
+		sw->port[i]->quiet = 0;
+		work = true;
+	}
 	return work;
 }
 
@@ -161,12 +182,20 @@ static uint64_t run_ticks(struct nic_dp *dp, uint64_t now)
 		next = nic_sched_next(&dp->sched, dp->sw.port, dp->sw.num, now);
 	for (unsigned i = 0; i < dp->sw.num; i++) {
 		struct nic_port *port = dp->sw.port[i];
-		uint64_t wait = port->ops->tick ? port->ops->tick(port, now) : NEVER;
+		uint64_t wait, wake = NEVER;
 
+		if (!has_turn(dp, port))
+			continue;
+		wait = port->ops->tick ? port->ops->tick(port, now) : NEVER;
 		if (wait != NEVER)
-			next = MIN(next, now + wait);
+			wake = now + wait;
 		if (unlikely(nic_pace_waits(&port->pace, now)))
-			next = MIN(next, port->pace.next);
+			wake = MIN(wake, port->pace.next);
+		if (wake != NEVER || port->is_uplink)
+			port->quiet = 0;
+		else if (port->quiet < QUIET_ROUNDS)
+			port->quiet++;
+		next = MIN(next, wake);
 	}
 	return next;
 }
@@ -198,10 +227,12 @@ static uint64_t notify_if_time(struct nic_dp *dp, uint64_t now)
 	return NEVER;
 }
 
-static bool dp_round(struct nic_dp *dp, uint64_t now, uint64_t *ret_tick)
+static bool dp_round(struct nic_dp *dp, uint64_t now, bool all, uint64_t *ret_tick)
 {
 	bool work;
 
+	dp->all = all || dp->sw.num <= FEW_PORTS || is_scheduled(dp);
+	dp->turn++;
 	dp->sw.now_ns = now;
 	work = poll_ports(dp, now);
 	nic_switch_flush(&dp->sw, now);
@@ -249,7 +280,7 @@ static bool last_look(struct nic_dp *dp, uint64_t now, uint64_t *ret_tick)
 	bool work;
 
 	atomic_exchange(&dp->state, DP_DROWSY);
-	work = dp_round(dp, now, ret_tick);
+	work = dp_round(dp, now, true, ret_tick);
 	pass_quiesce(dp);
 	if (work || atomic_load(&dp->stop))
 		atomic_store(&dp->state, DP_AWAKE);
@@ -301,7 +332,7 @@ static void *dp_main(void *arg)
 	prctl(PR_SET_TIMERSLACK, 10000ul); /* ns: a sleep of 50 us shall not become 100 */
 	while (!atomic_load_explicit(&dp->stop, memory_order_acquire)) {
 		uint64_t now = clock_ns(), tick;
-		bool work = dp_round(dp, now, &tick);
+		bool work = dp_round(dp, now, false, &tick);
 
 		pass_quiesce(dp);
 		if (work)
@@ -378,13 +409,21 @@ int nic_dp_new(const struct nic_dp_params *params, struct nic_dp **ret_dp)
 	return 0;
 }
 
-void nic_dp_free(struct nic_dp *dp)
+void nic_dp_stop(struct nic_dp *dp)
 {
-	if (!dp)
+	if (dp->stopped)
 		return;
 	atomic_store(&dp->stop, true);
 	nic_dp_kick(dp);
 	pthread_join(dp->thread, NULL);
+	dp->stopped = true;
+}
+
+void nic_dp_free(struct nic_dp *dp)
+{
+	if (!dp)
+		return;
+	nic_dp_stop(dp);
 	assert(dp->sw.num == 0);
 	dp_destroy(dp);
 }
@@ -414,16 +453,23 @@ void nic_dp_call(struct nic_dp *dp, void (*fn)(void *arg), void *arg)
 {
 	const struct dp_call call = {fn, arg};
 
+	if (dp->stopped) {
+		fn(arg);
+		return;
+	}
 	atomic_store(&dp->call, &call);
 	nic_dp_kick(dp);
 	while (atomic_load_explicit(&dp->call, memory_order_acquire))
 		sched_yield();
 }
 
+#define FREE_INDEX NIC_MAX_PORTS /* in place of an index: the first that is free */
+
 struct port_call {
 	struct nic_dp *dp;
 	struct nic_port *port;
 	int r;
+	unsigned index;
 };
 
 static void follow_captures(struct nic_dp *dp, struct nic_port *port)
@@ -431,37 +477,53 @@ static void follow_captures(struct nic_dp *dp, struct nic_port *port)
 	port->captures = nic_capture_wants(&dp->captures, port) ? &dp->captures : NULL;
 }
 
+/* The index that was asked for, or the first free one. -EBUSY, -ENOSPC. */
+static int take_index(const struct nic_switch *sw, unsigned want)
+{
+	unsigned i = 0;
+
+	if (want != FREE_INDEX)
+		return sw->by_index[want] ? -EBUSY : (int)want;
+	while (i < NIC_MAX_PORTS && sw->by_index[i])
+		i++;
+	return i < NIC_MAX_PORTS ? (int)i : -ENOSPC;
+}
+
 static void add_port(void *arg)
 {
 	struct port_call *c = arg;
 	struct nic_switch *sw = &c->dp->sw;
 
-	for (unsigned i = 0; i < NIC_MAX_PORTS; i++) {
-		if (sw->by_index[i])
-			continue;
-		c->port->index = (uint16_t)i;
-		c->port->rx_dirty = false;
-		c->port->pace = c->port->share.min = (struct nic_pace){0};
-		c->port->share.credit = 0;
-		c->port->storm_bcast = c->port->storm_uucast = (struct nic_storm){0};
-		c->port->share.kept = false;
-		follow_captures(c->dp, c->port);
-		sw->by_index[i] = c->port;
-		sw->port[sw->num++] = c->port;
-		if (c->port->is_uplink)
-			sw->uplink = c->port;
+	c->r = take_index(sw, c->index);
+	if (c->r < 0)
 		return;
-	}
-	c->r = -ENOSPC;
+	c->port->index = (uint16_t)c->r;
+	c->port->rx_dirty = false;
+	c->port->quiet = 0;
+	c->port->pace = c->port->share.min = (struct nic_pace){0};
+	c->port->share.credit = 0;
+	c->port->storm_bcast = c->port->storm_uucast = (struct nic_storm){0};
+	c->port->share.kept = false;
+	follow_captures(c->dp, c->port);
+	c->port->mirrors = NULL;
+	sw->by_index[c->r] = c->port;
+	sw->port[sw->num++] = c->port;
+	if (c->port->is_uplink)
+		sw->uplink = c->port;
+}
+
+int nic_dp_add_port_at(struct nic_dp *dp, struct nic_port *port, unsigned index)
+{
+	struct port_call c = {dp, port, 0, index};
+
+	assert(atomic_load(&port->policy));
+	nic_dp_call(dp, add_port, &c);
+	return MIN(c.r, 0);
 }
 
 int nic_dp_add_port(struct nic_dp *dp, struct nic_port *port)
 {
-	struct port_call c = {dp, port, 0};
-
-	assert(atomic_load(&port->policy));
-	nic_dp_call(dp, add_port, &c);
-	return c.r;
+	return nic_dp_add_port_at(dp, port, FREE_INDEX);
 }
 
 static void del_port(void *arg)
@@ -481,7 +543,7 @@ static void del_port(void *arg)
 
 void nic_dp_del_port(struct nic_dp *dp, struct nic_port *port)
 {
-	struct port_call c = {dp, port, 0};
+	struct port_call c = {dp, port, 0, 0};
 
 	nic_dp_call(dp, del_port, &c);
 }
@@ -577,6 +639,26 @@ void nic_dp_capture_del(struct nic_dp *dp, struct nic_capture *capture)
 	struct capture_call c = {dp, capture, 0};
 
 	nic_dp_call(dp, capture_del, &c);
+}
+
+struct mirrors_call {
+	struct nic_port *port;
+	const struct nic_mirror_set *mirrors;
+};
+
+static void set_mirrors(void *arg)
+{
+	struct mirrors_call *c = arg;
+
+	c->port->mirrors = c->mirrors;
+}
+
+void nic_dp_set_mirrors(struct nic_dp *dp, struct nic_port *port,
+			const struct nic_mirror_set *mirrors)
+{
+	struct mirrors_call c = {port, mirrors};
+
+	nic_dp_call(dp, set_mirrors, &c);
 }
 
 struct iommu_fault_ring *nic_dp_faults(struct nic_dp *dp)

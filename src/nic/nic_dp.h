@@ -27,6 +27,7 @@
 struct nic_capture;
 struct nic_dp;
 struct nic_fdb;
+struct nic_mirror_set;
 
 struct nic_dp_params {
 	bool busy_poll;		/* never sleep */
@@ -38,11 +39,16 @@ struct nic_dp_params {
 #define NIC_DP_IDLE_SLEEP_US 4000u
 
 int nic_dp_new(const struct nic_dp_params *params, struct nic_dp **ret_dp);
+/* The thread ends; no port is polled any more. Calls run here from now on, and all is quiet:
+ * what is left to be taken down waits for nobody. */
+void nic_dp_stop(struct nic_dp *dp);
 /* All ports have been removed. Takes NULL. */
 void nic_dp_free(struct nic_dp *dp);
 
 /* Control thread. Gives the port an index and its first policy; runs as a call. -ENOSPC. */
 int nic_dp_add_port(struct nic_dp *dp, struct nic_port *port);
+/* The same with an index of the caller's, below NIC_MAX_PORTS. -EBUSY: another port has it. */
+int nic_dp_add_port_at(struct nic_dp *dp, struct nic_port *port, unsigned index);
 /* The port is no longer polled or delivered to when this returns. */
 void nic_dp_del_port(struct nic_dp *dp, struct nic_port *port);
 /* The uplink's pollable fd, so that a sleeping data path wakes for its frames; -1 = none. */
@@ -75,6 +81,11 @@ void nic_dp_event_drain(struct nic_dp *dp);
 /* Records from now on; -EBUSY when NIC_CAPTURES_MAX do. Off again when del returns. */
 int nic_dp_capture_add(struct nic_dp *dp, struct nic_capture *capture);
 void nic_dp_capture_del(struct nic_dp *dp, struct nic_capture *capture);
+
+/* Who gets copies of the port's frames from now on (borrowed); NULL = nobody. What was there
+ * before is in nobody's hands any more. A port that is added has none. */
+void nic_dp_set_mirrors(struct nic_dp *dp, struct nic_port *port,
+			const struct nic_mirror_set *mirrors);
 
 /* For `ladon show` and benchmarks. */
 struct nic_dp_stats {

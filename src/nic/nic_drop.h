@@ -12,12 +12,12 @@
 	X(NONE, "none", "delivered")                                                  \
 	X(CONTROL, "pause",                                                           \
 	  "a VF sent a link control frame (01:80:C2:00:00:0x or EtherType 8808)")     \
-	X(SPOOF, "spoof", "source address is not the sender's own, spoofchk on")      \
+	X(SPOOF, "spoof", "a source (Ethernet, ARP, ND) is not the sender's own")     \
 	X(VLAN, "vlan", "the sender or receiver is not a member of the frame's VLAN") \
 	X(RATE, "rate", "above the sender's limit")                                   \
 	X(NODESC, "nodesc", "the receiver's ring had no free descriptor")             \
 	X(RXOFF, "rxoff", "the receiver's queue or link is down")                     \
-	X(SIZE, "size", "longer than the receiver accepts, or than its buffers")      \
+	X(SIZE, "size", "above an mtu, the receiver's limit, or its buffers")         \
 	X(MALFORMED, "malformed",                                                     \
 	  "the sender's descriptors make no frame (length, context, chain)")          \
 	X(IOMMU, "iommu", "a buffer was not mapped for the access")                   \

@@ -19,6 +19,7 @@
 struct nic_policy {
 	bool link_up;	     /* administratively and by the uplink */
 	bool spoof_mac;	     /* source address must be the port's own */
+	bool spoof_neigh;    /* with that: what ARP and neighbour discovery say of it as well */
 	bool spoof_vlan;     /* VLAN it sends in must be one of its own */
 	bool untagged;	     /* receives untagged frames */
 	bool broadcast;	     /* receives broadcast */
@@ -46,6 +47,8 @@ struct nic_policy {
 	uint32_t storm_bcast_pps, storm_uucast_pps; /* broadcasts, and frames for an address
 						       that no port owns, that it may send in a
 						       second; 0 = no limit */
+	uint32_t mtu;	    /* bytes behind the Ethernet header and its tags that it may send or
+			       receive; 0 = no limit */
 	uint32_t max_frame; /* bytes as stored: without FCS; a tag counts when it stays in them
 			     */
 	uint64_t mac[NIC_PORT_MACS];	/* net_mac_u64; [0] is the port's own */

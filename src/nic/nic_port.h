@@ -19,7 +19,7 @@
 #include "nic_policy.h"
 #include "nic_storm.h"
 
-#define NIC_MAX_PORTS 256
+#define NIC_MAX_PORTS 257 /* 255 VFs, the uplink, the PF */
 #define NIC_SINK_MAX  64
 
 /* What a receiver is told of one wire frame before it gives buffers. */
@@ -87,11 +87,14 @@ struct nic_port_stats {
 	_Atomic uint64_t tx_local_packets,
 		tx_local_bytes;	       /* of tx: delivered to this card's functions */
 	_Atomic uint64_t copied_bytes; /* payload and header bytes written for this receiver */
+	_Atomic uint64_t
+		mirrored; /* of rx_packets and rx_drops: copies of other ports' frames */
 	_Atomic uint64_t rx_drops[NIC_DROP_NUM]; /* this port should have received it */
 	_Atomic uint64_t tx_drops[NIC_DROP_NUM]; /* this port sent it */
 };
 
 struct nic_capture_set;
+struct nic_mirror_set;
 
 struct nic_port {
 	const struct nic_port_ops *ops;
@@ -103,6 +106,7 @@ struct nic_port {
 	uint16_t index; /* in the data path's table */
 	bool is_uplink;
 	bool rx_dirty;	      /* data path's: rx_done is due */
+	uint8_t quiet;	      /* data path's: rounds since it did anything, as far as counted */
 	struct nic_pace pace; /* data path's: when it may send again */
 	struct {
 		struct nic_pace min; /* waits while it is not behind its minimum */
@@ -112,6 +116,7 @@ struct nic_port {
 	} share;		     /* nic_sched's */
 	struct nic_storm storm_bcast, storm_uucast; /* data path's */
 	const struct nic_capture_set *captures; /* data path's: who looks on; NULL = nobody */
+	const struct nic_mirror_set *mirrors;	/* data path's: who gets copies; likewise */
 	struct nic_port_stats stats;
 };
 

@@ -7,8 +7,10 @@
 #include "nic_switch.h"
 
 #include "net_eth.h"
+#include "net_neigh.h"
 #include "nic_capture.h"
 #include "nic_deliver.h"
+#include "nic_mirror.h"
 #include "probe.h"
 
 #define FCS_LEN 4u
@@ -91,6 +93,35 @@ static bool may_be_control(const struct nic_frame *f)
 	return net_is_link_control(f->hdr, type);
 }
 
+/* Does it say of an address on the network that it is at somebody else's, or as a router? */
+static bool forged_neigh(const struct nic_policy *p, const struct nic_frame *f)
+{
+	uint64_t mac;
+
+#ifdef LADON_BREAK_SPOOF_ARP
+	return false;
+#endif
+	switch (net_neigh_claim(f->hdr, f->hdr_len, f->len, &f->off, &mac)) {
+	case NET_NEIGH_NONE:
+		return false;
+	case NET_NEIGH_CLAIM:
+		return !owns_mac(p, mac);
+	default:
+		return true;
+	}
+}
+
+/* Is there more in one wire frame than the port's MTU allows? */
+static bool above_mtu(const struct nic_policy *p, const struct nic_frame *f)
+{
+	uint32_t tag = net_is_tag(get_be16(f->hdr + 12)) ? NET_VLAN_HLEN : 0;
+	uint32_t len = f->len;
+
+	if (f->off.tso)
+		len = MIN(len, (uint32_t)f->hdr_len + f->off.mss);
+	return len > p->mtu + NET_ETH_HLEN + tag;
+}
+
 /* The ingress policy. */
 static enum nic_drop ingress(const struct nic_policy *p, const struct nic_frame *f)
 {
@@ -99,10 +130,13 @@ static enum nic_drop ingress(const struct nic_policy *p, const struct nic_frame 
 		return NIC_DROP_CONTROL;
 #endif
 #ifndef LADON_BREAK_SPOOF
-	if (p->spoof_mac && !owns_mac(p, net_mac_u64(f->hdr + NET_ETH_ALEN)))
+	if (p->spoof_mac && (!owns_mac(p, net_mac_u64(f->hdr + NET_ETH_ALEN)) ||
+			     (unlikely(p->spoof_neigh) && forged_neigh(p, f))))
 		return NIC_DROP_SPOOF;
 #endif
-	return foreign_vlan(p, f) ? NIC_DROP_VLAN : NIC_DROP_NONE;
+	if (foreign_vlan(p, f))
+		return NIC_DROP_VLAN;
+	return unlikely(p->mtu) && above_mtu(p, f) ? NIC_DROP_SIZE : NIC_DROP_NONE;
 }
 
 static void apply_port_vlan(const struct nic_policy *p, struct nic_frame *f)
@@ -186,7 +220,9 @@ static enum nic_drop egress(const struct nic_port *src, const struct nic_port *d
 {
 	if (is_deaf(src, p))
 		return dst->is_uplink ? NIC_DROP_UPLINK : NIC_DROP_RXOFF;
-	return in_vlan(dst, p, f) ? NIC_DROP_NONE : NIC_DROP_VLAN;
+	if (!in_vlan(dst, p, f))
+		return NIC_DROP_VLAN;
+	return unlikely(p->mtu) && above_mtu(p, f) ? NIC_DROP_SIZE : NIC_DROP_NONE;
 }
 
 /* What became of a frame: receivers it was offered to, whether one took it, and whether a
@@ -224,17 +260,16 @@ static void deliver_to(struct nic_switch *sw, const struct nic_port *src, struct
 		nic_lose_rx(dst, f, refuse, wire_frames(f));
 		return;
 	}
-	taken = nic_deliver(dst, p, f, seen_tags(dst, p, f));
+	taken = nic_deliver(dst, p, f, seen_tags(dst, p, f), 0);
 	if (unlikely(sw->owed) && nic_counter(nodesc) != before)
 		sw->kept = dst->share.kept = true;
 	if (!taken)
 		return;
 	fate->taken = true;
 	fate->local |= !dst->is_uplink;
-	if (!dst->rx_dirty) {
-		dst->rx_dirty = true;
-		sw->dirty[sw->num_dirty++] = dst;
-	}
+	nic_switch_received(sw, dst);
+	if (unlikely(dst->mirrors))
+		nic_mirror_received(sw, src, dst, f, taken);
 }
 
 static void count_tx(struct nic_port *src, const struct nic_frame *f, bool to_local)
@@ -396,6 +431,8 @@ static bool switch_frame(struct nic_switch *sw, struct nic_port *src,
 		lose(src, f, no_receiver(sw, src, sp, f));
 	else
 		count_tx(src, f, fate.local);
+	if (unlikely(src->mirrors))
+		nic_mirror_sent(sw, src, f, wire_frames(f));
 	return fate.taken || (group && !fate.offered);
 }
 
@@ -440,6 +477,7 @@ void nic_switch_flush(struct nic_switch *sw, uint64_t now_ns)
 		PROBE2(flush, sw->num_dirty, now_ns);
 	for (unsigned i = 0; i < sw->num_dirty; i++) {
 		sw->dirty[i]->rx_dirty = false;
+		sw->dirty[i]->quiet = 0;
 		sw->dirty[i]->ops->rx_done(sw->dirty[i], now_ns);
 	}
 	sw->num_dirty = 0;

@@ -36,6 +36,15 @@ struct nic_switch {
 void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst);
 /* What the frame takes on a wire, with tag and FCS; a TSO frame as all of its segments. */
 uint64_t nic_switch_wire_bytes(const struct nic_frame *f);
+/* port has received in this round: nic_switch_flush tells it. */
+static inline void nic_switch_received(struct nic_switch *sw, struct nic_port *port)
+{
+	if (port->rx_dirty)
+		return;
+	port->rx_dirty = true;
+	sw->dirty[sw->num_dirty++] = port;
+}
+
 /* No port keeps descriptors any more. */
 void nic_switch_release(struct nic_switch *sw);
 /* Tells the ports that received: write-backs, interrupts. */

@@ -299,30 +299,34 @@ static void a_vf_may_come_while_the_card_is_owned(void **state)
 
 static void without_room_for_the_pf_nothing_changes(void **state)
 {
-	struct nic_dp_params params = {.cpu = -1};
-	struct test_port *many = calloc(NIC_MAX_VFS, sizeof(*many));
-	struct nic_card *c;
+	struct test_port other;
 
 	(void)state;
-	assert_int_equal(nic_card_new("nic1", NIC_MAX_VFS, &params, &c), 0);
-	for (unsigned n = 0; n < NIC_MAX_VFS; n++) {
-		test_port_init(&many[n], 0);
-		atomic_store(&many[n].port.policy, NULL);
-		assert_int_equal(nic_card_attach_vf(c, n, &many[n].port, NULL, NULL), 0);
-	}
-	nic_card_guest_active(c, 0, true);
-	atomic_store(&wire.port.policy, NULL);
-	assert_int_equal(nic_card_set_uplink(c, &wire.port, -1), 0);
-	assert_int_equal(nic_card_set_owner(c, &owner_ops, table, &pf.port), -ENOSPC);
-	assert_null(c->owner);
+	test_port_init(&other, 0);
+	assert_int_equal(nic_dp_add_port_at(card->dp, &other.port, NIC_MAX_VFS + 1), 0);
+	assert_int_equal(nic_card_set_owner(card, &owner_ops, table, &pf.port), -EBUSY);
+	assert_null(card->owner);
 	assert_null(atomic_load(&pf.port.policy));
-	assert_true(nic_card_policy(c, 0)->link_up);
-	assert_true(c->vf[0].guest.active);
-	nic_card_set_uplink(c, NULL, -1);
-	for (unsigned n = 0; n < NIC_MAX_VFS; n++)
-		nic_card_detach_vf(c, n);
-	nic_card_free(c);
-	free(many);
+	assert_true(nic_card_policy(card, 0)->link_up);
+	assert_true(card->vf[0].guest.active);
+	nic_dp_del_port(card->dp, &other.port);
+	test_port_done(&other);
+}
+
+/* A guest's PF has all its VFs on the switch, driven or not: what is theirs is nobody else's.
+ */
+static void who_is_not_in_use_is_the_owners(void **state)
+{
+	(void)state;
+	assert_int_equal(nic_card_use_vf(card, 1, false), 0);
+	assert_int_equal(take(), 0);
+	assert_true(card->vf[1].on_dp);
+	assert_int_equal(wire_to(owner_mac(1), 0), BIT(1));
+	assert_int_equal(nic_card_use_vf(card, 2, false), 0);
+	assert_true(card->vf[2].on_dp);
+	assert_int_equal(nic_card_set_owner(card, NULL, NULL, NULL), 0);
+	assert_false(card->vf[1].on_dp || card->vf[2].on_dp);
+	assert_true(card->vf[0].on_dp);
 }
 
 /* ---- under traffic ---- */
@@ -423,6 +427,7 @@ int main(void)
 		TEST(the_wire_is_the_owners_to_judge),
 		TEST(a_vf_may_come_while_the_card_is_owned),
 		TEST(without_room_for_the_pf_nothing_changes),
+		TEST(who_is_not_in_use_is_the_owners),
 		TEST(owners_change_under_traffic),
 	};
 

@@ -182,7 +182,7 @@ static unsigned deliver(const struct test_tx *tx)
 	burst.n = burst.num_segs = 0;
 	test_port_flush(&dst);
 	return nic_deliver(&dst.port, &dst.policy, test_burst_add(&burst, tx),
-			   (struct nic_tags){.tagged = tx->tagged});
+			   (struct nic_tags){.tagged = tx->tagged}, 0);
 }
 
 static const struct test_rx *deliver_one(const struct test_tx *tx)
@@ -631,7 +631,7 @@ static void what_is_received_is_counted(void **state)
 	assert_int_equal(nic_counter(&s->rx_multicast), 1);
 	burst.n = burst.num_segs = 0;
 	test_burst_add(&burst, &tx)->local = false;
-	nic_deliver(&dst.port, &dst.policy, &burst.frame[0], (struct nic_tags){0});
+	nic_deliver(&dst.port, &dst.policy, &burst.frame[0], (struct nic_tags){0}, 0);
 	assert_int_equal(nic_counter(&s->rx_packets), 4);
 	assert_int_equal(nic_counter(&s->rx_local_packets), 3);
 	assert_int_equal(nic_counter(&s->rx_local_bytes), 3000);

@@ -589,6 +589,111 @@ static void it_comes_and_goes(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* ---- many ports ---- */
+
+#define MANY 40u
+
+static unsigned polls[MANY],
+	polls_after; /* data path's; the latter: in 50 rounds after it sent */
+static uint64_t sent_at;
+static struct test_port *many;
+
+static bool counted_poll(struct nic_port *port, struct nic_burst *burst, uint64_t now_ns)
+{
+	uint64_t round = stats().rounds;
+	bool sent = test_port_ops.tx_poll(port, burst, now_ns);
+
+	polls[test_port_of(port) - many]++;
+	if (sent)
+		sent_at = round;
+	else if (sent_at && port == &many[MANY - 1].port && round - sent_at <= 50)
+		polls_after++;
+	return sent;
+}
+
+struct snapshot {
+	uint64_t rounds;
+	unsigned polls[MANY];
+};
+
+static void take_snapshot(void *arg)
+{
+	struct snapshot *snapshot = arg;
+
+	snapshot->rounds = stats().rounds;
+	memcpy(snapshot->polls, polls, sizeof(polls));
+}
+
+static void wait_rounds(uint64_t num)
+{
+	uint64_t end = stats().rounds + num;
+
+	while (stats().rounds < end)
+		sched_yield();
+}
+
+static void send_one(void *arg)
+{
+	struct test_port *p = arg;
+	static uint8_t frame[64] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1};
+
+	p->tx[0] = (struct test_tx){.bytes = frame, .len = 60, .hdr_len = 60};
+	p->tx_at = 0;
+	p->num_tx = 1;
+}
+
+static void quiet_ports_among_many_have_fewer_turns(void **state)
+{
+	struct nic_dp_params params = {.busy_poll = true, .cpu = -1};
+	static struct nic_port_ops ops;
+	struct snapshot a, b;
+
+	(void)state;
+	nic_dp_free(dp);
+	assert_int_equal(nic_dp_new(&params, &dp), 0);
+	ops = test_port_ops;
+	ops.tx_poll = counted_poll;
+	many = calloc(MANY, sizeof(*many));
+	for (unsigned i = 0; i < MANY; i++) {
+		add(&many[i], 1);
+		nic_dp_del_port(dp, &many[i].port);
+		many[i].port.ops = &ops;
+		assert_int_equal(nic_dp_add_port(dp, &many[i].port), 0);
+	}
+	wait_rounds(200);
+	nic_dp_call(dp, take_snapshot, &a);
+	wait_rounds(800);
+	nic_dp_call(dp, take_snapshot, &b);
+	for (unsigned i = 0; i < MANY; i++) {
+		unsigned turns = b.polls[i] - a.polls[i];
+
+		assert_in_range(turns, (b.rounds - a.rounds) / 8 - 1,
+				(b.rounds - a.rounds) / 8 + 1);
+	}
+	/* What one begins to send is seen, and then it is looked at again and again. */
+	nic_dp_call(dp, send_one, &many[MANY - 1]);
+	while (nic_counter(&many[MANY - 1].port.stats.tx_packets) == 0)
+		sched_yield();
+	wait_rounds(60);
+	nic_dp_call(dp, take_snapshot, &b);
+	assert_int_equal(polls_after, 50);
+	for (unsigned i = 0; i < MANY; i++)
+		del(&many[i]);
+	free(many);
+}
+
+static void a_stopped_data_path_waits_for_nobody(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	nic_dp_stop(dp);
+	nic_dp_call(dp, note_thread, &thread);
+	assert_true(pthread_equal(thread, pthread_self()));
+	nic_dp_quiesce(dp);
+	nic_dp_stop(dp); /* nothing more */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -607,6 +712,8 @@ int main(void)
 		TEST(no_fault_is_left_behind),
 		TEST(one_notification_until_it_is_drained),
 		TEST(it_comes_and_goes),
+		TEST(quiet_ports_among_many_have_fewer_turns),
+		TEST(a_stopped_data_path_waits_for_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,6 +120,53 @@ static void a_promiscuous_port_sees_unicast(void **state)
 	assert_got(0);
 }
 
+static void send_in(unsigned src, const uint8_t *to, uint16_t tag)
+{
+	if (tag)
+		send_tagged(src, to, tag);
+	else
+		send_to(src, to);
+}
+
+/* What 0 sends, and the wire, to 1, to nobody here, and to a group that has no members: all of
+ * it is seen by 3. What 2 sends to 0 is not theirs, or theirs. */
+static void assert_seen_by_3(uint16_t tag, uint16_t wire_tag, bool with_2)
+{
+	for (unsigned k = 0; k < 2; k++) {
+		unsigned src = k ? UPLINK : 0, out = k ? 0 : BIT(UPLINK);
+		uint16_t with = k ? wire_tag : tag;
+
+		send_in(src, mac_of(1), with);
+		assert_got(BIT(1) | BIT(3));
+		send_in(src, nobody, with);
+		assert_got(out | BIT(3));
+		send_in(src, multicast, with);
+		assert_got(out | BIT(3));
+	}
+	send_to(2, mac_of(0));
+	assert_got(with_2 ? BIT(0) | BIT(3) : 0);
+}
+
+/* As a VF of an X710 with vf-true-promisc-support: whoever owns the address, wherever the frame
+ * comes from and goes. */
+static void a_promiscuous_port_sees_all_of_its_vlan(void **state)
+{
+	static const unsigned tenant[] = {0, 1, 3};
+
+	(void)state;
+	port[3].policy.promisc = true;
+	atomic_store(&sw.num_promisc, 1);
+	assert_seen_by_3(0, 0, true);
+	for (unsigned i = 0; i < ARRAY_SIZE(tenant); i++)
+		set_pvid(tenant[i], 100, 0);
+	assert_seen_by_3(0, 100, false);
+	for (unsigned i = 0; i < ARRAY_SIZE(tenant); i++) {
+		set_pvid(tenant[i], 0, 0);
+		make_member(tenant[i], 5);
+	}
+	assert_seen_by_3(5, 5, false);
+}
+
 /* ---- VLANs ---- */
 
 static void a_tagged_frame_stays_in_its_vlan(void **state)
@@ -622,6 +669,7 @@ int main(void)
 		TEST(multicast_goes_to_those_that_asked),
 		TEST(the_multicast_hash_is_the_cards),
 		TEST(a_promiscuous_port_sees_unicast),
+		TEST(a_promiscuous_port_sees_all_of_its_vlan),
 		TEST(a_tagged_frame_stays_in_its_vlan),
 		TEST(a_sender_needs_membership_of_the_vlan),
 		TEST(a_priority_tag_is_no_vlan),

@@ -69,7 +69,7 @@ int ntb_mw_clear_trans(struct ntb_mws *mws, unsigned widx)
 int ntb_peer_mw_set_trans(struct ntb_mws *mws, unsigned widx, int fd, uint64_t addr,
 			  uint64_t size, uint64_t epoch, const char **why)
 {
-	int ret = size ? check(widx, addr, size) : -EINVAL;
+	int ret = check(widx, addr, size);
 	struct iommu_mem *mem;
 
 	if (ret < 0)

@@ -111,15 +111,13 @@ int ntb_peer_port_number(const struct ntb_dev *dev)
 
 bool ntb_link_is_up(const struct ntb_dev *dev)
 {
-	return dev->enabled && atomic_load(&dev->peer->link) == 1 &&
-	       !atomic_load(&dev->mem->lost);
+	return atomic_load(&dev->enabled) && atomic_load(&dev->peer->link) == 1;
 }
 
 static void set_link(struct ntb_dev *dev, bool enabled)
 {
-	if (dev->enabled == enabled)
+	if (atomic_exchange(&dev->enabled, enabled) == enabled)
 		return;
-	dev->enabled = enabled;
 	atomic_store(&dev->self->link, enabled);
 	tell_self(dev, NTB_EVENT_LINK);
 	tell_peer(dev, NTB_EVENT_LINK);

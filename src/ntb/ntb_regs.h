@@ -70,7 +70,7 @@ struct ntb_dev {
 	struct ntb_side *self, *peer; /* in mem */
 	struct iommu_mem *mem;	      /* owned */
 	unsigned port;		      /* 0 or 1 */
-	bool enabled;
+	atomic_bool enabled;
 	uint64_t db_mask;
 	uint32_t msg_mask, msg_failed; /* outbits that are set */
 	int own_event[NTB_EVENTS];     /* borrowed, as the peer's; -1 = none */
@@ -81,7 +81,8 @@ struct ntb_dev {
 int ntb_page_new(void);
 /*
  * One side (0 or 1) of the page in memfd, which is consumed on success; resets that side. The
- * SIGBUS guard is installed. Returns 0 or an error of iommu_mem_map, with its *why.
+ * SIGBUS guard is installed; whoever received the peer's eventfds has seen that they are some.
+ * Returns 0 or an error of iommu_mem_map, with its *why.
  */
 int ntb_dev_init(struct ntb_dev *dev, int memfd, unsigned side, const int own[NTB_EVENTS],
 		 const int peer[NTB_EVENTS], const char **why);
@@ -94,8 +95,8 @@ bool ntb_event_take(int fd);
 int ntb_port_number(const struct ntb_dev *dev);
 int ntb_peer_port_number(const struct ntb_dev *dev);
 
-/* Both sides have enabled it, and the page is whole. When either side changes its mind, both
- * have an event. */
+/* Both sides have enabled it. (A page that was cut off reads zeros: down.) When either side
+ * changes its mind, both have an event. */
 bool ntb_link_is_up(const struct ntb_dev *dev);
 void ntb_link_enable(struct ntb_dev *dev);
 void ntb_link_disable(struct ntb_dev *dev);

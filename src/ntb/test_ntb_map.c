@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +11,7 @@
 
 #include "bits.h"
 #include "ntb_map.h"
+#include "test_effort.h"
 
 #define LOCAL_BITS 48u
 
@@ -113,10 +116,11 @@ static void there_are_64_hosts(void **state)
 
 static void bad_requests_are_named(void **state)
 {
-	struct ntb_map before = map;
+	struct ntb_map before;
 	unsigned index = 77;
 
 	(void)state;
+	memcpy(&before, &map, sizeof(map));
 	assert_int_equal(ntb_map_add(&map, "", 40, &index), -EINVAL);
 	assert_int_equal(ntb_map_add(&map, "0123456789abcdef", 40, &index), -EINVAL);
 	assert_int_equal(ntb_map_add(&map, "ch1", 39, &index), -EINVAL);
@@ -200,6 +204,60 @@ static void an_address_is_the_hosts_own_or_refused(void **state)
 	assert_int_equal(addr, 1);
 }
 
+/* ---- a reader beside the control thread ---- */
+
+static _Atomic uint64_t asked, seen;
+static atomic_bool stop;
+
+static void *reader(void *arg)
+{
+	_Atomic uint64_t *wrong = arg;
+
+	while (!atomic_load(&stop)) {
+		/* Nothing from before is held here: this is the quiesce point. */
+		atomic_store(&seen, atomic_load(&asked));
+		for (uint64_t addr = 0; addr < 4 * BIT64(48); addr += BIT64(47)) {
+			const struct ntb_slice *s = ntb_map_at(&map, addr);
+
+			if (s && (addr < s->base || addr - s->base >= s->size || !s->epoch))
+				atomic_fetch_add(wrong, 1);
+		}
+		sched_yield();
+	}
+	atomic_store(&seen, UINT64_MAX);
+	return NULL;
+}
+
+static void drain_reader(void)
+{
+	uint64_t want = atomic_fetch_add(&asked, 1) + 1;
+
+	while (atomic_load(&seen) < want)
+		sched_yield();
+}
+
+static void what_a_reader_finds_is_whole(void **state)
+{
+	static _Atomic uint64_t wrong;
+	uint64_t start = clock_ns();
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, reader, &wrong), 0);
+	for (unsigned i = 0; test_goes_on(start, i, 5000); i++) {
+		unsigned one = add("ch1", 48 - i % 2), two = add("ch2", 47);
+
+		assert_int_equal(ntb_map_leave(&map, one), 0);
+		assert_int_equal(ntb_map_leave(&map, two), 0);
+		drain_reader();
+		drained(one);
+		drained(two);
+	}
+	atomic_store(&stop, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(wrong, 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, set_up)
@@ -212,6 +270,7 @@ int main(void)
 		T(a_place_is_reused_only_when_it_was_drained),
 		T(slices_come_in_order_of_address),
 		T(an_address_is_the_hosts_own_or_refused),
+		T(what_a_reader_finds_is_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,6 +147,9 @@ static void an_offer_that_was_taken_back_does_not_come_again(void **state)
 	assert_int_equal(ntb_mw_set_trans(&ours, 0, file, 0x1000, 0x2000), 0);
 	assert_int_equal(ntb_peer_mw_get_addr(&theirs, 0, &base, &size), 0);
 	assert_int_equal(size, 0x2000);
+	/* An offer that its revocation has overtaken. */
+	assert_int_equal(ntb_peer_mw_clear_trans(&theirs, 2, 6), 0);
+	assert_int_equal(ntb_peer_mw_set_trans(&theirs, 2, file, 0, SIZE, 5, NULL), -ESTALE);
 }
 
 static void a_file_that_is_cut_off_is_an_error(void **state)

@@ -203,6 +203,34 @@ static void messages_arrive_once_and_whole(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
+static void *ringer(void *arg)
+{
+	while (!atomic_load(&stop)) {
+		assert_true(one_of(ntb_peer_db_set(a, 1), -ENOTCONN, 0));
+		ntb_peer_spad_write(a, 0, 1);
+		sched_yield();
+	}
+	return arg;
+}
+
+static void the_link_goes_while_another_thread_rings(void **state)
+{
+	uint64_t start = clock_ns();
+	pthread_t thread;
+
+	(void)state;
+	ntb_db_clear_mask(b, 1);
+	assert_int_equal(pthread_create(&thread, NULL, ringer, NULL), 0);
+	for (unsigned i = 0; test_goes_on(start, i, RINGS); i++) {
+		ntb_link_disable(a);
+		assert_false(ntb_link_is_up(b));
+		ntb_link_enable(a);
+		ntb_db_clear(b, 1);
+	}
+	atomic_store(&stop, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -210,6 +238,7 @@ int main(void)
 		T(a_vandal_breaks_nothing_of_ours),
 		T(no_doorbell_is_slept_through),
 		T(messages_arrive_once_and_whole),
+		T(the_link_goes_while_another_thread_rings),
 	};
 
 	if (test_guard_init() < 0)

@@ -35,6 +35,19 @@ def handshake(client):
     return struct.pack("<II", low, high)[:6]
 
 
+def ask(client, *words):
+    """A message to the PF; returns the first word of its answer."""
+    client.write32(BAR0, V2PMAILBOX, VFU)
+    for i, word in enumerate(words):
+        client.write32(BAR0, MBMEM + 4 * i, word)
+    client.write32(BAR0, V2PMAILBOX, REQ)
+    assert client.read32(BAR0, V2PMAILBOX) & PFSTS, "the PF did not answer"
+    client.write32(BAR0, V2PMAILBOX, VFU)
+    answer = client.read32(BAR0, MBMEM)
+    client.write32(BAR0, V2PMAILBOX, ACK)
+    return answer
+
+
 def start_tx(client, ring, num=8):
     """Transmit queue 0 with its ring at IOVA ring."""
     client.write32(BAR0, TDBAL, ring & 0xffffffff)

@@ -17,6 +17,7 @@ from ladond import (LADON, LADOND, CARD, Daemon, Monitor, Scratch, Skip, Suite, 
                     need_build, wait_for)
 
 SUITE = Suite()
+SOCKETS = ("control.sock", "fabric.sock")  # of a run directory without cards
 CASE = SUITE.test
 
 
@@ -64,12 +65,18 @@ BAD = [
     ("card add nic1 model 82576", "VFs"),
     ("card add nic1 vfs 2", "model"),
     ("card add nic1 model 82599 vfs 2", "82599"),
-    ("card add nic1 model 82576 vfs 0", "1 to 7"),
-    ("card add nic1 model 82576 vfs 8", "1 to 7"),
+    ("card add nic1 model 82576 vfs 256", "0 to 255"),
+    ("card add nic1 model 82576 vfs 8 strict-model on", "VFs 0 to 6 are right"),
+    ("card set nic0", "nothing is to be set"),
+    ("card set nic0 vfs 256", "0 to 255"),
+    ("vf add nic0 255", "0 to 254"),
+    ("vf add nic0 vf", "number is missing"),
+    ("vf del nic0", "number is missing"),
+    ("vf del nic0 vf 99", "has no VF 99"),
     ("card add nic1 model 82576 vfs -1", "-1"),
     ("card add nic1 model 82576 vfs 0x2", "0x2"),
     ("card add nic1 model 82576 vfs 4294967297", "4294967297"),
-    ("card add nic1 model 82576 vfs 99999999999999999999", "1 to 7"),
+    ("card add nic1 model 82576 vfs 99999999999999999999", "0 to 255"),
     ("card add nic1 model 82576 vfs", "value after vfs"),
     ("card add nic0 model 82576 vfs 2", "already"),
     ("card add nic/1 model 82576 vfs 2", "nic/1"),
@@ -78,6 +85,7 @@ BAD = [
     ("card add -nic model 82576 vfs 2", "-nic"),
     ("card add sixteen-letters- model 82576 vfs 2", "sixteen-letters-"),
     ("card add control.sock model 82576 vfs 2", "control.sock"),
+    ("card add fabric.sock model 82576 vfs 2", "fabric.sock"),
     (ADD + " vfs 3", "twice"),
     (ADD + " color blue", "color"),
     (ADD + " mac 52:54:00:00:00", "52:54:00:00:00"),
@@ -125,7 +133,7 @@ BAD = [
     ("link set nic0 vf 0 proto 802.1ad", "vlan"),
     ("link set nic0 vf 0 vlan 0 proto 802.1ad", "vlan 0"),
     (ADD + " strict-model maybe", "maybe"),
-    ("link set nic0 vf 0 spoofchk yes", "yes"),
+    ("link set nic0 vf 0 spoofchk yes", "on, off or arp"),
     ("link set nic0 vf 0 trust 1", "on or off"),
     ("link set nic0 vf 0 state up", "enable"),
     ("link set nic0 vf 0 trust on trust off", "twice"),
@@ -227,8 +235,8 @@ def refused_long_socket_path():
     run_dir = scratch / ("d" * 70)
     daemon = Daemon(run_dir=run_dir)
     done = daemon.ladon("card", "add", "a-longish-name", "model", "82576", "vfs", "7")
-    one_sentence(done, "a-longish-name/view6.sock", "107", "shorter")
-    assert tree(run_dir) == [os.path.join(run_dir, "control.sock")] and daemon.json("card", "show") == []
+    one_sentence(done, "a-longish-name/vf254.sock", "107", "shorter")
+    assert tree(run_dir) == [os.path.join(run_dir, name) for name in SOCKETS] and daemon.json("card", "show") == []
     daemon.ok("card", "add", "n", "model", "82576", "vfs", "1")
     daemon.stop()
 
@@ -243,7 +251,7 @@ def refused_tap_without_permission():
     daemon = Daemon(user="nobody")
     one_sentence(daemon.ladon("card", "add", "nic0", "model", "82576", "vfs", "2", "uplink", "tap:ladon-e2e"),
                  "tap:ladon-e2e", "permission", "ip tuntap add")
-    assert daemon.json("card", "show") == [] and tree(daemon.run_dir) == [daemon.run_dir + "/control.sock"]
+    assert daemon.json("card", "show") == [] and tree(daemon.run_dir) == [os.path.join(daemon.run_dir, name) for name in SOCKETS]
     daemon.stop()
 
 
@@ -330,8 +338,8 @@ def card_uplink_by_descriptor():
 
 # ---- links ----
 
-VF_KEYS = ["vf", "link_type", "address", "broadcast", "vlan_list", "rate", "spoofchk", "link_state", "trust", "stats",
-           "ladon"]
+VF_KEYS = ["vf", "link_type", "address", "broadcast", "vlan_list", "rate", "spoofchk", "link_state", "trust",
+           "query_rss_en", "stats", "ladon"]
 
 
 def vf_json(n, *options):
@@ -391,6 +399,10 @@ def link_set_every_word():
              ("vlan 9 qos 1 proto 802.1ad", {"vlan_list": [{"vlan": 9, "qos": 1, "protocol": "802.1ad"}]}),
              ("vlan 1 proto 802.1q", {"vlan_list": [{"vlan": 1}]}),
              ("spoofchk off", {"spoofchk": False}),
+             ("spoofchk arp", {"spoofchk": True}),
+             ("spoofchk off", {"spoofchk": False}),
+             ("query_rss on", {"query_rss_en": True}),
+             ("query_rss off mtu 9000", {"query_rss_en": False}),
              ("trust on", {"trust": True}),
              ("state enable", {"link_state": "enable"}),
              ("state disable", {"link_state": "disable"}),

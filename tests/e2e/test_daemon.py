@@ -85,7 +85,7 @@ def options_in_force():
 
 CONFIGS = [
     ("crad add nic0 model 82576 vfs 1", 1, "crad"),
-    ("# nothing\n\n  card add nic0 model 82576 vfs 1 # fine\ncard add nic1 model 82576 vfs 9", 4, "1 to 7"),
+    ("# nothing\n\n  card add nic0 model 82576 vfs 1 # fine\ncard add nic1 model 82576 vfs 256", 4, "0 to 255"),
     ("card add nic0 model 82576 vfs 1\ncard add nic0 model 82576 vfs 1", 2, "already"),
     ("card add nic0 model 82576 vfs 1\nlink set nic0 vf 3 trust on", 2, "no VF 3"),
     ("card add nic0 model 82576 vfs 1\nlink set nic1 vf 0 trust on", 2, "nic1"),

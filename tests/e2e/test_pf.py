@@ -461,7 +461,10 @@ def the_policy_is_handed_over_and_back():
                         f"{os.path.realpath(World.daemon.socket('pf'))} (pid {os.getpid()}): use \"ip link set ... "
                         "vf 1\" there, or detach it")
                 assert done.returncode == 1 and want in done.stderr, done.stderr
+                World.daemon.ok("link", "set", "nic0", "vf", "1", "mirror", "vf", "0", "rx")  # nothing of the guest's
                 theirs = link(1)
+                assert theirs["ladon"].pop("mirror") == [{"vf": 0, "direction": "rx"}]
+                World.daemon.ok("link", "set", "nic0", "vf", "1", "mirror", "none")
                 assert theirs["ladon"]["exists"] is True and "trust" not in theirs
                 assert theirs["link_state"] == "auto" and theirs.get("vlan_list") != mine["vlan_list"]
                 assert "policy of the PF driver in a guest" in World.daemon.ok("link", "show", "nic0")

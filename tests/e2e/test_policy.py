@@ -63,6 +63,16 @@ class Port:
             wait_for("the frame is sent",
                      lambda at=at: os.pread(self.memory, 1, TX_RING + 16 * at + 12)[0] & igbvf.DD)
 
+    def burst(self, frame, num):
+        """Sends a frame num times (up to RING - 1), and waits until the card has taken the last."""
+        last = (self.tail + num - 1) % RING
+        for at in (n % RING for n in range(self.tail, self.tail + num)):
+            os.pwrite(self.memory, frame, TX_BUF + 2048 * at)
+            os.pwrite(self.memory, igbvf.tx_desc(TX_BUF + 2048 * at, len(frame)), TX_RING + 16 * at)
+        self.tail += num
+        igbvf.ring_tx(self.client, self.tail % RING)
+        wait_for("the last frame is sent", lambda: os.pread(self.memory, 1, TX_RING + 16 * last + 12)[0] & igbvf.DD)
+
     def receive(self):
         """The next frame, or None when there is none by now."""
         at = self.head % RING
@@ -105,12 +115,20 @@ def ports(*numbers):
         for port in made:
             port.close()
             World.daemon.ok("link", "set", "nic0", "vf", str(port.n), "vlan", "0", "spoofchk", "on", "trust", "off",
-                            "state", "auto", "rate", "0", "min_tx_rate", "0", "vlans", "all", "storm_bcast_rate", "0", "storm_uucast_rate", "0")
+                            "state", "auto", "rate", "0", "min_tx_rate", "0", "vlans", "all", "storm_bcast_rate", "0", "storm_uucast_rate", "0",
+                            "query_rss", "off", "mtu", "0", "mirror", "none")
 
 
 def policy(n, words):
     """ladon link set."""
     World.daemon.ok("link", "set", "nic0", "vf", str(n), *words.split())
+
+
+def refusal(n, words):
+    """What ladon link set says to what it does not do."""
+    done = World.daemon.ladon("link", "set", "nic0", "vf", str(n), *words.split())
+    assert done.returncode == 1, words
+    return done.stderr
 
 
 def wire():
@@ -186,6 +204,102 @@ def storm_limits():
         a.send(*[unknown] * 20, *[a.frame(b.mac)] * 20, *[a.frame(BROADCAST)] * 20)
         left = len(wire()) - 20
         assert len(b.all()) == 40 and 1 <= left < 10 and a.drops() == {"storm": 60 - passed - left}
+
+
+# ---- mirrors ----
+
+def mirrored(n):
+    """Copies made for a VF."""
+    return World.daemon.vf(n)["mirrored"]
+
+
+@CASE
+def mirror_of_a_vf():
+    """Copies with the wire's tags, checksums made, whatever the monitor's own VLAN; none of what a policy refused."""
+    with ports(0, 1, 2, 6) as (a, b, c, monitor):
+        policy(0, "vlan 100 qos 3")
+        policy(1, "vlan 100")
+        policy(6, "vlan 7 mirror vf 0 both")
+        assert ", mirror vf 0 both, " in World.daemon.ok("link", "show", "nic0")
+        assert World.daemon.vf(6)["mirror"] == [{"vf": 0, "direction": "both"}]
+        assert World.daemon.json("vf", "show", "nic0", "6")["mirror"] == [{"vf": 0, "direction": "both"}]
+        before, out, back = mirrored(6), a.frame(b.mac), b.frame(a.mac)
+        a.send(out)
+        b.send(back)
+        c.send(c.frame(a.mac))
+        settle()
+        assert b.all() == [out] and a.all() == [back]
+        assert monitor.all() == [out[:12] + b"\x81\0\x60\x64" + out[12:], back[:12] + b"\x81\0\0\x64" + back[12:]]
+        a.send(a.frame(b"\x01\x80\xc2\0\0\x01"), b.mac + b.mac + out[12:], a.frame(b.mac, 0x81000005))
+        assert a.drops() == {"pause": 1, "spoof": 1, "vlan": 1} and monitor.all() == [] and mirrored(6) == before + 2
+        policy(6, "mirror vf 0-1 tx")
+        assert ", mirror vf 0-1 tx, " in World.daemon.ok("link", "show", "nic0")
+        a.send(out)
+        b.send(back)
+        settle()
+        assert len(monitor.all()) == 2 and mirrored(6) == before + 4
+        World.daemon.ok("vf", "reset", "nic0", "6")
+        a.send(out)
+        assert len(b.all()) == 2 and mirrored(6) == before + 5  # nobody is there; the frame does not care
+        assert World.daemon.vf(6)["rx_drops"]["rxoff"] >= 1
+        policy(6, "mirror none")
+        a.send(out)
+        assert mirrored(6) == before + 5 and ", mirror" not in World.daemon.ok("link", "show", "nic0")
+        wire()
+
+
+@CASE
+def mirror_of_the_uplink():
+    """rx is what comes in from the wire, tx what leaves; frames between VFs are neither."""
+    with ports(0, 1, 6) as (a, b, monitor):
+        inward, outward = b"".join((a.mac, b"\x02\0\0\0\0\x99\x88\xb5", bytes(50))), a.frame(b"\x02\0\0\0\0\x99")
+        for word, seen in (("rx", [inward]), ("tx", [outward]), ("both", [inward, outward])):
+            policy(6, f"mirror uplink {word}")
+            World.uplink.send(inward)
+            wait_for("the wire's frame comes in", lambda: a.receive() == inward)
+            a.send(outward, a.frame(b.mac))
+            settle()
+            assert monitor.all() == seen and wire() == [outward] and len(b.all()) == 1
+        policy(6, "mirror none")
+
+
+@CASE
+def wrong_mirrors():
+    """Each with its own sentence, and nothing changed."""
+    policy(3, "mirror vf 0 tx uplink rx")
+    shown = World.daemon.json("link", "show")
+    for n, words, text in (
+            (0, "mirror vf 0 rx", "vf 0 cannot mirror itself"), (0, "mirror vf 1-2 rx vf 0 tx", "vf 0 cannot mirror itself"),
+            (4, "mirror vf 7 rx", "nic0 has no vf 7 to mirror"),
+            (4, "mirror vf 3 both", "vf 3 gets copies itself"), (0, "mirror vf 1 both", "vf 0 is mirrored itself, to vf 3"),
+            (4, "mirror vf 1", "rx, tx or both"), (4, "mirror vf 1 in", "rx, tx or both is right"),
+            (4, "mirror all", "none, vf N rx|tx|both, or uplink rx|tx|both is right"),
+            (4, "trust on mirror vf 4 rx", "vf 4 cannot mirror itself")):
+        error = refusal(n, words)
+        assert text in error, (words, error)
+        assert World.daemon.json("link", "show") == shown, words
+    for n in (1, 2, 4):
+        policy(n, "mirror vf 0 tx")
+    assert "vf 0 of nic0 is mirrored to 4 VFs already" in refusal(5, "mirror vf 0 rx vf 6 tx")
+    for n in (1, 2, 3, 4):
+        policy(n, "mirror none")
+
+
+@CASE
+def mirrors_of_an_82576():
+    """strict-model: what VFs receive and both directions of the wire, four rules together."""
+    before, World.daemon = World.daemon, Daemon(config="card add nic0 model 82576 vfs 7 strict-model on")
+    try:
+        for words, text in (("vf 1 tx", "what vf 1 sends is nothing that an 82576 has"), ("vf 1 both", "rx is right while nic0"),
+                            ("uplink rx", "nic0 has no uplink to mirror")):
+            assert text in refusal(6, "mirror " + words)
+        for n in (3, 4, 5, 6):
+            policy(n, f"mirror vf {n % 2} rx")
+        assert "5 mirror rules and an 82576 has 4" in refusal(2, "mirror vf 1 rx")
+        policy(6, "mirror vf 0-1 rx")
+    finally:
+        World.daemon.stop()
+        World.daemon = before
 
 
 # ---- link state ----

@@ -171,6 +171,7 @@ def all_verbs():
     lines = {
         "card add": "card add nic1 model 82576 vfs 2 cpu 0", "card show": "card show", "link show": "link show",
         "link set": "link set nic1 vf 0 vlan 7 trust on", "vf show": "vf show nic1 0", "vf reset": "vf reset nic1 0",
+        "card set": "card set nic1 vfs 3", "vf add": "vf add nic1 20", "vf del": "vf del nic1 20",
         "pf show": "pf show nic1", "qemu": "qemu nic1 pf", "top": "top nic1 every 0.1 count 1", "show": "show", "faults": "faults",
         "registers": "registers 82576 vf", "vf set": "vf set nic1 vf 0 allow-uid any",
         "token generate": "token generate nic1", "token set": f"token set nic1 token-file {token}",
@@ -180,7 +181,7 @@ def all_verbs():
         "host del": "host del ch1",
     }
     monitor = Monitor(daemon)
-    apart = {"monitor", "capture", "demo"}  # demo has a daemon and a test of its own
+    apart = {"monitor", "capture", "demo", "netdev"}  # demo has a daemon and a test of its own, netdev namespaces
     assert known == set(lines) | apart, f"{known ^ (set(lines) | apart)}: here is a line for each verb"
     for line in lines.values():
         daemon.ok(*line.split())

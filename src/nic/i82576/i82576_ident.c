@@ -85,6 +85,7 @@ void i82576_pf_config(const struct i82576_pf *pf, struct i82576_sriov_place plac
 	pci_add_aer(ret_cfg, 0x100);
 	pci_add_dsn(ret_cfg, 0x140, serial_number(pf->fn.card->base_mac));
 	pci_add_ari(ret_cfg, 0x150, 0);
-	pci_add_sriov(ret_cfg, 0x160, &sriov);
+	if (pf->num_vfs) /* as with SR-IOV turned off in the NVM */
+		pci_add_sriov(ret_cfg, 0x160, &sriov);
 	pci_config_seal(ret_cfg);
 }

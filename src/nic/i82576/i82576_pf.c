@@ -61,14 +61,23 @@ int i82576_pf_new(struct nic_card *card, pci_rid_t rid, struct iommu_domain *dom
 	pf->fn.dom = dom;
 	pf->fn.ops = &fn_ops;
 	pf->fn.port.ops = &i82576_port_ops;
-	pf->num_vfs = num_vfs;
-	memcpy(pf->vf, vfs, num_vfs * sizeof(*vfs));
+	i82576_pf_set_card_vfs(pf, vfs, num_vfs);
 	queues_init(pf);
 	nic_intr_init(&pf->fn.intr, I82576_PF_VECTORS);
 	i82576_nvm_init(pf);
 	i82576_pf_reset(pf);
 	*ret_pf = pf;
 	return 0;
+}
+
+void i82576_pf_set_card_vfs(struct i82576_pf *pf, struct i82576_vf *const *vfs,
+			    unsigned num_vfs)
+{
+	assert(!pf->owns && num_vfs <= I82576_PF_MAX_VFS);
+	pf->num_vfs = num_vfs;
+	memset(pf->vf, 0, sizeof(pf->vf));
+	for (unsigned n = 0; n < num_vfs; n++)
+		pf->vf[n] = vfs[n];
 }
 
 void i82576_pf_free(struct i82576_pf *pf)

@@ -131,6 +131,9 @@ struct i82576_pf {
  * borrowed. Returns 0 or -errno. */
 int i82576_pf_new(struct nic_card *card, pci_rid_t rid, struct iommu_domain *dom,
 		  struct i82576_vf *const *vfs, unsigned num_vfs, struct i82576_pf **ret_pf);
+/* The card has other VFs now (likewise), while no client is attached. */
+void i82576_pf_set_card_vfs(struct i82576_pf *pf, struct i82576_vf *const *vfs,
+			    unsigned num_vfs);
 /* No client attached any more. Takes NULL. */
 void i82576_pf_free(struct i82576_pf *pf);
 

@@ -5,7 +5,7 @@
  * down, full or refuse. All are unicast, so that each has one fate:
  *
  *	what the guest announced	= sent + dropped at the sender
- *	what was sent			= received + dropped at the receiver
+ *	what was sent and mirrored	= received + dropped at the receiver
  *
  * A capture looks on, and its records add up to the same counters.
  */
@@ -147,6 +147,16 @@ static void set_wire(void *arg)
 	wire.num_tx = 0;
 }
 
+static void random_mirror(void)
+{
+	struct nic_mirror_from from = {0};
+	unsigned source = test_below(2) ? 0 : NIC_MIRROR_UPLINK, other;
+
+	nic_bitmap_assign(from.rx, source, test_below(2));
+	nic_bitmap_assign(from.tx, source, test_below(2));
+	assert_int_equal(nic_card_set_mirror(tc.card, 1, &from, &other), 0);
+}
+
 static void random_rules(void)
 {
 	for (unsigned n = 0; n < 2; n++) {
@@ -158,6 +168,7 @@ static void random_rules(void)
 				  test_below(6) ? NIC_LINK_ENABLE : NIC_LINK_DISABLE);
 		nic_card_guest_lpe(tc.card, n, test_below(4) ? NIC_JUMBO_MAX : 600);
 	}
+	random_mirror();
 	nic_card_uplink_state(tc.card, test_below(6));
 	nic_dp_call(tc.card->dp, set_wire, NULL);
 	if (test_below(8) == 0) { /* a receiver without descriptors, or with all of them */
@@ -187,12 +198,12 @@ static void read_capture(void)
 
 static void assert_conserved(void)
 {
-	uint64_t sent = 0, fates = 0;
+	uint64_t sent = 0, fates = 0; /* a copy is one more that is received or dropped */
 
 	for (unsigned who = 0; who < 3; who++) {
 		const struct nic_port_stats *s = stats_of(who);
 
-		sent += nic_counter(&s->tx_packets);
+		sent += nic_counter(&s->tx_packets) + nic_counter(&s->mirrored);
 		fates += nic_counter(&s->rx_packets) + sum(s->rx_drops);
 	}
 	assert_int_equal(announced,
@@ -242,6 +253,7 @@ static void every_frame_has_one_fate(void **state)
 		test_port_flush(&wire);
 	}
 	assert_all_reasons_met();
+	assert_true(nic_counter(&stats_of(1)->mirrored) > 1000);
 }
 
 /* ---- set-up ---- */

@@ -171,7 +171,11 @@ static void link_check_finds_cts_in_the_last_answer(void **state)
 static void unknown_messages_and_answers_sent_back(void **state)
 {
 	(void)state;
+	nic_card_set_query_rss(tc.card, 0, true);
 	assert_int_equal(ask2(7, 0), 7 | NACK | CTS);
+	assert_int_equal(ask2(0x0a, 0),
+			 0x0a | NACK | CTS); /* ixgbevf's for the RSS table, key */
+	assert_int_equal(ask2(0x0b, 0), 0x0b | NACK | CTS);
 	assert_int_equal(ask2(0, 0), 0 | NACK | CTS);
 	assert_int_equal(ask2(0xffff, 0), 0xffff | NACK | CTS);
 	assert_int_equal(ask2(1 | INFO(1), 0), (1 | INFO(1) | NACK | CTS));
@@ -303,6 +307,10 @@ static void vlans_are_added_removed_and_refused(void **state)
 static void frame_sizes_are_bounded(void **state)
 {
 	(void)state;
+	assert_int_equal(nic_card_set_mtu(tc.card, 0, 1000), 0);
+	assert_int_equal(ask2(5, 1027), 5 | NACK | CTS); /* above the operator's bound */
+	assert_int_equal(ask2(5, 1026), 5 | ACK | CTS);
+	assert_int_equal(nic_card_set_mtu(tc.card, 0, 0), 0);
 	assert_int_equal(ask2(5, 0xffffffff), 5 | NACK | CTS);
 	assert_int_equal(ask2(5, 0), 5 | NACK | CTS);
 	assert_int_equal(ask2(5, 1522), 5 | ACK | CTS);
