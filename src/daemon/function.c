@@ -314,6 +314,8 @@ void function_free(struct function *fn)
 {
 	if (!fn)
 		return;
+	if (fn->way)
+		compute_tell_assigned(compute_of(fn->host), fn, false);
 	vfu_sock_free(fn->sock); /* on_disconnected, when somebody is attached */
 	loop_timer_del(fn->lost_timer);
 	fn->kind->unmake(fn);

@@ -149,6 +149,18 @@ def a_vf_moves():
 
 
 @CASE
+def a_card_goes_with_its_vfs():
+    """A card is removed while a compute host's VM uses a VF of it: the connection ends, the socket goes, and so does the VF."""
+    World.daemon.ok(*"card add gone model 82576 vfs 2".split())
+    World.daemon.ok(*"vf assign gone 0 host ch1".split())
+    client = World.ch1.attach(0, "gone")
+    World.daemon.ok("card", "del", "gone")
+    World.ch1.has_not(0, "gone")
+    client.close()
+    assert show("ch1")["functions"] == ["nic0/vf1"] and show("ch1")["state"] == "joined"
+
+
+@CASE
 def dma_outside_the_vms_memory_is_refused():
     """Addresses in other slices, and in this host's own tables: a fault each, and nothing comes back."""
     tenant = Tenant(World.ch1, 1)
