@@ -128,8 +128,11 @@ static void one_piece(const uint8_t **at, const uint8_t *end)
 	n = MIN(n, (size_t)(end - *at));
 	if (n == 0 || uplink_failed(up))
 		return;
-	while (send(peer, *at, n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+	while (send(peer, *at, n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
 		poll_it(); /* many small pieces: the socket is full */
+		if (uplink_failed(up))
+			return; /* nobody reads any more */
+	}
 	memcpy(stream + stream_len, *at, n);
 	stream_len += n;
 	*at += n;

@@ -37,6 +37,16 @@ static void print_sockets(json_object *card)
 		printf("%s/vf0.sock ... vf%lld.sock\n", dir, vfs - 1);
 }
 
+/* Where they are not as they usually are. */
+static void print_control(json_object *card)
+{
+	if (strcmp(cli_str(card, "flow_control"), "off"))
+		printf(" flow-control %s", cli_str(card, "flow_control"));
+	if (!strcmp(cli_str(card, "control_frames"), "pass"))
+		printf(" control-frames pass");
+	putchar('\n');
+}
+
 static int print_cards(const struct cli *cli, json_object *data)
 {
 	size_t n = json_object_array_length(data);
@@ -45,10 +55,11 @@ static int print_cards(const struct cli *cli, json_object *data)
 	for (size_t i = 0; i < n; i++) {
 		json_object *c = json_object_array_get_idx(data, i);
 
-		printf("%s: model %s vfs %lld uplink %s%s%s\n", cli_str(c, "name"),
+		printf("%s: model %s vfs %lld uplink %s%s%s", cli_str(c, "name"),
 		       cli_str(c, "model"), (long long)cli_int(c, "vfs"), cli_str(c, "uplink"),
 		       cli_bool(c, "uplink_up") ? "" : " (down)",
 		       cli_bool(c, "strict_model") ? " strict-model" : "");
+		print_control(c);
 		print_sockets(c);
 		print_pf(c);
 	}
@@ -94,12 +105,16 @@ const struct cli_command cli_card_commands[] = {
 	{"card add",
 	 "NAME model 82576 vfs N [uplink none|KIND:...] [mac MAC] [mtu N] [cpu N] "
 	 "[vf-offset N] [vf-stride N] [allow-uid LIST] [token-file F | token-fd N | token-env "
-	 "NAME] [strict-model on|off] [link-rate MBPS]",
+	 "NAME] [strict-model on|off] [link-rate MBPS] [flow-control off|rx|tx|full] "
+	 "[control-frames drop|pass]",
 	 "make a card with N virtual functions (0 ... 255) and serve their sockets", NULL,
 	 add_card},
 	{"card del", "NAME", "remove a card; its clients are disconnected", NULL, NULL},
-	{"card set", "NAME vfs N",
-	 "grow or shrink a running card to VFs 0 to N - 1; those that stay notice nothing",
+	{"card set",
+	 "NAME { vfs N | flow-control off|rx|tx|full | control-frames drop|pass } ...",
+	 "change a running card: grow or shrink it to VFs 0 to N - 1, those that stay notice "
+	 "nothing; is PAUSE obeyed and sent; control-frames pass lets any VF stop the whole "
+	 "link",
 	 NULL, NULL},
 	{"card show", "[NAME]", "list the cards", print_cards, NULL},
 	{NULL, NULL, NULL, NULL, NULL},

@@ -33,7 +33,7 @@ struct cli_command {
 };
 
 /* One table a noun (card.c, link.c, vf.c, host.c, token.c, capture.c, top.c, netdev.c,
- * daemon.c), each ended by words == NULL. */
+ * daemon.c, lab/lab.c), each ended by words == NULL. */
 extern const struct cli_command cli_card_commands[];
 extern const struct cli_command cli_link_commands[];
 extern const struct cli_command cli_vf_commands[];
@@ -43,6 +43,7 @@ extern const struct cli_command cli_capture_commands[];
 extern const struct cli_command cli_top_commands[];
 extern const struct cli_command cli_netdev_commands[];
 extern const struct cli_command cli_daemon_commands[];
+extern const struct cli_command cli_lab_commands[];
 
 /* token.c: for commands that take a VF token, and for those that may; nothing is printed. */
 cli_run_fn cli_run_with_token, cli_run_maybe_token;
@@ -54,6 +55,9 @@ int cli_generate_token(const struct cli *cli, int argc, char **argv, int num, co
 /* For commands with a use of their own for it: takes the pair that names the token's source out
  * of argv. Returns the words that are left, or -1 with the error printed; buf is "" without. */
 int cli_take_token(int argc, char **argv, char *buf, size_t size);
+
+/* daemon.c: ladond of the same build or installation: beside this program, else from PATH. */
+void cli_ladond(char *buf, size_t size);
 
 /* Connects to the control socket. Prints what to do when nobody answers. Returns the fd or -1.
  */

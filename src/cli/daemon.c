@@ -78,12 +78,22 @@ static int run_monitor(const struct cli *cli, int argc, char **argv)
 	return 0;
 }
 
-/* ladond of the same build or installation: beside this program, else from PATH. */
+void cli_ladond(char *buf, size_t size)
+{
+	static const char program[] = "ladond";
+	ssize_t n = readlink("/proc/self/exe", buf, size - sizeof(program));
+	char *name;
+
+	buf[n > 0 ? n : 0] = '\0';
+	name = strrchr(buf, '/');
+	memcpy(name ? name + 1 : buf, program, sizeof(program));
+	if (access(buf, X_OK) < 0)
+		memcpy(buf, program, sizeof(program));
+}
+
 static int run_demo(const struct cli *cli, int argc, char **argv)
 {
 	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("ladond"));
-	char *name;
 
 	(void)cli;
 	(void)argv;
@@ -91,10 +101,8 @@ static int run_demo(const struct cli *cli, int argc, char **argv)
 		fprintf(stderr, "ladon: demo takes no words\n");
 		return 2;
 	}
-	path[n > 0 ? n : 0] = '\0';
-	name = strrchr(path, '/');
-	memcpy(name ? name + 1 : path, "ladond", sizeof("ladond"));
-	return demo_run(access(path, X_OK) == 0 ? path : "ladond", stdout);
+	cli_ladond(path, sizeof(path));
+	return demo_run(path, stdout);
 }
 
 const struct cli_command cli_daemon_commands[] = {

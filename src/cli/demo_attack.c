@@ -106,14 +106,14 @@ static void delivered(struct demo *d, struct verdict *v)
 
 static void other_vlan(struct demo *d, struct verdict *v)
 {
-	struct ladon_buf *frame = demo_frame(d, 0, d->mac[2], d->mac[0], 0x0800);
+	struct ladon_buf *frame = demo_frame(d, 0, d->drv[2].mac, d->drv[0].mac, 0x0800);
 
 	judge_blocked(d, v, 0, frame, 2, 1, "vlan");
 }
 
 static void spoofed_source(struct demo *d, struct verdict *v)
 {
-	struct ladon_buf *frame = demo_frame(d, 3, d->mac[4], d->mac[1], 0x0800);
+	struct ladon_buf *frame = demo_frame(d, 3, d->drv[4].mac, d->drv[1].mac, 0x0800);
 
 	judge_blocked(d, v, 3, frame, 4, 5, "spoof");
 }
@@ -121,14 +121,14 @@ static void spoofed_source(struct demo *d, struct verdict *v)
 static void pause_frame(struct demo *d, struct verdict *v)
 {
 	static const uint8_t group[6] = {0x01, 0x80, 0xc2, 0, 0, 0x01};
-	struct ladon_buf *frame = demo_frame(d, 3, group, d->mac[3], 0x8808);
+	struct ladon_buf *frame = demo_frame(d, 3, group, d->drv[3].mac, 0x8808);
 
 	judge_blocked(d, v, 3, frame, 4, 5, "pause");
 }
 
 static void dma_outside(struct demo *d, struct verdict *v)
 {
-	struct ladon_buf *frame = demo_frame(d, 3, broadcast, d->mac[3], 0x0800);
+	struct ladon_buf *frame = demo_frame(d, 3, broadcast, d->drv[3].mac, 0x0800);
 	unsigned before = demo_daemon_faults(&d->daemon);
 	uint64_t end = clock_ns() + PATIENCE_MS * NSEC_PER_MSEC, iova;
 
@@ -149,7 +149,7 @@ static void dma_outside(struct demo *d, struct verdict *v)
 
 static void wr(struct demo *d, unsigned n, uint32_t reg, uint32_t value)
 {
-	ladon_bar_write32(d->fn[n], 0, reg, value);
+	ladon_bar_write32(d->drv[n].fn, 0, reg, value);
 }
 
 /* Puts a queue of VF n onto other memory, behind the driver's back. */
@@ -158,7 +158,7 @@ static void queue_move(struct demo *d, unsigned n, uint32_t regs, uint64_t iova)
 	uint32_t status;
 
 	wr(d, n, regs + Q_CTL, 0);
-	ladon_bar_read32(d->fn[n], 0, VF_STATUS, &status);
+	ladon_bar_read32(d->drv[n].fn, 0, VF_STATUS, &status);
 	wr(d, n, regs, (uint32_t)iova);
 	wr(d, n, regs + 4, (uint32_t)(iova >> 32));
 	wr(d, n, regs + Q_LEN, RING_NUM * 16);
@@ -188,7 +188,7 @@ static void garbage_rings(struct demo *d, struct verdict *v)
 	struct ladon_dma *mem;
 	unsigned got = 0, of = 0;
 
-	if (ladon_dma_alloc(d->fn[4], MEM_SIZE, 0, &mem) < 0)
+	if (ladon_dma_alloc(d->drv[4].fn, MEM_SIZE, 0, &mem) < 0)
 		return;
 	for (unsigned round = 0; round < GARBAGE_ROUNDS; round++) {
 		if (round % 100 == 0) {
@@ -248,13 +248,13 @@ static void truncated_memory(struct demo *d, struct verdict *v)
 
 	if (fd < 0 || ftruncate(fd, MEM_SIZE) < 0)
 		return;
-	if (ladon_dma_map_fd(d->fn[5], fd, 0, MEM_SIZE, 0, &mem) < 0)
+	if (ladon_dma_map_fd(d->drv[5].fn, fd, 0, MEM_SIZE, 0, &mem) < 0)
 		return;
 	queue_move(d, 5, TX_REGS, ladon_dma_iova(mem));
 	if (ftruncate(fd, 0) < 0)
 		return;
 	wr(d, 5, TX_REGS + Q_TAIL, 8);
-	v->ok = dropped(d->fn[5]);
+	v->ok = dropped(d->drv[5].fn);
 	got = neighbours(d, NEIGHBOUR_ROUNDS);
 	judge_neighbours(d, v, v->ok ? got : 0, NEIGHBOUR_ROUNDS);
 	if (v->ok)
@@ -270,7 +270,8 @@ static void flood(struct demo *d, int ready)
 	if (demo_vf_open(d, 6) < 0)
 		_exit(1);
 	for (;;) {
-		if (demo_send(d, 6, demo_frame(d, 6, d->mac[5], d->mac[6], 0x0800)) == 0 &&
+		if (demo_send(d, 6, demo_frame(d, 6, d->drv[5].mac, d->drv[6].mac, 0x0800)) ==
+			    0 &&
 		    !told)
 			told = write(ready, "", 1) == 1;
 	}

@@ -94,7 +94,7 @@ static void print_table(const struct demo *d, FILE *out)
 {
 	fprintf(out, "VF  MAC                RX        TX        DROPPED OF ITS OWN\n");
 	for (unsigned n = 0; n < DEMO_VFS; n++) {
-		const uint8_t *m = d->mac[n];
+		const uint8_t *m = d->drv[n].mac;
 
 		fprintf(out, "%-3u %02x:%02x:%02x:%02x:%02x:%02x  %-9llu %-9llu ", n, m[0],
 			m[1], m[2], m[3], m[4], m[5],

@@ -174,10 +174,16 @@ int demo_daemon_stop(struct demo_daemon *d)
 	return status == 0 ? 0 : -EIO;
 }
 
+const char *demo_daemon_socket(const struct demo_daemon *d, const char *card, unsigned n,
+			       char *buf)
+{
+	snprintf(buf, DEMO_PATH_MAX, "%s/run/%s/vf%u.sock", d->dir, card, n);
+	return buf;
+}
+
 const char *demo_daemon_vf(const struct demo_daemon *d, unsigned n, char *buf)
 {
-	snprintf(buf, DEMO_PATH_MAX, "%s/run/nic0/vf%u.sock", d->dir, n);
-	return buf;
+	return demo_daemon_socket(d, "nic0", n, buf);
 }
 
 const char *demo_daemon_log(const struct demo_daemon *d, char *buf, unsigned size)
@@ -239,27 +245,37 @@ int demo_daemon_ask(const struct demo_daemon *d, const char *line,
 	return err;
 }
 
-/* The VF's object in the answer to link show. */
-static json_object *find_vf(json_object *links, unsigned n)
+/* The card's object in the answer to link show, or that of one of its VFs. */
+static json_object *find_object(json_object *links, int vf)
 {
-	json_object *list = cli_get(json_object_array_get_idx(links, 0), "vfinfo_list");
+	json_object *card = json_object_array_get_idx(links, 0);
+	json_object *list = cli_get(card, "vfinfo_list");
 
-	return list && n < json_object_array_length(list) ? json_object_array_get_idx(list, n)
-							  : NULL;
+	if (vf < 0)
+		return card;
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		json_object *at = json_object_array_get_idx(list, i);
+
+		if (cli_int(at, "vf") == vf)
+			return at;
+	}
+	return NULL;
 }
 
-uint64_t demo_daemon_counter(const struct demo_daemon *d, unsigned n, const char *what)
+uint64_t demo_daemon_value(const struct demo_daemon *d, const char *card, int vf,
+			   const char *what)
 {
 	json_object *links = NULL, *at;
 	char copy[64], *save = NULL;
 	uint64_t value;
 
-	if (demo_daemon_ask(d, "link show nic0", &links) < 0 ||
+	snprintf(copy, sizeof(copy), "link show %s", card);
+	if (demo_daemon_ask(d, copy, &links) < 0 ||
 	    !json_object_is_type(links, json_type_array)) {
 		json_object_put(links);
 		return UINT64_MAX;
 	}
-	at = find_vf(links, n);
+	at = find_object(links, vf);
 	snprintf(copy, sizeof(copy), "%s", what);
 	for (char *key = strtok_r(copy, ".", &save); key && at;
 	     key = strtok_r(NULL, ".", &save))
@@ -267,6 +283,11 @@ uint64_t demo_daemon_counter(const struct demo_daemon *d, unsigned n, const char
 	value = at ? json_object_get_uint64(at) : 0;
 	json_object_put(links);
 	return value;
+}
+
+uint64_t demo_daemon_counter(const struct demo_daemon *d, unsigned n, const char *what)
+{
+	return demo_daemon_value(d, "nic0", (int)n, what);
 }
 
 unsigned demo_daemon_faults(const struct demo_daemon *d)

@@ -31,7 +31,9 @@ int demo_daemon_start(struct demo_daemon *d, const char *path, const char *confi
  * else -EIO. Nothing to do: 0. */
 int demo_daemon_stop(struct demo_daemon *d);
 bool demo_daemon_alive(const struct demo_daemon *d);
-/* The socket of VF n of nic0, into buf of DEMO_PATH_MAX bytes; returns buf. */
+/* The socket of VF n of a card (of nic0), into buf of DEMO_PATH_MAX bytes; returns buf. */
+const char *demo_daemon_socket(const struct demo_daemon *d, const char *card, unsigned n,
+			       char *buf);
 const char *demo_daemon_vf(const struct demo_daemon *d, unsigned n, char *buf);
 /* The last lines of its log, into buf; returns buf. */
 const char *demo_daemon_log(const struct demo_daemon *d, char *buf, unsigned size);
@@ -44,6 +46,9 @@ int demo_daemon_ask(const struct demo_daemon *d, const char *line,
  * "stats.rx.packets", "ladon.tx_drops.spoof". A key that is not there counts 0; UINT64_MAX when
  * the daemon does not answer. */
 uint64_t demo_daemon_counter(const struct demo_daemon *d, unsigned n, const char *what);
+/* The same of a card that is named, and of the card itself where vf is below 0. */
+uint64_t demo_daemon_value(const struct demo_daemon *d, const char *card, int vf,
+			   const char *what);
 /* DMA faults on record. */
 unsigned demo_daemon_faults(const struct demo_daemon *d);
 

@@ -15,28 +15,18 @@
 
 int demo_vf_open(struct demo *d, unsigned n)
 {
-	char path[DEMO_PATH_MAX];
-	int err = ladon_function_attach(demo_daemon_vf(&d->daemon, n, path), NULL, &d->fn[n]);
-
-	if (!err)
-		err = ladon_igbvf_open(d->fn[n], NULL, &d->vf[n]);
-	if (!err)
-		ladon_igbvf_mac(d->vf[n], d->mac[n]);
-	return err;
+	return demo_driver_open(&d->drv[n], &d->daemon, "nic0", n, NULL);
 }
 
 void demo_vf_close(struct demo *d, unsigned n)
 {
-	ladon_igbvf_close(d->vf[n]);
-	ladon_function_detach(d->fn[n]);
-	d->vf[n] = NULL;
-	d->fn[n] = NULL;
+	demo_driver_close(&d->drv[n]);
 }
 
 struct ladon_buf *demo_frame(struct demo *d, unsigned from, const uint8_t *dst,
 			     const uint8_t *src, uint16_t type)
 {
-	struct ladon_buf *b = ladon_igbvf_buf_alloc(d->vf[from]);
+	struct ladon_buf *b = ladon_igbvf_buf_alloc(d->drv[from].vf);
 
 	if (!b)
 		return NULL;
@@ -57,10 +47,10 @@ int demo_send(struct demo *d, unsigned n, struct ladon_buf *frame)
 	if (!frame)
 		return -ENOBUFS;
 	do {
-		sent = ladon_igbvf_tx_burst(d->vf[n], &frame, 1);
+		sent = ladon_igbvf_tx_burst(d->drv[n].vf, &frame, 1);
 	} while (sent == 0 && clock_ns() < end);
 	if (sent != 1)
-		ladon_igbvf_buf_free(d->vf[n], frame);
+		ladon_igbvf_buf_free(d->drv[n].vf, frame);
 	return sent < 0 ? sent : sent == 1 ? 0 : -ETIMEDOUT;
 }
 
@@ -71,9 +61,9 @@ bool demo_await(struct demo *d, unsigned n, uint32_t seq, int timeout_ms)
 	bool found = false;
 
 	do {
-		while (!found && ladon_igbvf_rx_burst(d->vf[n], &b, 1) == 1) {
+		while (!found && ladon_igbvf_rx_burst(d->drv[n].vf, &b, 1) == 1) {
 			found = b->len >= SEQ_AT + 4 && get_le32(b->data + SEQ_AT) == seq;
-			ladon_igbvf_buf_free(d->vf[n], b);
+			ladon_igbvf_buf_free(d->drv[n].vf, b);
 		}
 	} while (!found && clock_ns() < end);
 	return found;
@@ -81,7 +71,7 @@ bool demo_await(struct demo *d, unsigned n, uint32_t seq, int timeout_ms)
 
 bool demo_passes(struct demo *d, unsigned a, unsigned b)
 {
-	struct ladon_buf *frame = demo_frame(d, a, d->mac[b], d->mac[a], DEMO_TYPE);
+	struct ladon_buf *frame = demo_frame(d, a, d->drv[b].mac, d->drv[a].mac, DEMO_TYPE);
 	uint32_t seq = d->seq;
 
 	return demo_send(d, a, frame) == 0 && demo_await(d, b, seq, PATIENCE_MS);

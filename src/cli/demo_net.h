@@ -6,17 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <ladon/igbvf.h>
-
-#include "demo_daemon.h"
+#include "demo_driver.h"
 
 #define DEMO_VFS 7
 
 struct demo {
 	struct demo_daemon daemon;
-	struct ladon_function *fn[DEMO_VFS];
-	struct ladon_igbvf *vf[DEMO_VFS];
-	uint8_t mac[DEMO_VFS][6];
+	struct demo_driver drv[DEMO_VFS];
 	uint32_t seq; /* of the last frame made: what is received is known by it */
 };
 

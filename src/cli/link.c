@@ -154,6 +154,26 @@ static void print_vf(json_object *vf)
 	print_stats(vf);
 }
 
+/* Nothing while it is off and never was on. */
+static void print_flow(json_object *own)
+{
+	json_object *flow = cli_get(own, "flow");
+	long long sum = 0;
+
+	if (!flow)
+		return;
+	json_object_object_foreach(flow, name, value)
+	{
+		sum += cli_int(flow, name) && value;
+	}
+	if (!sum && !strcmp(cli_str(own, "flow_control"), "off"))
+		return;
+	printf("    flow control %s:", cli_str(own, "flow_control"));
+	json_object_object_foreach(flow, key, count)
+		printf(" %s %s", key, json_object_get_string(count));
+	putchar('\n');
+}
+
 static int print_links(const struct cli *cli, json_object *data)
 {
 	size_t n = json_object_array_length(data);
@@ -171,6 +191,7 @@ static int print_links(const struct cli *cli, json_object *data)
 		       cli_str(l, "broadcast"));
 		if (!strcmp(cli_str(cli_get(l, "ladon"), "policy_owner"), "guest"))
 			puts("    policy of the PF driver in a guest");
+		print_flow(cli_get(l, "ladon"));
 		for (size_t v = 0; vfs && v < json_object_array_length(vfs); v++)
 			print_vf(json_object_array_get_idx(vfs, v));
 	}

@@ -13,6 +13,7 @@
 
 #include "daemon.h"
 #include "event.h"
+#include "log.h"
 
 /* ---- finding ---- */
 
@@ -144,7 +145,7 @@ static int make_nic(struct card *card, struct cmd_error *error)
 				card->name, strerror(-ret));
 	if (card->params.mac_set)
 		nic_card_set_base_mac(card->nic, card->params.mac);
-	return 0;
+	return card_set_control(card, &card->params, error);
 }
 
 static int make_dir(struct card *card, struct cmd_error *error)
@@ -310,6 +311,24 @@ void card_free(struct card *card)
 	if (card->dir_made)
 		rmdir(card->dir);
 	free(card);
+}
+
+int card_set_control(struct card *card, const struct card_params *params,
+		     struct cmd_error *error)
+{
+	if (params->flow_set && nic_card_set_flow(card->nic, params->flow_mode) < 0)
+		return cmd_fail(error, -ENOMEM, "there is not enough memory");
+	if (params->flow_set)
+		card->params.flow_mode = params->flow_mode;
+	if (!params->control_set)
+		return 0;
+	card->params.pass_control = params->pass_control;
+	nic_card_set_pass_control(card->nic, params->pass_control);
+	if (params->pass_control)
+		log_warn("%s: link control frames of its VFs pass: any VF can stop the whole "
+			 "link with PAUSE frames, or speak LACP and STP in the host's name",
+			 card->name);
+	return 0;
 }
 
 bool card_guest_owns(const struct card *card)

@@ -93,6 +93,11 @@ void card_uplink_free(struct card *card);
 /* Has it another end? None at all counts as up. */
 bool card_uplink_up(const struct card *card);
 
+/* What was said of flow control and control frames, from now on. -ENOMEM with a sentence, and
+ * nothing changed. */
+int card_set_control(struct card *card, const struct card_params *params,
+		     struct cmd_error *error);
+
 /* Does a PF driver in a guest own the policy? Else the built-in PF does. */
 bool card_guest_owns(const struct card *card);
 

@@ -24,13 +24,13 @@ static const struct cmd_row rows[] = {
 	{"card", "add", CMD_CHANGE,
 	 "card add NAME model 82576 vfs N [uplink none|KIND:...] [mac MAC] [mtu N] [cpu N] "
 	 "[vf-offset N] [vf-stride N] [allow-uid LIST] [token-file F] [strict-model on|off] "
-	 "[link-rate MBPS]",
+	 "[link-rate MBPS] [flow-control off|rx|tx|full] [control-frames drop|pass]",
 	 "make a card with N virtual functions", cmd_parse_card_add, cmd_card_add},
 	{"card", "del", CMD_CHANGE, "card del NAME",
 	 "remove a card, its clients are dropped", cmd_parse_card, cmd_card_del},
-	{"card", "set", CMD_CHANGE, "card set NAME vfs N",
-	 "grow or shrink a running card to VFs 0 to N - 1; those that stay notice nothing",
-	 cmd_parse_card_set, cmd_card_set},
+	{"card", "set", CMD_CHANGE,
+	 "card set NAME [vfs N] [flow-control off|rx|tx|full] [control-frames drop|pass]",
+	 "change a running card; VFs that stay notice nothing", cmd_parse_card_set, cmd_card_set},
 	{"card", "show", 0, "card show [NAME]",
 	 "the cards and where their sockets are", cmd_parse_card_opt, cmd_card_show},
 	{"link", "show", 0, "link show [CARD]",

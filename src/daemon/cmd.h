@@ -30,6 +30,10 @@ struct uid_list {
 	uid_t uid[UIDS_MAX];
 };
 
+/* By enum nic_flow_mode. */
+#define CARD_FLOW_WORDS 4
+extern const char *const card_flow_words[CARD_FLOW_WORDS];
+
 /* What `card add` says. */
 struct card_params {
 	char name[NIC_NAME_MAX];
@@ -39,6 +43,10 @@ struct card_params {
 	bool mac_set;
 	bool strict;			 /* refuses what the model's hardware lacks */
 	unsigned link_mbps;		 /* 0 = no limit */
+	unsigned flow_mode;		 /* enum nic_flow_mode */
+	bool pass_control;		 /* VFs' link control frames pass */
+	bool flow_set, control_set;	 /* said, of the two above */
+	bool vfs_set;			 /* likewise, of num_vfs */
 	unsigned mtu;			 /* 0 = default */
 	int cpu;			 /* -1 = the daemon's own choice */
 	struct i82576_sriov_place place; /* 0 = default, for each */

@@ -44,13 +44,16 @@ CMD_RUN(cmd_card_del)
 	return 0;
 }
 
+/* VFs first: what can fail. */
 CMD_RUN(cmd_card_set)
 {
 	struct card *card;
 	int ret = card_find(daemon, cmd->card, &card, error);
 
 	(void)ret_data;
-	return ret < 0 ? ret : card_set_vfs(card, cmd->add.num_vfs, error);
+	if (ret == 0 && cmd->add.vfs_set)
+		ret = card_set_vfs(card, cmd->add.num_vfs, error);
+	return ret < 0 ? ret : card_set_control(card, &cmd->add, error);
 }
 
 static struct json_object *pf_json(const struct function *pf)
@@ -84,6 +87,8 @@ static struct json_object *card_json(const struct card *card, bool unused)
 	json_add_u64(obj, "mtu", card->params.mtu);
 	json_add_bool(obj, "strict_model", card->params.strict);
 	json_add_u64(obj, "link_rate", card->params.link_mbps);
+	json_add_str(obj, "flow_control", card_flow_words[card->params.flow_mode]);
+	json_add_str(obj, "control_frames", card->params.pass_control ? "pass" : "drop");
 	json_add_str(obj, "rid", pci_rid_str(card->pf_rid, rid));
 	json_add_u64(obj, "vf_offset", card->params.place.first_offset);
 	json_add_u64(obj, "vf_stride", card->params.place.stride);

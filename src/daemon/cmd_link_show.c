@@ -177,11 +177,26 @@ static struct json_object *flags(bool up)
 	return list;
 }
 
+static struct json_object *flow_stats(const struct card *card)
+{
+	const struct nic_flow_stats *s = nic_dp_flow_stats(card->nic->dp);
+	struct json_object *obj = json_object_new_object();
+
+#define X(name, text) json_add_u64(obj, #name, nic_counter(&s->name));
+	NIC_FLOW_COUNTERS(X)
+#undef X
+	return obj;
+}
+
 static struct json_object *card_own_json(const struct card *card, bool with_stats)
 {
 	struct json_object *obj = json_object_new_object();
 
 	json_add_str(obj, "policy_owner", card_guest_owns(card) ? "guest" : "builtin");
+	json_add_str(obj, "flow_control", card_flow_words[card->nic->flow.mode]);
+	json_add_str(obj, "control_frames", card->params.pass_control ? "pass" : "drop");
+	if (with_stats)
+		json_add(obj, "flow", flow_stats(card));
 	if (with_stats && card->nic->uplink) {
 		json_add(obj, "uplink_stats", stats(&card->nic->uplink->stats));
 		function_add_counters(obj, &card->nic->uplink->stats);

@@ -13,6 +13,13 @@
 #define MTU_MAX NIC_MTU_MAX
 #define CPU_MAX 1023
 
+const char *const card_flow_words[CARD_FLOW_WORDS] = {
+	[0] = "off",
+	[NIC_FLOW_RX] = "rx",
+	[NIC_FLOW_TX] = "tx",
+	[NIC_FLOW_RX | NIC_FLOW_TX] = "full",
+};
+
 static const char name_rule[] = "1 to 15 letters, digits, '_', '.' or '-', not starting with "
 				"'-' or '.', is right";
 
@@ -127,6 +134,7 @@ static int take_vfs(const char *value, void *dst, struct cmd_error *error)
 				"vfs \"%.64s\" is wrong: 0 to %d is right, and up to %u with "
 				"strict-model on",
 				value, NIC_MAX_VFS, I82576_PF_MAX_VFS);
+	add->vfs_set = true;
 	return 0;
 }
 
@@ -227,6 +235,36 @@ static int take_strict(const char *value, void *dst, struct cmd_error *error)
 	return 0;
 }
 
+static int take_flow(const char *value, void *dst, struct cmd_error *error)
+{
+	struct card_params *add = dst;
+	int mode = word_of(value, card_flow_words, CARD_FLOW_WORDS);
+
+	if (mode < 0)
+		return cmd_fail(
+			error, -EINVAL,
+			"flow-control \"%.64s\" is wrong: off, rx (obey PAUSE), tx (let "
+			"frames wait and send PAUSE) or full is right",
+			value);
+	add->flow_mode = (unsigned)mode;
+	add->flow_set = true;
+	return 0;
+}
+
+static int take_control(const char *value, void *dst, struct cmd_error *error)
+{
+	struct card_params *add = dst;
+
+	if (strcmp(value, "drop") && strcmp(value, "pass"))
+		return cmd_fail(error, -EINVAL,
+				"control-frames \"%.64s\" is wrong: drop is right, or pass, "
+				"which lets any VF stop the whole link with PAUSE frames",
+				value);
+	add->pass_control = !strcmp(value, "pass");
+	add->control_set = true;
+	return 0;
+}
+
 static int take_card_uids(const char *value, void *dst, struct cmd_error *error)
 {
 	return cmd_take_uids(value, &((struct card_params *)dst)->uids, error);
@@ -252,6 +290,8 @@ int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *e
 		{"token-file", take_card_token},
 		{"strict-model", take_strict},
 		{"link-rate", take_link_rate},
+		{"flow-control", take_flow},
+		{"control-frames", take_control},
 	};
 	struct card_params *add = &ret_cmd->add;
 	int ret = cmd_take_card(w, ret_cmd, error);
@@ -278,7 +318,11 @@ int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *e
 
 int cmd_parse_card_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)
 {
-	static const struct words_option options[] = {{"vfs", take_vfs}};
+	static const struct words_option options[] = {
+		{"vfs", take_vfs},
+		{"flow-control", take_flow},
+		{"control-frames", take_control},
+	};
 	int ret = cmd_take_card(w, ret_cmd, error);
 
 	if (ret == 0)

@@ -239,6 +239,14 @@ static void link_set_takes_several_at_once(void **state)
 	assert_false(good("link set a vf 0 vlan 5 proto 802.1q").link.svlan);
 	assert_true(good("link set a vf 0 proto 802.1AD vlan 5").link.svlan);
 	assert_true(good("card add a vfs 1 model 82576 strict-model on").add.strict);
+	assert_int_equal(good("card add a vfs 1 model 82576 flow-control full").add.flow_mode,
+			 3);
+	assert_true(good("card add a vfs 1 model 82576 control-frames pass").add.pass_control);
+	assert_int_equal(good("card set a flow-control rx").add.flow_mode, 1);
+	assert_int_equal(good("card set a flow-control tx control-frames drop").add.flow_mode,
+			 2);
+	assert_false(good("card set a flow-control off").add.control_set);
+	assert_false(good("card set a control-frames pass").add.flow_set);
 	assert_false(good("card add a vfs 1 model 82576").add.strict);
 }
 
@@ -260,6 +268,12 @@ static void link_set_says_what_is_wrong(void **state)
 	bad("link set nic0 vf 1 proto 802.1ad", "proto without vlan is wrong");
 	bad("link set nic0 vf 1 vlan 0 proto 802.1ad", "802.1ad with vlan 0 is wrong");
 	bad("card add a vfs 1 model 82576 strict-model yes", "on or off is right");
+	bad("card add a vfs 1 model 82576 flow-control on", "off, rx (obey PAUSE)");
+	bad("card set a flow-control", "flow-control");
+	bad("card set a control-frames off", "any VF stop the whole link");
+	bad("card set a flow-control rx flow-control tx", "flow-control");
+	bad("card set a", "nothing is to be set");
+	bad("card set a uplink none", "uplink");
 	bad("link set nic0 vf 1 vlan 5 qos 8", "0 to 7 is right");
 	bad("link set nic0 vf 1 mac 52:54:00:00:01", "is no address");
 	bad("link set nic0 vf 1 mac 52-54-00-00-01-02", "is no address");

@@ -185,6 +185,28 @@ static void put_uplinks(FILE *out, json_object *links)
 	}
 }
 
+static void put_flow(FILE *out, json_object *links)
+{
+	static const char name[] = "ladon_flow_control_total";
+
+	put_head(out, name, "counter", "Flow control of the wire, by event.");
+	for (size_t k = 0; k < json_object_array_length(links); k++) {
+		json_object *link = json_object_array_get_idx(links, k);
+		json_object *flow = walk(link, "ladon.flow");
+
+		if (!flow)
+			continue;
+		json_object_object_foreach(flow, event, count)
+		{
+			fprintf(out, "%s{", name);
+			put_label(out, "pf", text(link, "ifname"));
+			fputc(',', out);
+			put_label(out, "event", event);
+			fprintf(out, "} %" PRIu64 "\n", json_object_get_uint64(count));
+		}
+	}
+}
+
 char *metrics_text(json_object *links, size_t *ret_len)
 {
 	char *buf = NULL;
@@ -199,6 +221,7 @@ char *metrics_text(json_object *links, size_t *ret_len)
 	if (links) {
 		put_vfs(out, links);
 		put_uplinks(out, links);
+		put_flow(out, links);
 	}
 	return fclose(out) == 0 ? buf : NULL;
 }

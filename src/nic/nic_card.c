@@ -36,7 +36,7 @@ static void builtin_policy(const struct nic_card *card, unsigned n, struct nic_p
 	p->allmulti = vf->guest.allmulti;
 	p->promisc = vf->guest.promisc && vf->admin.trust;
 	p->strip_tag = vf->guest.num_vlans > 0; /* as igb sets VMOLR.STRVLAN */
-	p->filter_control = true;
+	p->filter_control = !card->pass_control;
 	p->pvid = vf->admin.vlan;
 	p->qos = vf->admin.qos;
 	p->svlan = vf->admin.vlan && vf->admin.svlan;
@@ -177,10 +177,30 @@ static bool publish_policies(struct nic_card *card)
 	return follow;
 }
 
+/* What the data path does about flow control follows. -ENOMEM: as it was. */
+static int publish_flow(struct nic_card *card)
+{
+	bool owned = card->owner && card->owner->flow;
+	struct nic_flow_params params = {
+		.mode = owned ? card->owner->flow(card->owner_arg) : card->flow_mode,
+		.mbps = card->link_mbps,
+	};
+	int r = 0;
+
+	memcpy(params.mac, card->base_mac, sizeof(params.mac));
+	if (params.mode != card->flow.mode || params.mbps != card->flow.mbps ||
+	    memcmp(params.mac, card->flow.mac, sizeof(params.mac)))
+		r = nic_dp_set_flow(card->dp, &params);
+	if (r == 0)
+		card->flow = params;
+	return r;
+}
+
 static void publish_all(struct nic_card *card)
 {
 	if (publish_policies(card))
 		publish_fdb(card);
+	publish_flow(card);
 }
 
 /* What the built-in PF knows of VF n has changed. */
@@ -573,6 +593,7 @@ int nic_card_set_owner(struct nic_card *card, const struct nic_owner_ops *ops, v
 	publish_policies(card);
 	publish_fdb(card); /* the PF's port is new */
 	follow_owner(card);
+	publish_flow(card);
 	return 0;
 }
 
@@ -746,6 +767,24 @@ int nic_card_set_storm_bcast(struct nic_card *card, unsigned n, uint32_t pps)
 int nic_card_set_storm_uucast(struct nic_card *card, unsigned n, uint32_t pps)
 {
 	return set_storm(card, n, &card->vf[n].admin.storm_uucast_pps, pps);
+}
+
+int nic_card_set_flow(struct nic_card *card, unsigned mode)
+{
+	unsigned former = card->flow_mode;
+	int r;
+
+	card->flow_mode = mode;
+	r = publish_flow(card);
+	if (r < 0)
+		card->flow_mode = former;
+	return r;
+}
+
+void nic_card_set_pass_control(struct nic_card *card, bool pass)
+{
+	card->pass_control = pass;
+	publish_all(card);
 }
 
 /* ---- the guest ---- */

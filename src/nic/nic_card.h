@@ -92,6 +92,8 @@ struct nic_owner_ops {
 	void (*policy)(void *arg, unsigned n, struct nic_policy *p);
 	/* Is the link of VF n up, as its STATUS register shows it? */
 	bool (*link_up)(void *arg, unsigned n);
+	/* What the wire does about flow control (enum nic_flow_mode). NULL: the operator's. */
+	unsigned (*flow)(void *arg);
 };
 
 struct nic_mirror_set;
@@ -101,8 +103,11 @@ struct nic_card {
 	struct nic_dp *dp;	 /* owned */
 	struct nic_port *uplink; /* borrowed; NULL = none */
 	bool uplink_up;
-	uint32_t link_mbps;		   /* what all functions send together; 0 = no limit */
-	struct nic_port *pf_port;	   /* borrowed; NULL while no guest drives the PF */
+	unsigned flow_mode;	     /* the operator's: enum nic_flow_mode */
+	struct nic_flow_params flow; /* in force */
+	bool pass_control;	     /* VFs' link control frames are not dropped: the lab's */
+	uint32_t link_mbps;	     /* what all functions send together; 0 = no limit */
+	struct nic_port *pf_port;    /* borrowed; NULL while no guest drives the PF */
 	const struct nic_owner_ops *owner; /* NULL: the built-in PF */
 	void *owner_arg;
 	unsigned num_vfs;	       /* numbers in use: the highest known one, plus 1 */
@@ -211,6 +216,12 @@ void nic_card_publish_mirrors(struct nic_card *card);
 /* VF n is about to be nobody: it neither gets copies nor is mirrored. */
 void nic_card_mirror_forget(struct nic_card *card, unsigned n);
 
+/* Flow control of the wire: enum nic_flow_mode, 0 = off. -ENOMEM. While a PF driver owns the
+ * card its registers say what is in force. */
+int nic_card_set_flow(struct nic_card *card, unsigned mode);
+/* true: VFs' link control frames pass, so that any VF can stop the wire for all, speak LACP or
+ * STP. Whoever owns the policy. */
+void nic_card_set_pass_control(struct nic_card *card, bool pass);
 /* What VF n may still be promised: the link's rate less the others' minima. */
 uint32_t nic_card_free_mbps(const struct nic_card *card, unsigned n);
 

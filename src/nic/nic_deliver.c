@@ -354,6 +354,8 @@ static unsigned deliver_plain(struct delivery *d)
 	checksum_meta(d, hdr, &t);
 	r = deliver_wire(d, hdr, f->hdr_len, f->len - f->hdr_len, &t, finish_plain);
 	if (r != NIC_DROP_NONE) {
+		if (r == NIC_DROP_NODESC && d->dst->may_wait)
+			return NIC_DELIVER_WAITS;
 		nic_lose_rx(d->dst, f, r, 1);
 		return 0;
 	}

@@ -14,8 +14,10 @@
  * tags: as this receiver sees them (a port VLAN already taken off). A TSO frame becomes its
  * segments. copy: 0, or this is a copy (nic_mirror.h) of so many wire frames, and tags stay in
  * the bytes, whatever dst strips. Counts what dst received or lost. Returns the number of wire
- * frames delivered.
+ * frames delivered; or NIC_DELIVER_WAITS, nothing counted, when a port that may_wait has no
+ * descriptors.
  */
+#define NIC_DELIVER_WAITS (~0u)
 unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
 		     const struct nic_frame *f, struct nic_tags tags, uint32_t copy);
 

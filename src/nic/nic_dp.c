@@ -33,6 +33,7 @@
 #include "nic_capture.h"
 #include "nic_sched.h"
 #include "nic_switch.h"
+#include "nic_wire.h"
 
 #define SPIN_NS	       (20 * NSEC_PER_USEC)  /* busy rounds after the last work */
 #define YIELD_NS       (100 * NSEC_PER_USEC) /* then rounds with sched_yield until here */
@@ -72,13 +73,15 @@ struct nic_dp {
 	struct nic_burst burst;
 	struct nic_capture_set captures;
 	struct nic_sched sched;
-	unsigned kept_in; /* pass in which ports began to keep descriptors */
+	struct nic_wire *wire; /* owned; sw.wire while flow control is on. NULL = never was */
+	unsigned kept_in;      /* pass in which ports began to keep descriptors */
 	bool notify_due;
 	uint64_t notified_ns; /* when notify_due was last attended to */
 	unsigned turn;	      /* of quiet ports: which have it in this round */
 	bool all;	      /* all have it */
 	bool stopped;	      /* control thread's: the thread has ended */
 	struct iommu_fault_ring faults;
+	struct nic_flow_stats flow_stats;
 };
 
 static uint32_t rate_of(const struct nic_port *port)
@@ -95,11 +98,31 @@ static uint64_t burst_bytes(const struct nic_dp *dp)
 	return bytes;
 }
 
+/* The uplink's, with flow control. */
+static bool poll_wire(struct nic_dp *dp)
+{
+	bool work;
+	unsigned fetched = nic_wire_poll(dp->sw.wire, &dp->sw, &work);
+
+	if (fetched) {
+		nic_count(&dp->bursts, 1);
+		nic_count(&dp->frames, fetched);
+	}
+	return work;
+}
+
 /* One port's share of a round. */
 static bool poll_port(struct nic_dp *dp, struct nic_port *port, uint64_t now)
 {
 	uint32_t mbps;
 
+	if (unlikely(dp->sw.wire)) {
+		if (port->is_uplink)
+			return poll_wire(dp);
+		if (nic_wire_holds(dp->sw.wire, port))
+			return false;
+		port->wire_waits = 0;
+	}
 	if (unlikely(nic_pace_waits(&port->pace, now)) &&
 	    nic_pace_recheck(&port->pace, rate_of(port)))
 		return false;
@@ -180,6 +203,8 @@ static uint64_t run_ticks(struct nic_dp *dp, uint64_t now)
 
 	if (unlikely(is_scheduled(dp)))
 		next = nic_sched_next(&dp->sched, dp->sw.port, dp->sw.num, now);
+	if (unlikely(dp->sw.wire))
+		next = MIN(next, nic_wire_next(dp->sw.wire, now));
 	for (unsigned i = 0; i < dp->sw.num; i++) {
 		struct nic_port *port = dp->sw.port[i];
 		uint64_t wait, wake = NEVER;
@@ -229,12 +254,14 @@ static uint64_t notify_if_time(struct nic_dp *dp, uint64_t now)
 
 static bool dp_round(struct nic_dp *dp, uint64_t now, bool all, uint64_t *ret_tick)
 {
-	bool work;
+	bool work = false;
 
 	dp->all = all || dp->sw.num <= FEW_PORTS || is_scheduled(dp);
 	dp->turn++;
 	dp->sw.now_ns = now;
-	work = poll_ports(dp, now);
+	if (unlikely(dp->sw.wire))
+		work = nic_wire_round(dp->sw.wire, &dp->sw);
+	work |= poll_ports(dp, now);
 	nic_switch_flush(&dp->sw, now);
 	if (unlikely(dp->sw.spoofed)) {
 		dp->sw.spoofed = false;
@@ -383,6 +410,7 @@ static void dp_destroy(struct nic_dp *dp)
 	fd_close(&dp->event_fd);
 	fd_close(&dp->epoll_fd);
 	nic_fdb_free((struct nic_fdb *)atomic_load(&dp->sw.fdb));
+	nic_wire_free(dp->wire);
 	free(dp);
 }
 
@@ -504,6 +532,8 @@ static void add_port(void *arg)
 	c->port->share.credit = 0;
 	c->port->storm_bcast = c->port->storm_uucast = (struct nic_storm){0};
 	c->port->share.kept = false;
+	c->port->wire_waits = 0;
+	c->port->patience = (struct nic_patience){0};
 	follow_captures(c->dp, c->port);
 	c->port->mirrors = NULL;
 	sw->by_index[c->r] = c->port;
@@ -531,6 +561,8 @@ static void del_port(void *arg)
 	struct port_call *c = arg;
 	struct nic_switch *sw = &c->dp->sw;
 
+	if (sw->wire && sw->uplink == c->port)
+		nic_wire_drop(sw->wire, sw);
 	for (unsigned i = 0; i < sw->num; i++) {
 		if (sw->port[i] != c->port)
 			continue;
@@ -590,6 +622,50 @@ void nic_dp_set_policy(struct nic_dp *dp, struct nic_port *port, struct nic_poli
 		return;
 	nic_dp_quiesce(dp);
 	free((void *)old);
+}
+
+struct flow_call {
+	struct nic_dp *dp;
+	const struct nic_flow_params *params;
+};
+
+static void set_flow(void *arg)
+{
+	struct flow_call *c = arg;
+	struct nic_dp *dp = c->dp;
+
+	nic_wire_set(dp->wire, &dp->sw, c->params);
+	dp->sw.wire = c->params->mode ? dp->wire : NULL;
+}
+
+int nic_dp_set_flow(struct nic_dp *dp, const struct nic_flow_params *params)
+{
+	struct flow_call c = {dp, params};
+	int r = 0;
+
+	if (params->mode && !dp->wire)
+		r = nic_wire_new(&dp->flow_stats, &dp->wire);
+	if (r == 0 && dp->wire)
+		nic_dp_call(dp, set_flow, &c);
+	return r;
+}
+
+static void drop_waiting(void *arg)
+{
+	struct nic_dp *dp = arg;
+
+	if (dp->sw.wire && dp->sw.uplink)
+		nic_wire_drop(dp->sw.wire, &dp->sw);
+}
+
+void nic_dp_drop_waiting(struct nic_dp *dp)
+{
+	nic_dp_call(dp, drop_waiting, dp);
+}
+
+const struct nic_flow_stats *nic_dp_flow_stats(const struct nic_dp *dp)
+{
+	return &dp->flow_stats;
 }
 
 struct capture_call {

@@ -67,6 +67,15 @@ void nic_dp_set_fdb(struct nic_dp *dp, struct nic_fdb *fdb);
  * NULL takes it off a port that has been removed. */
 void nic_dp_set_policy(struct nic_dp *dp, struct nic_port *port, struct nic_policy *policy);
 
+/* Flow control from now on (nic_wire.h); on the data path nothing is left of the former rules
+ * when it returns. -ENOMEM: nothing has changed. */
+int nic_dp_set_flow(struct nic_dp *dp, const struct nic_flow_params *params);
+/* Frames that wait because of it, for the wire or from it, are dropped as `uplink`: the memory
+ * of the uplink they lie in is about to be used anew. */
+void nic_dp_drop_waiting(struct nic_dp *dp);
+/* Ever; any thread. */
+const struct nic_flow_stats *nic_dp_flow_stats(const struct nic_dp *dp);
+
 /* Faults recorded by the ports' queues; popped by the control thread. event_fd is readable when
  * there is something to pop, or a port asked for attention (nic_dp_notify). */
 struct iommu_fault_ring *nic_dp_faults(struct nic_dp *dp);

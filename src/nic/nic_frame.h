@@ -65,6 +65,12 @@ static inline uint16_t nic_frame_vid(const struct nic_frame *f)
 	return f->tagged ? f->tci & 0xfff : 0;
 }
 
+/* A TSO frame is as many as it has segments. */
+static inline uint32_t nic_frame_count(const struct nic_frame *f)
+{
+	return f->off.tso ? net_tso_count(&f->off, f->len - f->hdr_len) : 1;
+}
+
 /* Bytes of the tags that are kept apart. */
 static inline uint32_t nic_frame_tags_len(const struct nic_frame *f)
 {

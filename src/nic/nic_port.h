@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "nic_drop.h"
+#include "nic_flow.h"
 #include "nic_frame.h"
 #include "nic_pace.h"
 #include "nic_policy.h"
@@ -77,6 +78,12 @@ struct nic_port_ops {
 	/* Throttled interrupts and the like. Returns ns until it wants to be called again. NULL
 	 * = never. */
 	uint64_t (*tick)(struct nic_port *port, uint64_t now_ns);
+	/* Of an uplink, for flow control (nic_wire.h). Is there room for a frame of len bytes,
+	 * or nothing to wait for? NULL = rx_buffers decides, and a frame is lost. */
+	bool (*rx_room)(struct nic_port *port, uint32_t len);
+	/* How full is the buffer of what has come and was not fetched yet, in 1/256? NULL = it
+	 * is somebody else's, and full when frames have to wait. */
+	unsigned (*tx_backlog)(const struct nic_port *port);
 };
 
 struct nic_port_stats {
@@ -105,9 +112,12 @@ struct nic_port {
 	_Atomic bool tell_spoof;
 	uint16_t index; /* in the data path's table */
 	bool is_uplink;
-	bool rx_dirty;	      /* data path's: rx_done is due */
-	uint8_t quiet;	      /* data path's: rounds since it did anything, as far as counted */
-	struct nic_pace pace; /* data path's: when it may send again */
+	bool rx_dirty; /* data path's: rx_done is due */
+	bool may_wait; /* data path's: without descriptors now, it is asked again (nic_wire) */
+	uint8_t quiet; /* data path's: rounds since it did anything, as far as counted */
+	uint8_t wire_waits; /* data path's: priorities in which its last burst waits to leave */
+	struct nic_patience patience; /* data path's: how long the wire has waited for it */
+	struct nic_pace pace;	      /* data path's: when it may send again */
 	struct {
 		struct nic_pace min; /* waits while it is not behind its minimum */
 		int64_t credit;	     /* bytes left of its turn at what is spare */

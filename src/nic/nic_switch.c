@@ -11,6 +11,7 @@
 #include "nic_capture.h"
 #include "nic_deliver.h"
 #include "nic_mirror.h"
+#include "nic_wire.h"
 #include "probe.h"
 
 #define FCS_LEN 4u
@@ -187,10 +188,9 @@ static bool wants(const struct nic_port *dst, const struct nic_policy *p,
 	return p->promisc || (unknown && p->unknown_uc);
 }
 
-/* A TSO frame is as many as it has segments. */
 static uint32_t wire_frames(const struct nic_frame *f)
 {
-	return f->off.tso ? net_tso_count(&f->off, f->len - f->hdr_len) : 1;
+	return nic_frame_count(f);
 }
 
 /* Of n frames, without tag and FCS. Short frames are padded before they are counted. */
@@ -230,7 +230,7 @@ static enum nic_drop egress(const struct nic_port *src, const struct nic_port *d
 struct fate {
 	unsigned offered;
 	bool local, taken;
-	bool storm; /* offered to nobody: it was one too many */
+	bool stopped; /* offered to nobody: it was one too many, or waits */
 };
 
 /* A port VLAN is the outer tag, and taken off. */
@@ -243,7 +243,7 @@ static struct nic_tags seen_tags(const struct nic_port *dst, const struct nic_po
 				 .svlan = f->svlan && !take_off};
 }
 
-static void deliver_to(struct nic_switch *sw, const struct nic_port *src, struct nic_port *dst,
+static void deliver_to(struct nic_switch *sw, struct nic_port *src, struct nic_port *dst,
 		       const struct nic_frame *f, struct fate *fate)
 {
 	const struct nic_policy *p = policy_of(dst);
@@ -256,11 +256,22 @@ static void deliver_to(struct nic_switch *sw, const struct nic_port *src, struct
 		refuse = NIC_DROP_NODESC;
 
 	fate->offered++;
+	if (unlikely(refuse == NIC_DROP_NODESC && dst->may_wait)) {
+		sw->waits = true;
+		return;
+	}
 	if (refuse != NIC_DROP_NONE) {
 		nic_lose_rx(dst, f, refuse, wire_frames(f));
 		return;
 	}
-	taken = nic_deliver(dst, p, f, seen_tags(dst, p, f), 0);
+	if (unlikely(sw->wire) && dst->is_uplink)
+		taken = nic_wire_send(sw->wire, sw, src, p, f, seen_tags(dst, p, f));
+	else
+		taken = nic_deliver(dst, p, f, seen_tags(dst, p, f), 0);
+	if (unlikely(taken == NIC_DELIVER_WAITS)) {
+		sw->waits = true;
+		return;
+	}
 	if (unlikely(sw->owed) && nic_counter(nodesc) != before)
 		sw->kept = dst->share.kept = true;
 	if (!taken)
@@ -270,6 +281,18 @@ static void deliver_to(struct nic_switch *sw, const struct nic_port *src, struct
 	nic_switch_received(sw, dst);
 	if (unlikely(dst->mirrors))
 		nic_mirror_received(sw, src, dst, f, taken);
+}
+
+/* From the wire, under flow control: it may have to wait. */
+static void deliver_from_wire(struct nic_switch *sw, struct nic_port *src, struct nic_port *dst,
+			      const struct nic_frame *f, struct fate *fate)
+{
+	dst->may_wait = nic_wire_may_wait(sw->wire, dst, sw->now_ns);
+	deliver_to(sw, src, dst, f, fate);
+	dst->may_wait = false;
+	fate->stopped = sw->waits;
+	if (fate->taken)
+		nic_wire_took(sw->wire, dst, f);
 }
 
 static void count_tx(struct nic_port *src, const struct nic_frame *f, bool to_local)
@@ -340,13 +363,17 @@ static void unicast(struct nic_switch *sw, struct nic_port *src, const struct ni
 	bool unknown = !dst;
 
 	if (unknown && is_storm(sw, &src->storm_uucast, sp->storm_uucast_pps, f)) {
-		fate->storm = true;
+		fate->stopped = true;
 		return;
 	}
 	if (unknown && !src->is_uplink)
 		dst = sw->uplink;
-	if (dst && dst != src)
+	if (dst && dst != src && unlikely(sw->wire) && src->is_uplink)
+		deliver_from_wire(sw, src, dst, f, fate);
+	else if (dst && dst != src)
 		deliver_to(sw, src, dst, f, fate);
+	if (unlikely(fate->stopped))
+		return;
 	if (any(&sw->num_promisc) || (unknown && any(&sw->num_unknown_uc)))
 		flood(sw, src, f, dst, unknown, fate);
 }
@@ -357,7 +384,7 @@ static void group_frame(struct nic_switch *sw, struct nic_port *src,
 {
 	if (net_mac_is_broadcast(f->hdr) &&
 	    is_storm(sw, &src->storm_bcast, sp->storm_bcast_pps, f))
-		fate->storm = true;
+		fate->stopped = true;
 	else
 		flood(sw, src, f, NULL, false, fate);
 }
@@ -422,8 +449,9 @@ static bool switch_frame(struct nic_switch *sw, struct nic_port *src,
 		group_frame(sw, src, sp, f, &fate);
 	else
 		unicast(sw, src, sp, f, &fate);
-	if (unlikely(fate.storm)) {
-		lose(src, f, NIC_DROP_STORM);
+	if (unlikely(fate.stopped)) {
+		if (!sw->waits)
+			lose(src, f, NIC_DROP_STORM);
 		return false;
 	}
 	/* A group nobody belongs to is no loss: the frame went out, as it would on a wire. */
@@ -436,22 +464,20 @@ static bool switch_frame(struct nic_switch *sw, struct nic_port *src,
 	return fate.taken || (group && !fate.offered);
 }
 
-void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst)
+unsigned nic_switch_from(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst,
+			 unsigned first)
 {
 	const struct nic_policy *sp = policy_of(src);
 	bool svlans = any(&sw->num_svlan) && !sp->pvid;
 
-	PROBE2(burst, src->index, burst->n);
-	for (unsigned i = 0; i < burst->n; i++)
-		burst->frame[i].svlan = false;
 	if (unlikely(!sp->link_up || !sp->tx_on)) {
-		for (unsigned i = 0; i < burst->n; i++) {
+		for (unsigned i = first; i < burst->n; i++) {
 			lose(src, &burst->frame[i], NIC_DROP_TXOFF);
 			sw->lost_bytes += nic_switch_wire_bytes(&burst->frame[i]);
 		}
-		return;
+		return burst->n;
 	}
-	for (unsigned i = 0; i < burst->n; i++) {
+	for (unsigned i = first; i < burst->n; i++) {
 		struct nic_frame *f = &burst->frame[i];
 		bool gone = false;
 
@@ -459,9 +485,23 @@ void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_bu
 			lose(src, f, NIC_DROP_MALFORMED);
 		else
 			gone = switch_frame(sw, src, sp, f);
-		if (!gone)
-			sw->lost_bytes += nic_switch_wire_bytes(f);
+		if (gone)
+			continue;
+		if (unlikely(sw->waits)) {
+			sw->waits = false;
+			return i;
+		}
+		sw->lost_bytes += nic_switch_wire_bytes(f);
 	}
+	return burst->n;
+}
+
+void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst)
+{
+	PROBE2(burst, src->index, burst->n);
+	for (unsigned i = 0; i < burst->n; i++)
+		burst->frame[i].svlan = false;
+	nic_switch_from(sw, src, burst, 0);
 }
 
 void nic_switch_release(struct nic_switch *sw)

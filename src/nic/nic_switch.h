@@ -13,6 +13,8 @@
 #include "nic_fdb.h"
 #include "nic_port.h"
 
+struct nic_wire;
+
 struct nic_switch {
 	struct nic_port *port[NIC_MAX_PORTS]; /* dense: [0, num) */
 	unsigned num;
@@ -27,13 +29,20 @@ struct nic_switch {
 	uint64_t now_ns; /* of this round, for limits */
 	bool owed;	 /* what is sent now is of a port's minimum */
 	bool kept;	 /* a port is short of descriptors, and who is owed has them first */
-	uint64_t lost_bytes; /* on a wire, in frames that no receiver took; only grows */
+	uint64_t lost_bytes;   /* on a wire, in frames that no receiver took; only grows */
+	struct nic_wire *wire; /* flow control; NULL = off */
+	bool waits;	       /* the frame under way waits for its receiver */
 	bool spoofed; /* a port that asked to be told (tell_spoof) lost a frame; cleared by the
 			 reader */
 };
 
 /* Switches every frame of burst, sent by src. Frames' fields may be edited (port VLAN). */
 void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst);
+/* The same from the first-th frame on, for flow control: svlan of all was cleared. Returns the
+ * one that has to wait for its receiver: nothing was done or counted of it, and it is to be
+ * switched again. burst->n: none. */
+unsigned nic_switch_from(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst,
+			 unsigned first);
 /* What the frame takes on a wire, with tag and FCS; a TSO frame as all of its segments. */
 uint64_t nic_switch_wire_bytes(const struct nic_frame *f);
 /* port has received in this round: nic_switch_flush tells it. */

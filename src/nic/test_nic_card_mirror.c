@@ -171,7 +171,7 @@ static bool owned_link(void *arg, unsigned n)
 	return true;
 }
 
-static const struct nic_owner_ops owner = {owned_policy, owned_link};
+static const struct nic_owner_ops owner = {.policy = owned_policy, .link_up = owned_link};
 
 static void it_holds_whoever_owns_the_policy(void **state)
 {

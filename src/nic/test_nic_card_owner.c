@@ -38,7 +38,8 @@ static bool owner_link_up(void *arg, unsigned n)
 	return up[n];
 }
 
-static const struct nic_owner_ops owner_ops = {owner_policy, owner_link_up};
+static const struct nic_owner_ops owner_ops = {.policy = owner_policy,
+					       .link_up = owner_link_up};
 
 /* The address that the owner's driver gave VF n, or the PF. */
 static const uint8_t *owner_mac(unsigned n)

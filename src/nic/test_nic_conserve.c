@@ -69,6 +69,21 @@ static void make_frame(struct gen *g, struct nic_frame *f)
 	}
 }
 
+/* PAUSE, PFC or neither, for the card's own address. */
+static void make_control(struct gen *g, struct nic_frame *f)
+{
+	static const uint16_t opcodes[] = {0x0001, 0x0101, 0x0002};
+
+	memset(f->hdr, 0, 64);
+	memcpy(f->hdr, card->base_mac, 6);
+	put_be16(f->hdr + 12, NET_ETH_P_CONTROL);
+	put_be16(f->hdr + 14, opcodes[below(g, 3)]);
+	put_be16(f->hdr + 16, (uint16_t)below(g, 256));
+	for (unsigned p = 0; p < 8; p++)
+		put_be16(f->hdr + 18 + 2 * p, (uint16_t)(below(g, 2) * below(g, 20000)));
+	f->tagged = false;
+}
+
 static bool gen_poll(struct nic_port *port, struct nic_burst *burst, uint64_t now_ns)
 {
 	struct gen *g = (struct gen *)port;
@@ -76,8 +91,13 @@ static bool gen_poll(struct nic_port *port, struct nic_burst *burst, uint64_t no
 	(void)now_ns;
 	if (!sending || g->quiet)
 		return false; /* the test looks at made */
-	while (burst->n < NIC_BURST)
-		make_frame(g, &burst->frame[burst->n++]);
+	while (burst->n < NIC_BURST) {
+		struct nic_frame *f = &burst->frame[burst->n++];
+
+		make_frame(g, f);
+		if (g->wild && port->is_uplink && below(g, 64) == 0)
+			make_control(g, f);
+	}
 	g->made += burst->n;
 	return true;
 }
@@ -170,15 +190,28 @@ static uint64_t sum(const _Atomic uint64_t *drops)
 	return n;
 }
 
-/* sent + copies = delivered + dropped by reason; returns how many were sent. */
+/* Frames of the wire that were for the MAC. */
+static uint64_t control_frames(void)
+{
+	const struct nic_flow_stats *s = nic_dp_flow_stats(card->dp);
+
+	return nic_counter(&s->xon_rx) + nic_counter(&s->xoff_rx) + nic_counter(&s->pfc_rx) +
+	       nic_counter(&s->bad_rx);
+}
+
+/* sent + copies = delivered + dropped by reason, when nothing waits any more; returns how many
+ * were sent. */
 static uint64_t assert_conserved(void)
 {
 	uint64_t made = 0, sent = 0, received = 0, mirrored = 0;
 
+	nic_card_set_flow(card, 0);
 	for (unsigned n = 0; n <= VFS; n++) {
 		const struct nic_port_stats *s = &gen[n].port.stats;
+		uint64_t control = n == VFS ? control_frames() : 0;
 
-		assert_int_equal(gen[n].made, nic_counter(&s->tx_packets) + sum(s->tx_drops));
+		assert_int_equal(gen[n].made,
+				 nic_counter(&s->tx_packets) + sum(s->tx_drops) + control);
 		made += gen[n].made;
 		sent += nic_counter(&s->tx_packets);
 		received += nic_counter(&s->rx_packets) + sum(s->rx_drops);
@@ -215,7 +248,7 @@ static void a_random_change(void)
 {
 	unsigned n = test_below(VFS);
 
-	switch (test_below(13)) {
+	switch (test_below(15)) {
 	case 0:
 		nic_card_set_vlan(card, n, test_below(2) ? 100 : 0, test_below(8),
 				  test_below(2));
@@ -245,12 +278,18 @@ static void a_random_change(void)
 		nic_card_guest_lpe(card, n, test_below(4) ? 1518 : 66);
 		break;
 	case 9:
-		nic_card_guest_active(card, n, test_below(8));
+		nic_card_set_flow(card, test_below(4));
 		break;
 	case 10:
-		nic_card_set_mtu(card, n, test_below(2) ? NIC_MTU_MIN + test_below(20) : 0);
+		nic_card_set_pass_control(card, test_below(2));
 		break;
 	case 11:
+		nic_card_guest_active(card, n, test_below(8));
+		break;
+	case 12:
+		nic_card_set_mtu(card, n, test_below(2) ? NIC_MTU_MIN + test_below(20) : 0);
+		break;
+	case 13:
 		a_random_mirror(n);
 		break;
 	default:
@@ -374,6 +413,9 @@ static void every_frame_is_accounted_for(void **state)
 	}
 	assert_true(assert_conserved() > 10000);
 	assert_true(mirrored_by_all() > 100);
+	assert_true(nic_counter(&nic_dp_flow_stats(card->dp)->queued) > 0);
+	assert_true(nic_counter(&nic_dp_flow_stats(card->dp)->held) > 0);
+	assert_true(control_frames() > 0);
 	for (unsigned r = 1; r < NIC_DROP_NUM; r++) {
 		uint64_t n = lost_for((enum nic_drop)r);
 

@@ -85,6 +85,20 @@ static void link_rx_done(struct nic_port *port, uint64_t now_ns)
 		nic_dp_kick(peer->up.card->dp);
 }
 
+static bool link_rx_room(struct nic_port *port, uint32_t len)
+{
+	struct link *peer = peer_of(link_of(port));
+
+	return !peer || uplink_ring_room(&peer->ring, len);
+}
+
+static unsigned link_tx_backlog(const struct nic_port *port)
+{
+	const struct link *link = (const struct link *)port;
+
+	return uplink_ring_used(&link->ring) / (UPLINK_RING_SIZE / 256);
+}
+
 static const struct nic_port_ops link_ops = {
 	.tx_poll = link_tx_poll,
 	.tx_done = link_tx_done,
@@ -92,6 +106,8 @@ static const struct nic_port_ops link_ops = {
 	.rx_buffers = link_rx_buffers,
 	.rx_commit = link_rx_commit,
 	.rx_done = link_rx_done,
+	.rx_room = link_rx_room,
+	.tx_backlog = link_tx_backlog,
 };
 
 /* ---- pairs ---- */
@@ -134,6 +150,8 @@ static int link_open(struct uplink *up, const char *rest, const char **ret_why)
 
 static void pair(struct link *a, struct link *b)
 {
+	nic_dp_drop_waiting(a->up.card->dp);
+	nic_dp_drop_waiting(b->up.card->dp);
 	uplink_ring_reset(&a->ring);
 	uplink_ring_reset(&b->ring);
 	atomic_store_explicit(&a->peer, b, memory_order_release);

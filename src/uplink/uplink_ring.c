@@ -77,3 +77,9 @@ void uplink_ring_release(struct uplink_ring *ring)
 {
 	atomic_store_explicit(&ring->tail, ring->next, memory_order_release);
 }
+
+uint32_t uplink_ring_used(const struct uplink_ring *ring)
+{
+	return atomic_load_explicit(&ring->head, memory_order_acquire) -
+	       atomic_load_explicit(&ring->tail, memory_order_relaxed);
+}

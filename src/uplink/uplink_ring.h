@@ -31,6 +31,8 @@ void uplink_ring_reset(struct uplink_ring *ring);
 uint8_t *uplink_ring_room(struct uplink_ring *ring, uint32_t len);
 void uplink_ring_push(struct uplink_ring *ring, uint32_t len);
 
+/* Reader: bytes that were written and not given back. */
+uint32_t uplink_ring_used(const struct uplink_ring *ring);
 /* Reader: the next frame, or NULL. It stays where it is until uplink_ring_release, which gives
  * back all that was read. */
 const uint8_t *uplink_ring_next(struct uplink_ring *ring, uint32_t *ret_len);

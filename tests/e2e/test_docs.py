@@ -81,14 +81,14 @@ def commands_of_ladon():
     lines = lines[lines.index("Commands:") + 1:lines.index("Options:")]
     from_help = [usage_words(line) for line in lines if re.match(r"  \S", line)]
     from_page = [usage_words(line) for line in heads("ladon.1", "COMMANDS")]
-    assert len(from_help) == 33 and sorted(from_help) == sorted(from_page), \
+    assert len(from_help) == 34 and sorted(from_help) == sorted(from_page), \
         f"help {sorted(from_help)}\npage {sorted(from_page)}"
 
 
 @CASE
 def commands_of_the_daemon():
-    """What the daemon serves is what ladon offers, but for ping and help, which are for programs; ladon does demo, netdev,
-    top and the generating of tokens itself."""
+    """What the daemon serves is what ladon offers, but for ping and help, which are for programs; ladon does demo, lab,
+    netdev, top and the generating of tokens itself."""
     daemon = Daemon()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.connect(os.path.join(daemon.run_dir, "control.sock"))
@@ -100,7 +100,7 @@ def commands_of_the_daemon():
     lines = help_of(LADON)
     own = {" ".join(re.findall(r"^[a-z]+(?: (?:add|del|show|set|reset|unlock|clear|generate|assign|map))?", line[2:])) for line in lines
            if re.match(r"  [a-z]", line)}
-    assert nouns - {"ping", "help"} == own - {"demo", "netdev", "token generate", "host generate", "top"}, f"{nouns} {own}"
+    assert nouns - {"ping", "help"} == own - {"demo", "lab", "netdev", "token generate", "host generate", "top"}, f"{nouns} {own}"
 
 
 @CASE

@@ -109,6 +109,7 @@ def the_daemons_own_figures():
     assert of_vf(found, "ladon_vf_attached", 0) == 1 and of_vf(found, "ladon_vf_attached", 1) == 0
     assert of_vf(found, "ladon_vf_link_up", 0) == 1
     assert found["ladon_up", ()] == 1 and found["ladon_uplink_tx_packets_total", (("pf", "nic0"),)] == 7
+    assert found["ladon_flow_control_total", (("event", "xoff_rx"), ("pf", "nic0"))] == 0
     version = World.daemon.json("show")["version"]
     assert found["ladon_build_info", (("version", version),)] == 1
 

@@ -15,6 +15,9 @@
 #include "i82576_pf_regs.h"
 #include "net_eth.h"
 
+#define CTRL_RFCE BIT(27)
+#define CTRL_TFCE BIT(28)
+
 #define RCTL_RXEN BIT(1)
 #define RCTL_UPE  BIT(3)
 #define RCTL_MPE  BIT(4)
@@ -265,7 +268,7 @@ static void default_policy(const struct i82576_pf *pf, struct nic_policy *p)
 
 static void vf_policy(const struct i82576_pf *pf, unsigned n, struct nic_policy *p)
 {
-	p->filter_control = true;
+	p->filter_control = !pf->fn.card->pass_control;
 	if (n >= pf->vfs_enabled)
 		return;
 	p->link_up = i82576_pf_link_up(pf);
@@ -335,7 +338,16 @@ static bool owner_link_up(void *arg, unsigned n)
 	return n < pf->vfs_enabled && i82576_pf_link_up(pf);
 }
 
+static unsigned owner_flow(void *arg)
+{
+	const struct i82576_pf *pf = arg;
+	uint32_t ctrl = PF_REG(pf, CTRL);
+
+	return (ctrl & CTRL_RFCE ? NIC_FLOW_RX : 0) | (ctrl & CTRL_TFCE ? NIC_FLOW_TX : 0);
+}
+
 const struct nic_owner_ops i82576_pf_owner_ops = {
+	.flow = owner_flow,
 	.policy = owner_policy,
 	.link_up = owner_link_up,
 };

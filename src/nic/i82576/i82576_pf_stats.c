@@ -30,6 +30,11 @@ enum source {
 	TX_SEGMENTED,
 	INTERRUPTS,
 	SPOOFS,
+	XON_RX,
+	XON_TX,
+	XOFF_RX,
+	XOFF_TX,
+	BAD_FLOW_RX,
 	RX_SIZE,
 	TX_SIZE = RX_SIZE + NUM_SIZES,
 };
@@ -61,7 +66,9 @@ static const struct counter {
 	{I82576_RPTHC, RX_PACKETS, SINGLE},    {I82576_HGPTC, TX_PACKETS, SINGLE},
 	{I82576_HGORCL, RX_OCTETS, LOW},       {I82576_HGORCH, RX_OCTETS, HIGH},
 	{I82576_HGOTCL, TX_OCTETS, LOW},       {I82576_HGOTCH, TX_OCTETS, HIGH},
-	{I82576_SSVPC, SPOOFS, SINGLE},
+	{I82576_SSVPC, SPOOFS, SINGLE},	       {I82576_XONRXC, XON_RX, SINGLE},
+	{I82576_XONTXC, XON_TX, SINGLE},       {I82576_XOFFRXC, XOFF_RX, SINGLE},
+	{I82576_XOFFTXC, XOFF_TX, SINGLE},     {I82576_FCRUC, BAD_FLOW_RX, SINGLE},
 };
 
 static_assert(ARRAY_SIZE(counters) <= ARRAY_SIZE(((struct i82576_pf_stats *)0)->base),
@@ -117,6 +124,25 @@ static uint64_t spoofs(const struct i82576_pf *pf)
 	return total;
 }
 
+/* Priority flow control is unknown to the 82576. */
+static uint64_t flow_total(const struct i82576_pf *pf, unsigned source)
+{
+	const struct nic_flow_stats *s = nic_dp_flow_stats(pf->fn.card->dp);
+
+	switch (source) {
+	case XON_RX:
+		return nic_counter(&s->xon_rx);
+	case XON_TX:
+		return nic_counter(&s->xon_tx);
+	case XOFF_RX:
+		return nic_counter(&s->xoff_rx);
+	case XOFF_TX:
+		return nic_counter(&s->xoff_tx);
+	default:
+		return nic_counter(&s->bad_rx) + nic_counter(&s->pfc_rx);
+	}
+}
+
 /* Since the card was made. */
 static uint64_t total_of(const struct i82576_pf *pf, unsigned source)
 {
@@ -152,6 +178,8 @@ static uint64_t total_of(const struct i82576_pf *pf, unsigned source)
 	case SPOOFS:
 		return spoofs(pf);
 	default:
+		if (source < RX_SIZE)
+			return flow_total(pf, source);
 		if (source >= TX_SIZE)
 			return nic_counter(&pf->stats.tx_size[source - TX_SIZE]);
 		return nic_counter(&pf->stats.rx_size[source - RX_SIZE]);

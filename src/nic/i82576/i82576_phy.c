@@ -3,7 +3,8 @@
  * The PHY, an Intel IGP03, behind MDIC (82576 3.5.8, 8.2.4, 8.25), and the link that follows
  * from it.
  *
- * At the other end of the wire is a switch port that can do all speeds and symmetric pause.
+ * At the other end of the wire is a switch port that can do all speeds, and pause where the
+ * card has flow control on: then a driver that negotiates it comes to what the operator said.
  * Negotiation and resets take no time. Registers 16 to 30 exist once a page (register 31); of
  * the pages other than 0 only those registers read something that drivers ask for.
  */
@@ -70,7 +71,7 @@ enum phy_reg {
 #define AN_ACK	    BIT(14)
 #define AN_NEXT	    BIT(15)
 #define AN_SPEEDS   (AN_10_HALF | AN_10_FULL | AN_100_HALF | AN_100_FULL)
-#define PARTNER	    (AN_SELECTOR | AN_SPEEDS | AN_PAUSE | AN_ACK | AN_NEXT)
+#define PARTNER	    (AN_SELECTOR | AN_SPEEDS | AN_ACK | AN_NEXT)
 
 #define ANER_NEXT_PAGE_ABLE BIT(2)
 #define ANER_PARTNER	    0x000bu /* it negotiates, knows next pages, and sent one */
@@ -315,8 +316,22 @@ static bool is_paged(const struct i82576_phy *phy, uint32_t reg)
 	return reg > ESTATUS && reg != PAGE_SELECT && (phy->reg[PAGE_SELECT] & PAGE_MASK);
 }
 
-static uint32_t phy_read(struct i82576_phy *phy, uint32_t reg)
+/* What the other end says of pause (802.3 28B.2): does it obey, and does it send? */
+static uint32_t partner(const struct i82576_pf *pf)
 {
+	static const uint32_t pause[] = {
+		[NIC_FLOW_RX] = AN_ASYM,
+		[NIC_FLOW_TX] = AN_PAUSE | AN_ASYM,
+		[NIC_FLOW_RX | NIC_FLOW_TX] = AN_PAUSE,
+	};
+
+	return negotiated(&pf->phy) ? PARTNER | pause[pf->fn.card->flow_mode] : 0;
+}
+
+static uint32_t phy_read(struct i82576_pf *pf, uint32_t reg)
+{
+	struct i82576_phy *phy = &pf->phy;
+
 	if (is_paged(phy, reg))
 		return read_paged(phy->reg[PAGE_SELECT] & PAGE_MASK, reg);
 	switch (reg) {
@@ -327,7 +342,7 @@ static uint32_t phy_read(struct i82576_phy *phy, uint32_t reg)
 	case PHYID2:
 		return 0x0391;
 	case ANLPAR:
-		return negotiated(phy) ? PARTNER : 0;
+		return partner(pf);
 	case ANER:
 		return ANER_NEXT_PAGE_ABLE | (negotiated(phy) ? ANER_PARTNER : 0);
 	case STAT1000:
@@ -395,7 +410,7 @@ void i82576_mdic_write(void *dev, const struct nic_reg_row *row, unsigned index,
 
 	(void)row, (void)index;
 	if (ours && op == MDIC_READ) {
-		mdic = (mdic & ~MDIC_DATA) | phy_read(&pf->phy, reg);
+		mdic = (mdic & ~MDIC_DATA) | phy_read(pf, reg);
 	} else if (ours && op == MDIC_WRITE) {
 		phy_write(pf, reg, written & MDIC_DATA);
 		i82576_phy_update(pf);

@@ -120,6 +120,12 @@ static void wire_sends(void *arg)
 		memcpy(from_wire[k] + 6, (uint8_t[]){2, 0, 0, 0, 0, 9, 0x88, 0xb5}, 8);
 		wire.tx[k] = (struct test_tx){.bytes = from_wire[k], .len = 100, .hdr_len = 60};
 	}
+	if (test_below(4) == 0) { /* PAUSE */
+		memset(from_wire[0], 0, sizeof(from_wire[0]));
+		memcpy(from_wire[0], tc.card->base_mac, 6);
+		put_be32(from_wire[0] + 12, 0x88080001);
+		put_be16(from_wire[0] + 16, (uint16_t)test_below(65536));
+	}
 	wire.tx_at = 0;
 	wire.num_tx = FRAMES;
 }
@@ -170,12 +176,13 @@ static void random_rules(void)
 	}
 	random_mirror();
 	nic_card_uplink_state(tc.card, test_below(6));
+	nic_card_set_flow(tc.card, test_below(2) * test_below(4));
 	nic_dp_call(tc.card->dp, set_wire, NULL);
 	if (test_below(8) == 0) { /* a receiver without descriptors, or with all of them */
 		put_reg(rx_regs(&g[1]), Q_CTL, 0);
 		settle();
 	} else if (test_below(2)) {
-		rx_on(&g[1], RING, SRRCTL_ONEBUF);
+		rx_on(&g[1], test_below(4) ? RING : 8, SRRCTL_ONEBUF);
 	}
 }
 
@@ -211,14 +218,27 @@ static void assert_conserved(void)
 	assert_int_equal(sent, fates);
 }
 
+/* Those that were the MAC's, of the wire's: received or sent by the card. */
+static uint64_t pauses_of(unsigned who, bool sent)
+{
+	const struct nic_flow_stats *s = nic_dp_flow_stats(tc.card->dp);
+
+	if (who != 2)
+		return 0;
+	return sent ? nic_counter(&s->xon_tx) + nic_counter(&s->xoff_tx)
+		    : nic_counter(&s->xon_rx) + nic_counter(&s->xoff_rx);
+}
+
 static void assert_capture_agrees(void)
 {
 	read_capture();
 	for (unsigned who = 0; who < 3; who++) {
 		const struct nic_port_stats *s = stats_of(who);
 
-		assert_int_equal(seen[who][0][NIC_DROP_NONE], nic_counter(&s->tx_packets));
-		assert_int_equal(seen[who][1][NIC_DROP_NONE], nic_counter(&s->rx_packets));
+		assert_int_equal(seen[who][0][NIC_DROP_NONE],
+				 nic_counter(&s->tx_packets) + pauses_of(who, false));
+		assert_int_equal(seen[who][1][NIC_DROP_NONE],
+				 nic_counter(&s->rx_packets) + pauses_of(who, true));
 		for (unsigned i = NIC_DROP_NONE + 1; i < NIC_DROP_NUM; i++) {
 			assert_int_equal(seen[who][0][i], nic_counter(&s->tx_drops[i]));
 			assert_int_equal(seen[who][1][i], nic_counter(&s->rx_drops[i]));
@@ -248,12 +268,16 @@ static void every_frame_has_one_fate(void **state)
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		random_rules();
 		send_some();
+		nic_card_set_flow(tc.card, 0); /* nothing waits any more */
 		assert_conserved();
 		assert_capture_agrees();
 		test_port_flush(&wire);
 	}
 	assert_all_reasons_met();
 	assert_true(nic_counter(&stats_of(1)->mirrored) > 1000);
+	assert_true(pauses_of(2, false) > 0);
+	assert_true(nic_counter(&nic_dp_flow_stats(tc.card->dp)->queued) > 0);
+	assert_true(nic_counter(&nic_dp_flow_stats(tc.card->dp)->held) > 0);
 }
 
 /* ---- set-up ---- */

@@ -239,6 +239,44 @@ static void a_vf_as_igb_sets_it_up(void **state)
 	}
 }
 
+static void the_operator_may_let_control_frames_pass(void **state)
+{
+	(void)state;
+	igb_with_vfs();
+	nic_card_set_pass_control(tc.card, true);
+	ask(0);
+	assert_false(p.filter_control);
+	nic_card_set_pass_control(tc.card, false);
+	ask(0);
+	assert_true(p.filter_control);
+}
+
+/* RFCE and TFCE, not what the operator said; and that again when the PF has gone. */
+static void flow_control_is_what_ctrl_says(void **state)
+{
+	static const uint32_t bits[] = {0, BIT(27), BIT(28), BIT(27) | BIT(28)};
+
+	(void)state;
+	assert_int_equal(nic_card_set_flow(tc.card, NIC_FLOW_RX), 0);
+	assert_int_equal(tc.card->flow.mode, 0);
+	i82576_pf_detach(pf);
+	assert_int_equal(tc.card->flow.mode, NIC_FLOW_RX);
+	assert_int_equal(i82576_pf_attach(pf), 0);
+	assert_int_equal(tc.card->flow.mode, 0);
+	for (unsigned mode = 0; mode < 4; mode++) {
+		uint32_t ctrl = (PF_REG(pf, CTRL) & ~bits[3]) | bits[mode];
+
+		i82576_pf_bar_write(pf, 0, I82576_CTRL, &ctrl, sizeof(ctrl));
+		i82576_pf_settle(pf);
+		assert_int_equal(tc.card->flow.mode, mode);
+	}
+	assert_int_equal(nic_card_set_flow(tc.card, 0), 0); /* is kept for later */
+	assert_int_equal(tc.card->flow.mode, 3);
+	i82576_pf_detach(pf);
+	assert_int_equal(tc.card->flow.mode, 0);
+	assert_int_equal(i82576_pf_attach(pf), 0);
+}
+
 static void a_vf_that_is_not_there_has_nothing(void **state)
 {
 	(void)state;
@@ -635,6 +673,8 @@ int main(void)
 		TEST(without_vmdq_vfs_are_cut_off),
 		TEST(a_vf_as_igb_sets_it_up),
 		TEST(a_vf_that_is_not_there_has_nothing),
+		TEST(the_operator_may_let_control_frames_pass),
+		TEST(flow_control_is_what_ctrl_says),
 		TEST(each_bit_of_a_pool),
 		TEST(addresses_go_to_their_pools),
 		TEST(vlans_go_to_their_pools),

@@ -125,6 +125,27 @@ static void packets_add_up(void **state)
 	assert_int_equal(pf_rd(I82576_HGPTC), good_sent);
 }
 
+static void flow_control_is_counted(void **state)
+{
+	struct nic_flow_stats *flow =
+		(struct nic_flow_stats *)(uintptr_t)nic_dp_flow_stats(tc.card->dp);
+
+	(void)state;
+	nic_count(&flow->xon_rx, 1);
+	nic_count(&flow->xon_tx, 2);
+	nic_count(&flow->xoff_rx, 3);
+	nic_count(&flow->xoff_tx, 4);
+	nic_count(&flow->bad_rx, 5);
+	nic_count(&flow->pfc_rx, 60);
+	for (unsigned turn = 0; turn < 2; turn++) {
+		assert_int_equal(pf_rd(I82576_XONRXC), turn ? 0 : 1);
+		assert_int_equal(pf_rd(I82576_XONTXC), turn ? 0 : 2);
+		assert_int_equal(pf_rd(I82576_XOFFRXC), turn ? 0 : 3);
+		assert_int_equal(pf_rd(I82576_XOFFTXC), turn ? 0 : 4);
+		assert_int_equal(pf_rd(I82576_FCRUC), turn ? 0 : 65);
+	}
+}
+
 static void octets_have_their_fcs(void **state)
 {
 	static const uint32_t rx[] = {I82576_GORCL, I82576_TORL, I82576_HGORCL};
@@ -300,6 +321,7 @@ int main(void)
 		T(sizes_transmitted),
 		T(segments_are_frames),
 		T(packets_add_up),
+		T(flow_control_is_counted),
 		T(octets_have_their_fcs),
 		T(kinds_of_packets),
 		T(reading_clears),

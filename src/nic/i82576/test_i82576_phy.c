@@ -184,11 +184,24 @@ static void the_best_of_both_ends_is_found(void **state)
 {
 	(void)state;
 	assert_int_equal(phy_rd(1) & (BMSR_LINK | BMSR_COMPLETE), BMSR_LINK | BMSR_COMPLETE);
-	assert_int_equal(phy_rd(5) & 0x0dff, 0x05e1); /* symmetric pause */
+	assert_int_equal(phy_rd(5) & 0x0dff, 0x01e1); /* no pause */
 	assert_int_equal(phy_rd(6) & 1, 1);
 	assert_int_equal(phy_rd(10), 0x3800);
 	assert_int_equal(phy_rd(0x11), 0xc600);
 	assert_int_equal(link_bits(), LU | FD | S1000);
+}
+
+/* What a driver that offers all makes of it is what the operator said (802.3 table 28B-3). */
+static void the_other_end_pauses_as_the_card_was_told(void **state)
+{
+	static const uint32_t pause[] = {0, 0x0800, 0x0c00, 0x0400};
+
+	(void)state;
+	for (unsigned mode = 0; mode < 4; mode++) {
+		assert_int_equal(nic_card_set_flow(tc.card, mode), 0);
+		assert_int_equal(phy_rd(5) & 0x0c00, pause[mode]);
+	}
+	assert_int_equal(nic_card_set_flow(tc.card, 0), 0);
 }
 
 /* What igb writes for `ethtool -s ... advertise`: then BMCR with restart. */
@@ -480,6 +493,7 @@ int main(void)
 		TEST(pages_are_apart),
 		TEST(cable_length_and_polarity_are_sane),
 		TEST(the_best_of_both_ends_is_found),
+		TEST(the_other_end_pauses_as_the_card_was_told),
 		TEST(only_what_is_advertised_is_used),
 		TEST(speed_and_duplex_can_be_forced),
 		TEST(low_power_link_up_is_slow),
