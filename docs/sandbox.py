@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes the table of docs/sandbox.md from src/daemon/sandbox_calls.def. With --check it only compares. Run: docs/sandbox.py"""
+"""Writes the table of docs/sandbox.md from src/sandbox/sandbox_calls.def. With --check it only compares. Run: docs/sandbox.py"""
 import re
 import sys
 
 import page
 
 ROW = re.compile(r"""^(CALL|DENY)\((\w+),\ (\w+),\ ((?:ANY|\w+\(.*?\))),\ (?:(\w+),\ )?"([^"]*)",\ "([^"]*)"\)$""", re.X)
-WHOSE = {"LADOND": "ladond", "HELPER": "helper", "BOTH": "both"}
+WHOSE = {"LADOND": "ladond", "HELPER": "helper", "BOTH": "both", "HOST": "ladon-host"}
 
 
 def argument(text):
@@ -40,4 +40,4 @@ def table(rows):
 
 
 if __name__ == "__main__":
-    sys.exit(page.main("docs/sandbox.md", "src/daemon/sandbox_calls.def", table))
+    sys.exit(page.main("docs/sandbox.md", "src/sandbox/sandbox_calls.def", table))

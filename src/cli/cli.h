@@ -32,11 +32,12 @@ struct cli_command {
 	cli_run_fn *run;
 };
 
-/* One table a noun (card.c, link.c, vf.c, token.c, capture.c, top.c, netdev.c, daemon.c,
- * lab/lab.c), each ended by words == NULL. */
+/* One table a noun (card.c, link.c, vf.c, host.c, token.c, capture.c, top.c, netdev.c,
+ * daemon.c, lab/lab.c), each ended by words == NULL. */
 extern const struct cli_command cli_card_commands[];
 extern const struct cli_command cli_link_commands[];
 extern const struct cli_command cli_vf_commands[];
+extern const struct cli_command cli_host_commands[];
 extern const struct cli_command cli_token_commands[];
 extern const struct cli_command cli_capture_commands[];
 extern const struct cli_command cli_top_commands[];
@@ -46,6 +47,11 @@ extern const struct cli_command cli_lab_commands[];
 
 /* token.c: for commands that take a VF token, and for those that may; nothing is printed. */
 cli_run_fn cli_run_with_token, cli_run_maybe_token;
+/* token.c: a random token, told to the daemon with words and written to the new file that
+ * "token-file F" among them names (standard output without one). usage has num words without a
+ * source at least. */
+int cli_generate_token(const struct cli *cli, int argc, char **argv, int num, const char *verb,
+		       const char *usage);
 /* For commands with a use of their own for it: takes the pair that names the token's source out
  * of argv. Returns the words that are left, or -1 with the error printed; buf is "" without. */
 int cli_take_token(int argc, char **argv, char *buf, size_t size);

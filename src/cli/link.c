@@ -148,6 +148,8 @@ static void print_vf(json_object *vf)
 		printf(", not enabled");
 	if (own)
 		printf(", %s", cli_get(own, "attached") ? "attached" : "free");
+	if (cli_get(own, "host") && strcmp(cli_str(own, "host"), "local"))
+		printf(", host %s", cli_str(own, "host"));
 	putchar('\n');
 	print_stats(vf);
 }

@@ -10,9 +10,9 @@
 #include "cli.h"
 
 static const struct cli_command *const tables[] = {
-	cli_card_commands,   cli_link_commands,	   cli_vf_commands,
-	cli_token_commands,  cli_capture_commands, cli_top_commands,
-	cli_netdev_commands, cli_daemon_commands,  cli_lab_commands,
+	cli_card_commands,   cli_link_commands,	   cli_vf_commands,  cli_host_commands,
+	cli_token_commands,  cli_capture_commands, cli_top_commands, cli_netdev_commands,
+	cli_daemon_commands, cli_lab_commands,
 };
 
 static void usage(FILE *out)

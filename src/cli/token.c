@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ladon token ..., vf unlock, pf unlock, card add: the commands that take a VF token. It is
- * read here, as the user who says the command, and goes beside the words: argv is for everybody
- * to see, and words are logged.
+ * ladon token ..., vf unlock, pf unlock, card add, host add: the commands that take a token. It
+ * is read here, as the user who says the command, and goes beside the words: argv is for
+ * everybody to see, and words are logged.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 #define TEXT_ROOM  64
 #define FIRST_PAIR 3 /* "token set CARD token-file F": before it nothing can be one */
 #define FD_MAX	   65535
-#define FROM_STDIN "the VF token is read from standard input"
+#define FROM_STDIN "the token is read from standard input"
 
 /* Where the token comes from. */
 struct source {
@@ -54,7 +54,7 @@ static int check_word(const char *word)
 
 	if (uuid_parse(word, uuid) < 0)
 		return 0;
-	fprintf(stderr, "ladon: a VF token has no place on the command line, which everybody "
+	fprintf(stderr, "ladon: a token has no place on the command line, which everybody "
 			"can see: token-file FILE, token-env NAME or standard input is right, "
 			"and a new token\n");
 	return -1;
@@ -97,7 +97,7 @@ static int from_env(const char *name, char *buf, size_t size)
 	if (!value)
 		return complain("token-env", name, "there is no such variable");
 	if (strlen(value) >= size)
-		return complain("token-env", name, "it is longer than a VF token can be");
+		return complain("token-env", name, "it is longer than a token can be");
 	memcpy(buf, value, strlen(value) + 1);
 	return 0;
 }
@@ -217,9 +217,9 @@ static int write_token(const char *path, const char *text)
 }
 
 /* The daemon is told last: what it has, somebody else has too. */
-static int generate(const struct cli *cli, char *card, const char *path, const char *text)
+static int generate(const struct cli *cli, int argc, char **argv, const char *path,
+		    const char *text)
 {
-	char *words[] = {"token", "set", card};
 	struct cli with = *cli;
 	int rc;
 
@@ -227,7 +227,7 @@ static int generate(const struct cli *cli, char *card, const char *path, const c
 		return 1;
 	with.token = text;
 	with.json = false;
-	rc = request(&with, 3, words);
+	rc = request(&with, argc, argv);
 	if (rc == 0 && !path)
 		puts(text);
 	if (rc && path)
@@ -235,7 +235,8 @@ static int generate(const struct cli *cli, char *card, const char *path, const c
 	return rc;
 }
 
-static int run_generate(const struct cli *cli, int argc, char **argv)
+int cli_generate_token(const struct cli *cli, int argc, char **argv, int num, const char *verb,
+		       const char *usage)
 {
 	char text[UUID_TEXT + 1];
 	struct source source;
@@ -245,8 +246,8 @@ static int run_generate(const struct cli *cli, int argc, char **argv)
 	argc = take_source(argc, argv, &source);
 	if (argc < 0)
 		return 2;
-	if (argc != FIRST_PAIR || (source.word && strcmp(source.word, "token-file"))) {
-		fprintf(stderr, "ladon: say \"token generate CARD [token-file F]\"\n");
+	if (argc < num || (source.word && strcmp(source.word, "token-file"))) {
+		fprintf(stderr, "ladon: say \"%s\"\n", usage);
 		return 2;
 	}
 	if (uuid_random(uuid) < 0) {
@@ -254,10 +255,17 @@ static int run_generate(const struct cli *cli, int argc, char **argv)
 		return 1;
 	}
 	uuid_format(uuid, text);
-	rc = generate(cli, argv[2], source.value, text);
+	argv[1] = (char *)verb;
+	rc = generate(cli, argc, argv, source.value, text);
 	explicit_bzero(uuid, sizeof(uuid));
 	explicit_bzero(text, sizeof(text));
 	return rc;
+}
+
+static int run_generate(const struct cli *cli, int argc, char **argv)
+{
+	return cli_generate_token(cli, argc, argv, FIRST_PAIR, "set",
+				  "token generate CARD [token-file F]");
 }
 
 /* ---- token show ---- */

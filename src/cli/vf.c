@@ -52,6 +52,9 @@ const struct cli_command cli_vf_commands[] = {
 	 "the "
 	 "card's list",
 	 NULL, NULL},
+	{"vf assign", "CARD [vf] N host NAME|local",
+	 "take a VF that nobody uses to a compute host, or back to the daemon's own", NULL,
+	 NULL},
 	{"vf unlock",
 	 "CARD [vf] N [for SECONDS] [uid UID] [pid PID] [token-file F | token-fd N | token-env "
 	 "NAME]",

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "host.h"
 #include "i82576_pf.h"
 #include "nic_card.h"
 #include "uplink.h"
@@ -132,8 +133,10 @@ struct cmd_row {
 
 struct cmd {
 	const struct cmd_row *row;
-	char card[NIC_NAME_MAX]; /* "" = all */
-	unsigned vf;		 /* or NIC_PF, where both may be said or none need be */
+	char card[NIC_NAME_MAX];  /* "" = all */
+	unsigned vf;		  /* or NIC_PF, where both may be said or none need be */
+	char host[HOST_NAME_LEN]; /* "" = all, or none */
+	unsigned lease_ms;	  /* of `host add`; 0 = default */
 	struct card_params add;
 	struct link_change link;
 	struct unlock_params unlock;
@@ -170,6 +173,10 @@ int cmd_parse_token_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *
 int cmd_parse_pf_unlock(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_vf_unlock(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_vf_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_host(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_host_opt(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_host_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
+int cmd_parse_vf_assign(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_capture(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 int cmd_parse_registers(struct words *w, struct cmd *ret_cmd, struct cmd_error *error);
 /* "CARD", "vf N" and "[vf] N" without looking at what follows. */
@@ -212,6 +219,11 @@ int cmd_token_text(const char *path, char ret_text[CMD_TOKEN_ROOM], struct cmd_e
  * a sentence. */
 int cmd_token_read(const struct cmd *cmd, const char *file, uint8_t *ret_uuid,
 		   struct cmd_error *error);
+CMD_RUN(cmd_host_add);
+CMD_RUN(cmd_host_del);
+CMD_RUN(cmd_host_show);
+CMD_RUN(cmd_host_map);
+CMD_RUN(cmd_vf_assign);
 CMD_RUN(cmd_capture);
 CMD_RUN(cmd_faults);
 CMD_RUN(cmd_qemu);

@@ -121,6 +121,7 @@ static struct json_object *own_json(const struct function *fn, bool with_stats)
 	char rid[16];
 
 	json_add_str(obj, "rid", pci_rid_str(fn->rid, rid));
+	json_add_str(obj, "host", fn->host ? fn->host->name : "");
 	json_add(obj, "attached", function_client_json(fn));
 	json_add_bool(obj, "link_up", nic_card_link_up(fn->card->nic, fn->n));
 	json_add_bool(obj, "exists", fn->vf->exists);

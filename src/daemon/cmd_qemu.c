@@ -136,6 +136,12 @@ CMD_RUN(cmd_qemu)
 
 	if (ret == 0 && cmd->vf != NIC_PF)
 		ret = card_find_function(daemon, cmd->card, cmd->vf, &fn, error);
+	if (ret == 0 && fn && fn->host && fn->host->bridge)
+		ret = cmd_fail(
+			error, -EREMOTE,
+			"%s is host %s's: its socket is %s-vf%u.sock in the --run-dir of "
+			"that ladon-host",
+			fn->name, fn->host->name, card->name, fn->n);
 	if (ret < 0)
 		return ret;
 	args = json_object_new_array();

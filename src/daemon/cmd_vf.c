@@ -56,7 +56,7 @@ static void add_head(struct json_object *obj, const struct function *fn)
 
 	json_add_str(obj, "function", fn->name);
 	json_add_str(obj, "rid", pci_rid_str(fn->rid, rid));
-	json_add_str(obj, "host", fn->host->name);
+	json_add_str(obj, "host", fn->host ? fn->host->name : "");
 	json_add_str(obj, "socket", fn->path);
 	json_add(obj, "attached", function_client_json(fn));
 	function_add_access(obj, fn);

@@ -8,6 +8,7 @@
 
 #include "card.h"
 #include "clock.h"
+#include "compute.h"
 #include "control.h"
 #include "fd.h"
 
@@ -22,7 +23,8 @@ int daemon_new(const struct opts *opts, struct daemon **ret_daemon, struct cmd_e
 	daemon->run_dir_fd = -1;
 	daemon->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	daemon->start_ns = clock_ns();
-	ret = host_init(&daemon->local, "local");
+	ntb_map_init(&daemon->map, HOST_LOCAL, COMPUTE_SLICE_BITS);
+	ret = host_init(&daemon->local, HOST_LOCAL);
 	if (ret < 0)
 		cmd_fail(error, ret, "there is not enough memory for the IOMMU's tables");
 	if (ret == 0) {
@@ -34,6 +36,8 @@ int daemon_new(const struct opts *opts, struct daemon **ret_daemon, struct cmd_e
 		ret = rundir_take(opts, daemon->run_dir, &daemon->run_dir_fd, error);
 	if (ret == 0)
 		ret = control_new(daemon, &daemon->control, error);
+	if (ret == 0)
+		ret = compute_serve(daemon, error);
 	if (ret < 0) {
 		daemon_free(daemon);
 		return ret;
@@ -48,6 +52,7 @@ void daemon_free(struct daemon *daemon)
 		return;
 	while (daemon->cards)
 		card_free(daemon->cards);
+	compute_end(daemon);
 	control_free(daemon->control);
 	loop_free(daemon->loop);
 	host_done(&daemon->local);

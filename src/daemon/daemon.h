@@ -12,12 +12,15 @@
 #include "faults.h"
 #include "host.h"
 #include "loop.h"
+#include "ntb_map.h"
 #include "opts.h"
 #include "words.h"
 
 #define DAEMON_CARDS_MAX 127 /* a pair of bus numbers each, bus 0 is nobody's */
 
 struct card;
+struct compute;
+struct compute_door;
 struct control;
 struct helper;
 
@@ -28,7 +31,11 @@ struct daemon {
 	int run_dir_fd;		/* owned; holds the lock */
 	uint64_t start_ns;
 	struct host local;
-	struct card *cards; /* owned, in order of creation */
+	struct compute *computes;  /* owned: compute hosts */
+	struct compute_door *door; /* owned: where they join */
+	uint64_t epoch;		   /* of the latest joining */
+	struct ntb_map map;	   /* of all hosts' addresses, as devices see them */
+	struct card *cards;	   /* owned, in order of creation */
 	unsigned num_cards;
 	struct control *control; /* owned; NULL before and after it is served */
 	struct faults faults;

@@ -3,10 +3,10 @@
  * event.h - what `ladon monitor` shows, one JSON object a line:
  *   {"event":"attached","time":1763683200.123,"card":"nic0","vf":1,"pid":4711,"uid":1000}
  * Events: attached, detached (reason), refused (pid, uid, reason), token (set, by), unlock
- * (seconds), reset (reason), link (up), fault (function, rid,
- * address, access, reason), policy (set), owner (policy_owner), sriov (vfs), card-add,
- * card-del. Those of the PF have "pf": true, those of a view "view": N in place of "vf": N.
- * Nothing is built while nobody listens.
+ * (seconds), reset (reason), link (up), host-joined (host), host-left (host, reason), fault
+ * (function, rid, address, access, reason), policy (set), owner (policy_owner), sriov (vfs),
+ * card-add, card-del. Those of the PF have "pf": true, those of a view "view": N in place of
+ * "vf": N. Nothing is built while nobody listens.
  */
 #ifndef LADON_DAEMON_EVENT_H
 #define LADON_DAEMON_EVENT_H

@@ -95,8 +95,11 @@ static void record(struct daemon *daemon, const struct card *card,
 	rec->fault = *fault;
 	snprintf(rec->card, sizeof(rec->card), "%s", card->name);
 	snprintf(rec->name, sizeof(rec->name), "%s", fn ? fn->name : "?");
-	if (fn)
-		vtd_fault(fn->host->vtd, fault);
+	if (fn && fn->host)
+		vtd_fault(fn->host->vtd, &(struct iommu_fault){.addr = fault->addr,
+							       .rid = fn->host_rid,
+							       .reason = fault->reason,
+							       .write = fault->write});
 	tell(daemon, rec);
 }
 

@@ -10,6 +10,7 @@
 
 #include "card.h"
 #include "clock.h"
+#include "compute.h"
 #include "daemon.h"
 #include "event.h"
 #include "host.h"
@@ -61,14 +62,34 @@ void function_reset(struct function *fn, const char *why)
 
 /* ---- clients ---- */
 
+/* Whoever is let in by a compute host is that host's choice. */
+static int check_door(struct function *fn, uid_t uid, const char **why)
+{
+	if (fn->opening)
+		return 0;
+	if (!fn->host) {
+		*why = "no memory is left for its address space";
+		return -ENOMEM;
+	}
+	if (!fn->host->bridge)
+		return function_admit_uid(fn, uid, why);
+	*why = "the VF is assigned to a compute host: attach there";
+	return -EACCES;
+}
+
 static int on_connected(void *dev, pid_t pid, uid_t uid, const char **why)
 {
 	struct function *fn = dev;
 	struct timespec now;
-	int ret = function_admit_uid(fn, uid, why);
+	int ret = check_door(fn, uid, why);
 
 	if (ret < 0)
 		return ret;
+	/* Its way here is a socket pair of our own. */
+	if (fn->opening) {
+		pid = compute_of(fn->host)->pid;
+		uid = compute_of(fn->host)->uid;
+	}
 #ifndef LADON_BREAK_QUARANTINE
 	if (clock_ns() < fn->quarantine_until) {
 		*why = "the function is in quarantine: its last client tried to block the card";
@@ -214,12 +235,50 @@ static int function_build(struct function *fn)
 	ret = fn->kind->make(fn);
 	if (ret < 0)
 		return ret;
-	nic_intr_connect(&fn->dev->intr, fn->host->ir, fn->rid);
+	nic_intr_connect(&fn->dev->intr, fn->host->ir, fn->host_rid);
 	ret = loop_add_timer(daemon->loop, on_lost_timer, fn, &fn->lost_timer);
 	if (ret < 0)
 		return ret;
 	return vfu_sock_new(daemon->loop, fn->path, &function_dev_ops, &sock_events, fn,
 			    &fn->sock);
+}
+
+/* At a quiesce point. */
+static void connect_host(void *arg)
+{
+	struct function *fn = arg;
+
+	fn->dev->dom = fn->dom;
+	if (fn->host)
+		nic_intr_connect(&fn->dev->intr, fn->host->ir, fn->host_rid);
+}
+
+/* Nobody uses the function: its queues are off, so its address space may be gone for a while.
+ */
+int function_set_host(struct function *fn, struct host *host)
+{
+	struct host *former = fn->host;
+	int ret;
+
+	if (fn->client.attached)
+		return -EBUSY;
+	host_del(fn);
+	ret = host_add(host, fn, drain, fn);
+	if (ret < 0 && (!former || host_add(former, fn, drain, fn) < 0))
+		log_err("%s: no memory is left for its address space: it serves nobody",
+			fn->name);
+	nic_dp_call(fn->card->nic->dp, connect_host, fn);
+	return ret;
+}
+
+int function_open(struct function *fn, int fd)
+{
+	int ret;
+
+	fn->opening = true;
+	ret = vfu_sock_adopt(fn->sock, fd);
+	fn->opening = false;
+	return ret;
 }
 
 int function_new(struct card *card, const struct function_kind *kind, unsigned n, pci_rid_t rid,
@@ -255,6 +314,8 @@ void function_free(struct function *fn)
 {
 	if (!fn)
 		return;
+	if (fn->way)
+		compute_tell_assigned(compute_of(fn->host), fn, false);
 	vfu_sock_free(fn->sock); /* on_disconnected, when somebody is attached */
 	loop_timer_del(fn->lost_timer);
 	fn->kind->unmake(fn);

@@ -121,10 +121,13 @@ struct function_kind {
 extern const struct function_kind function_vf, function_pf, function_view;
 
 struct function {
-	struct daemon *daemon;	    /* borrowed */
-	struct card *card;	    /* borrowed */
-	struct host *host;	    /* borrowed */
-	struct function *host_next; /* host.c's list */
+	struct daemon *daemon;	       /* borrowed */
+	struct card *card;	       /* borrowed */
+	struct host *host;	       /* borrowed */
+	struct function *host_next;    /* host.c's list */
+	const struct iommu_route *way; /* to that host: its bridge's; NULL = none is needed */
+	pci_rid_t host_rid;	       /* what it is called there */
+	bool opening;		       /* its compute host attaches a client at this moment */
 	const struct function_kind *kind;
 	unsigned n; /* VF number, or NIC_PF */
 	pci_rid_t rid;
@@ -168,6 +171,12 @@ uint64_t function_bad_requests(const struct function *fn);
 void function_drop(struct function *fn, const char *reason);
 /* Drops the client, drained. Takes NULL. */
 void function_free(struct function *fn);
+
+/* Takes it to another host. -EBUSY while somebody is attached; or -errno, and it is where it
+ * was. */
+int function_set_host(struct function *fn, struct host *host);
+/* A client of its compute host's is attached: fd (consumed) is one end of its connection. */
+int function_open(struct function *fn, int fd);
 
 /* A function-level reset: bus mastering off, queues empty, registers and configuration space at
  * reset values; mappings and eventfds stay. why goes to log and events ("FLR"). */

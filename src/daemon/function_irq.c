@@ -17,6 +17,7 @@
 
 #include "card.h"
 #include "daemon.h"
+#include "fabric.h"
 #include "fd.h"
 #include "function.h"
 #include "host.h"
@@ -70,8 +71,10 @@ static int check_eventfds(const struct vfu_irq_set *set)
 
 int function_irq_route(struct function *fn, unsigned v)
 {
+	/* A compute host's table is its own: which entry is ours is agreed (fabric.h). */
 	if (fn->irqs.irte[v] < 0)
-		fn->irqs.irte[v] = ir_alloc(fn->host->ir);
+		fn->irqs.irte[v] = fn->host->bridge ? (int)fabric_irte(fn->host_rid, v)
+						    : ir_alloc(fn->host->ir);
 	return fn->irqs.irte[v] < 0 ? -ENOSPC : 0;
 }
 
@@ -81,7 +84,8 @@ void function_irq_write(struct function *fn, unsigned v, int desc, unsigned bit)
 	uint64_t lo = desc < 0 ? irte_remapped(irte, (uint8_t)v)
 			       : irte_posted((unsigned)desc, (uint8_t)bit, false);
 
-	ir_write(fn->host->ir, irte, lo, irte_source(fn->rid));
+	if (!fn->host->bridge)
+		ir_write(fn->host->ir, irte, lo, irte_source(fn->host_rid));
 }
 
 /* Vector v is posted or has an eventfd. */
@@ -105,14 +109,15 @@ void function_irqs_prune(struct function *fn)
 
 	for (unsigned v = 0; v < fn->dev->intr.num; v++) {
 		set_message(fn, v);
-		if (!in_use(fn, v) && fn->irqs.irte[v] >= 0)
+		if (!in_use(fn, v) && fn->irqs.irte[v] >= 0 && !fn->host->bridge)
 			ir_clear(ir, (unsigned)fn->irqs.irte[v]);
 	}
 	ir_invalidate(ir);
 	for (unsigned v = 0; v < fn->dev->intr.num; v++) {
 		if (in_use(fn, v) || fn->irqs.irte[v] < 0)
 			continue;
-		ir_free(ir, (unsigned)fn->irqs.irte[v]);
+		if (!fn->host->bridge)
+			ir_free(ir, (unsigned)fn->irqs.irte[v]);
 		fn->irqs.irte[v] = -1;
 	}
 }

@@ -31,6 +31,16 @@ int host_init(struct host *host, const char *name)
 	return ret < 0 ? ret : ir_new(HOST_VECTORS, drain_cards, host, &host->ir);
 }
 
+int host_init_remote(struct host *host, const char *name, const struct host_bridge *bridge)
+{
+	int ret;
+
+	*host = (struct host){.bridge = bridge};
+	snprintf(host->name, sizeof(host->name), "%s", name);
+	ret = vtd_new(&host->vtd);
+	return ret < 0 ? ret : ir_new(HOST_VECTORS, drain_cards, host, &host->ir);
+}
+
 void host_done(struct host *host)
 {
 	ir_delete(host->ir);
@@ -45,11 +55,20 @@ int host_add(struct host *host, struct function *function, void (*drain)(void *a
 	 */
 	bool dma = function->kind->has_memory;
 	struct function **at;
-	int ret = iommu_domain_new(dma ? host->vtd : NULL, function->rid, drain, arg,
-				   &function->dom);
+	int ret = host->bridge ? host->bridge->admit(host, function) : 0;
 
-	if (ret < 0)
+	if (!host->bridge)
+		function->host_rid = function->rid;
+	if (ret == 0)
+		ret = iommu_domain_new(dma ? host->vtd : NULL, function->host_rid, drain, arg,
+				       &function->dom);
+	if (ret < 0) {
+		if (function->way)
+			host->bridge->dismiss(host, function);
 		return ret;
+	}
+	if (function->way)
+		iommu_domain_set_route(function->dom, function->way);
 	function->host = host;
 	for (at = &host->functions; *at && (*at)->card != function->card;)
 		at = &(*at)->host_next;
@@ -69,6 +88,8 @@ void host_del(struct function *function)
 		;
 	*at = function->host_next;
 	function->host = NULL;
+	if (function->way)
+		host->bridge->dismiss(host, function);
 	iommu_domain_free(function->dom);
 	function->dom = NULL;
 }

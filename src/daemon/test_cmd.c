@@ -475,7 +475,8 @@ static void other_verbs_say_what_is_wrong(void **state)
 {
 	(void)state;
 	bad("", "there is no word");
-	bad("lnik show", "\"lnik\" is not known: one of card, link, pf, vf, token, faults");
+	bad("lnik show",
+	    "\"lnik\" is not known: one of card, link, pf, vf, host, token, faults");
 	bad("link", "a word is missing after \"link\": one of show, set is right");
 	bad("link shwo", "\"shwo\" is not known after link: one of show, set is right");
 	bad("link show a b", "\"b\" is one word too many: say \"link show [CARD]\"");
@@ -491,6 +492,56 @@ static void other_verbs_say_what_is_wrong(void **state)
 	bad("qemu nic0", "\"vf\" is missing");
 	bad("registers 82576 vf x", "one word too many");
 	bad("faults a/b", "is no card name");
+}
+
+static void host_takes_its_words(void **state)
+{
+	struct cmd cmd = good("host add ch1 lease 2000 token-file key");
+
+	(void)state;
+	assert_string_equal(cmd.host, "ch1");
+	assert_int_equal(cmd.lease_ms, 2000);
+	assert_string_equal(cmd.token_file, "key");
+	assert_int_equal(good("host add ch1").lease_ms, 0);
+	assert_int_equal(good("host add ch1 lease 30").lease_ms, 30);
+	assert_int_equal(good("host add ch1 lease 10000").lease_ms, 10000);
+	assert_string_equal(good("host del ch1").host, "ch1");
+	assert_string_equal(good("host show").host, "");
+	assert_string_equal(good("host show a-host_0.15ch").host, "a-host_0.15ch");
+	good("host map");
+	cmd = good("vf assign nic0 vf 3 host ch1");
+	assert_string_equal(cmd.card, "nic0");
+	assert_int_equal(cmd.vf, 3);
+	assert_string_equal(cmd.host, "ch1");
+	assert_string_equal(good("vf assign nic0 3 host local").host, "local");
+}
+
+static void host_says_what_is_wrong(void **state)
+{
+	(void)state;
+	bad("host", "a word is missing after \"host\": one of add, del, show, map is right");
+	bad("host add", "the host's name is missing");
+	bad("host add -x", "\"-x\" is no host name: 1 to 15 letters");
+	bad("host add a/b", "is no host name");
+	bad("host add sixteen-letters-", "is no host name");
+	bad("host add local", "\"local\" is the host of this process");
+	bad("host add ch1 lease", "lease");
+	bad("host add ch1 lease 29",
+	    "lease \"29\" is wrong: 30 to 10000 milliseconds are right");
+	bad("host add ch1 lease 10001", "30 to 10000");
+	bad("host add ch1 lease -1", "30 to 10000");
+	bad("host add ch1 lease 30 lease 30", "lease");
+	bad("host add ch1 token-file", "token-file");
+	bad("host add ch1 uid 0", "uid");
+	bad("host del", "the host's name is missing");
+	bad("host del ch1 ch2", "\"ch2\" is one word too many");
+	bad("host show ch1 ch2", "one word too many");
+	bad("host map ch1", "\"ch1\" is one word too many: say \"host map\"");
+	bad("vf assign nic0 3", "host and its name is missing");
+	bad("vf assign nic0 3 ch1", "\"ch1\" is wrong: say \"vf assign");
+	bad("vf assign nic0 3 host", "the host's name is missing");
+	bad("vf assign nic0 3 host ch1 x", "one word too many");
+	bad("vf assign nic0 host ch1", "host");
 }
 
 static void words_have_limits(void **state)
@@ -581,6 +632,8 @@ int main(void)
 		cmocka_unit_test(tokens_are_never_words),
 		cmocka_unit_test(other_verbs_take_what_their_usage_says),
 		cmocka_unit_test(other_verbs_say_what_is_wrong),
+		cmocka_unit_test(host_takes_its_words),
+		cmocka_unit_test(host_says_what_is_wrong),
 		cmocka_unit_test(words_have_limits),
 		cmocka_unit_test(sentences_are_one_line),
 		cmocka_unit_test(table_is_whole),

@@ -102,6 +102,7 @@ static void prepare(void)
 	take(pair[0], FD_PAIR);
 	take(pair[1], FD_PEER);
 	rmdir(new_dir);
+	unlink(inside_addr.sun_path);
 	mkdir(old_dir, 0700);
 	close(creat(old_file, 0600));
 }
@@ -113,7 +114,9 @@ static _Noreturn void child(const struct call *call, enum sandbox_process proces
 	long ret;
 
 	prepare();
-	if (process == SANDBOX_LADOND ? sandbox_enter(fd) : sandbox_enter_helper(true))
+	if (process == SANDBOX_LADOND ? sandbox_enter(fd)
+	    : process == SANDBOX_HOST ? sandbox_enter_host(fd)
+				      : sandbox_enter_helper(true))
 		_exit(NO_SANDBOX);
 	errno = 0;
 	ret = call->fn ? call->fn() : syscall(call->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -233,7 +236,7 @@ static const struct call forbidden[] = {
 	BAD(socket, AF_PACKET, SOCK_RAW),
 	BAD(socket, AF_NETLINK, SOCK_RAW),
 	BAD(socket, AF_VSOCK, SOCK_STREAM),
-	BAD(socketpair, AF_UNIX, SOCK_STREAM, 0, P(buf)),
+	BAD(socketpair, AF_INET, SOCK_STREAM, 0, P(buf)),
 	BAD(sendto, FD_PAIR, P(buf), 1, MSG_DONTWAIT, P(&outside_addr), sizeof(outside_addr)),
 	BAD(setsockopt, FD_PAIR, SOL_SOCKET, SO_PASSCRED, P(&word), 4),
 	BAD(getsockopt, FD_PAIR, 6, 1, P(buf), P(&len4)),
@@ -395,6 +398,7 @@ static const struct call allowed[] = {
 	OK(pread64, "ANY", FD_MEM, P(buf), 1, 0),
 	OK(close, "ANY", FD_PEER),
 	OK(socket, "EQ(0, AF_UNIX)", AF_UNIX, SOCK_STREAM, 0),
+	OK(socketpair, "EQ(0, AF_UNIX)", AF_UNIX, SOCK_STREAM, 0, P(buf)),
 	OK(socket, "EQ(0, AF_NETLINK)", AF_NETLINK, SOCK_RAW, 0),
 	LIVES(socket, "EQ(0, AF_PACKET)", AF_PACKET, SOCK_RAW, 0),
 	LIVES(setsockopt, "EQ(1, SOL_PACKET)", FD_PAIR, SOL_PACKET, PACKET_AUXDATA, P(&word),
@@ -478,6 +482,8 @@ static const struct call allowed[] = {
 	OK(rt_sigaction, "EQ(0, SIGABRT)", SIGABRT, 0, 0, 8),
 	OK(rt_sigprocmask, "ANY", SIG_BLOCK, 0, 0, 8),
 	WITH("rt_sigreturn", "ANY", take_signal),
+	OK(poll, "ANY", 0, 0, 0),
+	OK(ppoll, "ANY", 0, 0, P(&no_time), 0, 0),
 	ERR(EINTR, restart_syscall, "ANY", 0),
 	WITH("tgkill", "OWN_PID(0)", take_signal),
 	OK(gettid, "ANY", 0),
@@ -511,7 +517,9 @@ static bool check_row(const struct sandbox_call *row)
 		return false;
 	}
 	if (row->processes & SANDBOX_LADOND)
-		ok = as_wanted(call, SANDBOX_LADOND);
+		ok = as_wanted(call, SANDBOX_LADOND) && as_wanted(call, SANDBOX_HOST);
+	if (row->processes & SANDBOX_HOST)
+		ok = as_wanted(call, SANDBOX_HOST) && try_it(call, SANDBOX_LADOND) == KILLED;
 	/* Signals of ladond only have no handler in the helper. */
 	if (row->processes & SANDBOX_HELPER && call->fn != take_signal)
 		ok &= as_wanted(call, SANDBOX_HELPER);
@@ -592,6 +600,7 @@ static void clean(void)
 	unlink(old_file);
 	rmdir(old_dir);
 	rmdir(new_dir);
+	unlink(inside_addr.sun_path);
 }
 
 static int setup(void **state)

@@ -44,6 +44,25 @@ static bool leaves(const struct vtd_context *ctx, uint64_t iova, uint32_t len)
 	return iova < ctx->end ? len > ctx->end - iova : len && iova + (len - 1) < iova;
 }
 
+/* What the unit sees of it. */
+static enum iommu_reason pass_route(const struct iommu_domain *dom, uint64_t iova,
+				    uint32_t need, bool say, struct iommu_passed *ret)
+{
+	const struct iommu_route *route = dom->route;
+
+	*ret = (struct iommu_passed){iova, UINT64_MAX, IOMMU_READ | IOMMU_WRITE};
+	return likely(!route) ? 0 : route->pass(route->arg, iova, need, say, ret);
+}
+
+/* The granule passes the route in one piece. */
+static bool route_covers(const struct iommu_domain *dom, uint64_t granule, uint32_t need)
+{
+	struct iommu_passed passed;
+
+	return pass_route(dom, granule << IOMMU_GRANULE_SHIFT, need, false, &passed) == 0 &&
+	       passed.run >= IOMMU_GRANULE && !(passed.addr & (IOMMU_GRANULE - 1));
+}
+
 /* The leaf covers the granule, and so does one piece of memory. */
 static bool covers(const struct iommu_domain *dom, const struct vtd_leaf *leaf, uint64_t word,
 		   uint64_t granule)
@@ -61,20 +80,22 @@ void *iommu_walk(struct iommu_domain *dom, uint64_t iova, uint32_t *len, uint32_
 	const struct vtd_context *ctx =
 		atomic_load_explicit(&dom->context, memory_order_acquire);
 	uint64_t granule = iova >> IOMMU_GRANULE_SHIFT, word = 0, run, left;
+	struct iommu_passed passed;
 	struct vtd_leaf leaf;
 	uint32_t perm;
 	uint8_t *at;
 
-	if (unlikely(leaves(ctx, iova, *len)) ||
-	    vtd_translate(dom->space, ctx, iova, need, &leaf) != 0)
+	if (unlikely(leaves(ctx, iova, *len) ||
+		     pass_route(dom, iova, need, false, &passed) != 0) ||
+	    vtd_translate(dom->space, ctx, passed.addr, need, &leaf) != 0)
 		return NULL;
 	at = iommu_space_at(dom->space, leaf.hpa, &word, &run);
-	perm = leaf.perm & word & (IOMMU_READ | IOMMU_WRITE);
+	perm = leaf.perm & (uint32_t)word & passed.perm;
 	if (unlikely(!at || need & ~perm || !need))
 		return NULL;
-	if (covers(dom, &leaf, word, granule))
+	if (covers(dom, &leaf, word, granule) && route_covers(dom, granule, need))
 		fill(dom, granule, ((uint64_t)(uintptr_t)at - iova) | perm, generation);
-	left = BIT64(leaf.shift) - (iova & (BIT64(leaf.shift) - 1));
+	left = MIN(BIT64(leaf.shift) - (passed.addr & (BIT64(leaf.shift) - 1)), passed.run);
 	*len = (uint32_t)MIN((uint64_t)*len, MIN(left, run));
 	return at;
 }
@@ -85,10 +106,13 @@ unsigned iommu_reason(const struct iommu_domain *dom, uint64_t iova, uint32_t ne
 	const struct vtd_context *ctx =
 		atomic_load_explicit(&dom->context, memory_order_acquire);
 	struct vtd_leaf leaf;
+	struct iommu_passed passed;
 	uint64_t word = 0, run;
-	enum iommu_reason reason = vtd_translate(dom->space, ctx, iova, need, &leaf);
+	enum iommu_reason reason = pass_route(dom, iova, need, true, &passed);
 
-	*ret_record = !ctx->no_faults;
+	*ret_record = reason || !ctx->no_faults; /* FPD is about the unit's own */
+	if (!reason)
+		reason = vtd_translate(dom->space, ctx, passed.addr, need, &leaf);
 	if (reason)
 		return reason;
 	if (!iommu_space_at(dom->space, leaf.hpa, &word, &run) || need & ~word)

@@ -141,6 +141,11 @@ int iommu_domain_new(struct vtd *unit, uint16_t rid, void (*drain)(void *arg), v
 	return 0;
 }
 
+void iommu_domain_set_route(struct iommu_domain *dom, const struct iommu_route *route)
+{
+	dom->route = route;
+}
+
 void iommu_domain_free(struct iommu_domain *dom)
 {
 	if (!dom)

@@ -37,12 +37,31 @@
 #define IOMMU_FLAT_HIGH	 512u	    /* ... of which so many pages are ever used */
 #define IOMMU_FLAT_PAGES (IOMMU_FLAT_MAX / 512)
 
+/* Where an address comes out: there, for run bytes (at least 1), with perm. */
+struct iommu_passed {
+	uint64_t addr, run;
+	uint32_t perm;
+};
+
+/*
+ * What lies between a function and the unit of a host that is not this process's: asked by
+ * every walk, before the tables. A change is followed by iommu_domain_forget_all and a drain.
+ */
+struct iommu_route {
+	void *arg;
+	/* Returns 0 if iova may pass for need, or why not. say: it was refused, and this time
+	 * is to be counted. Any thread. */
+	enum iommu_reason (*pass)(void *arg, uint64_t iova, uint32_t need, bool say,
+				  struct iommu_passed *ret);
+};
+
 struct iommu_domain {
 	_Atomic uint64_t *flat;
 	_Atomic uint64_t flat_entries;		     /* IOMMU_FLAT_ENTRIES or IOMMU_FLAT_MAX */
 	_Atomic uint64_t generation;		     /* moved by every change */
 	_Atomic(const struct vtd_context *) context; /* one of the two below; release */
 	const struct iommu_space *space;	     /* borrowed: the unit's */
+	const struct iommu_route *route;	     /* borrowed; NULL: the unit is next door */
 	_Atomic unsigned high_pages;		     /* in use beyond IOMMU_FLAT_ENTRIES */
 	/* A bit for each page of the flat table: only those that hold something are cleared. */
 	_Atomic uint64_t filled[IOMMU_FLAT_PAGES / 64];
@@ -66,6 +85,8 @@ struct iommu_domain {
  */
 int iommu_domain_new(struct vtd *unit, uint16_t rid, void (*drain)(void *arg), void *drain_arg,
 		     struct iommu_domain **ret_dom);
+/* Before the data path knows dom. */
+void iommu_domain_set_route(struct iommu_domain *dom, const struct iommu_route *route);
 /* Unmaps all, frees. The data path no longer knows dom. Takes NULL. */
 void iommu_domain_free(struct iommu_domain *dom);
 

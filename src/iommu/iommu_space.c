@@ -95,6 +95,35 @@ static void set_words(struct iommu_space *space, const struct iommu_slice *slice
 				      memory_order_release);
 }
 
+static void link_in(struct iommu_space *space, struct iommu_slice *slice,
+		    struct iommu_slice *prev)
+{
+	slice->prev = prev;
+	slice->next = prev->next;
+	prev->next->prev = slice;
+	prev->next = slice;
+	set_words(space, slice, true);
+}
+
+int iommu_space_add_at(struct iommu_space *space, struct iommu_slice *slice, uint8_t *base,
+		       uint64_t size, uint32_t perm, uint64_t hpa)
+{
+	struct iommu_slice *prev = space->ends.prev;
+
+	assert(size && !(((uintptr_t)base | size) & (IOMMU_PAGE - 1)));
+	if (hpa & (IOMMU_PAGE - 1) || hpa < IOMMU_HPA_FIRST || hpa >> IOMMU_HPA_BITS ||
+	    size > BIT64(IOMMU_HPA_BITS) - hpa)
+		return -EINVAL;
+	while (prev != &space->ends && prev->hpa > hpa)
+		prev = prev->prev;
+	*slice = (struct iommu_slice){.hpa = hpa, .size = size, .base = base, .perm = perm};
+	if (ALIGN_DOWN(hpa, IOMMU_GRANULE) < behind(prev) ||
+	    behind(slice) > limit_before(space, prev->next))
+		return -EEXIST;
+	link_in(space, slice, prev);
+	return 0;
+}
+
 int iommu_space_add(struct iommu_space *space, struct iommu_slice *slice, uint8_t *base,
 		    uint64_t size, uint32_t perm, uint64_t iova)
 {
@@ -108,11 +137,7 @@ int iommu_space_add(struct iommu_space *space, struct iommu_slice *slice, uint8_
 	if (!prev)
 		return -ENOSPC;
 	*slice = (struct iommu_slice){.hpa = hpa, .size = size, .base = base, .perm = perm};
-	slice->prev = prev;
-	slice->next = prev->next;
-	prev->next->prev = slice;
-	prev->next = slice;
-	set_words(space, slice, true);
+	link_in(space, slice, prev);
 	return 0;
 }
 

@@ -67,6 +67,10 @@ void iommu_space_done(struct iommu_space *space);
  */
 int iommu_space_add(struct iommu_space *space, struct iommu_slice *slice, uint8_t *base,
 		    uint64_t size, uint32_t perm, uint64_t iova);
+/* The same at a place that somebody else has chosen: -EINVAL (hpa unaligned, below
+ * IOMMU_HPA_FIRST or beyond the space), -EEXIST (it shares a granule with another slice). */
+int iommu_space_add_at(struct iommu_space *space, struct iommu_slice *slice, uint8_t *base,
+		       uint64_t size, uint32_t perm, uint64_t hpa);
 void iommu_space_remove(struct iommu_space *space, struct iommu_slice *slice);
 
 /*

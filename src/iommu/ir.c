@@ -16,11 +16,11 @@ struct ir_desc {
 };
 
 struct ir {
-	struct irte *table;	/* in force; NULL: none can be read */
-	unsigned table_entries; /* its length */
-	struct irte *own;	/* owned: what ir_write fills */
-	unsigned entries;	/* of own, slot, desc, used */
-	_Atomic int *slot;	/* eventfds, borrowed; -1 = none */
+	_Atomic(struct irte *) table; /* in force; NULL: none can be read */
+	unsigned table_entries;	      /* its length; changes while there is none */
+	struct irte *own;	      /* owned: what ir_write fills */
+	unsigned entries;	      /* of own, slot, desc, used */
+	_Atomic int *slot;	      /* eventfds, borrowed; -1 = none */
 	struct ir_desc *desc;
 	uint8_t *used;	 /* control thread: entries that were allocated */
 	unsigned lowest; /* control thread: none below is free */
@@ -50,15 +50,19 @@ int ir_new(unsigned entries, void (*drain)(void *arg), void *arg, struct ir **re
 	}
 	for (unsigned i = 0; i < entries; i++)
 		atomic_init(&ir->slot[i], -1);
-	ir_set_table(ir, ir->own, entries);
+	ir->table_entries = entries;
+	atomic_init(&ir->table, ir->own);
 	*ret_ir = ir;
 	return 0;
 }
 
 void ir_set_table(struct ir *ir, struct irte *table, unsigned entries)
 {
-	ir->table = table;
+	atomic_store_explicit(&ir->table, NULL, memory_order_release);
+	if (ir->drain)
+		ir->drain(ir->arg);
 	ir->table_entries = entries;
+	atomic_store_explicit(&ir->table, table, memory_order_release);
 }
 
 void ir_delete(struct ir *ir)
@@ -174,8 +178,11 @@ static const uint64_t reserved[2][2] = {
 };
 
 /* Which entry does the request name? */
-static uint8_t decode(const struct ir *ir, uint32_t addr, uint32_t data, uint32_t *ret_index)
+static uint8_t decode(struct ir *ir, uint32_t addr, uint32_t data, uint32_t *ret_index,
+		      const struct irte **ret_entry)
 {
+	/* Acquire, with ir_set_table: shows its length. */
+	const struct irte *table = atomic_load_explicit(&ir->table, memory_order_acquire);
 	uint32_t index = FIELD_GET(IR_ADDR_HANDLE, addr) | (addr & IR_ADDR_HANDLE_15) << 13;
 
 #ifndef LADON_BREAK_COMPATIBILITY
@@ -188,13 +195,17 @@ static uint8_t decode(const struct ir *ir, uint32_t addr, uint32_t data, uint32_
 		index += data;
 	}
 	*ret_index = index;
-	if (!ir->table)
+	if (!table)
 		return IR_FAULT_TABLE;
 #ifdef LADON_BREAK_IR_INDEX
 	*ret_index = index % ir->table_entries;
+	*ret_entry = &table[*ret_index];
 	return 0;
 #endif
-	return index < ir->table_entries ? 0 : IR_FAULT_INDEX;
+	if (index >= ir->table_entries)
+		return IR_FAULT_INDEX;
+	*ret_entry = &table[index];
+	return 0;
 }
 
 static bool source_ok(uint64_t hi, pci_rid_t rid)
@@ -285,11 +296,10 @@ enum ir_result ir_raise(struct ir *ir, pci_rid_t rid, uint32_t addr, uint32_t da
 {
 	uint64_t lo = 0, hi = 0;
 	uint32_t index = 0;
-	uint8_t reason = decode(ir, addr, data, &index);
+	const struct irte *e = NULL;
+	uint8_t reason = decode(ir, addr, data, &index, &e);
 
 	if (likely(!reason)) {
-		const struct irte *e = &ir->table[index];
-
 		/* Acquire, with ir_write: P shows the rest. */
 		lo = atomic_load_explicit(&e->word[0], memory_order_acquire);
 		hi = atomic_load_explicit(&e->word[1], memory_order_relaxed);

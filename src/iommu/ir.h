@@ -126,7 +126,8 @@ int ir_new(unsigned entries, void (*drain)(void *arg), void *arg, struct ir **re
 void ir_delete(struct ir *ir);
 
 /* Puts a table of somebody else's (borrowed, may be written at any time) in force in place of
- * the one that ir_write fills; NULL: none can be read. While nobody raises. */
+ * the one that ir_write fills; NULL: none can be read. Returns drained: nobody reads the former
+ * one. */
 void ir_set_table(struct ir *ir, struct irte *table, unsigned entries);
 
 /* An entry that nobody uses, P clear: its index, or -ENOSPC. The slots of eventfds and

@@ -112,6 +112,62 @@ static void only_whole_granules_say_so(void **state)
 	assert_false(word & IOMMU_SPACE_WHOLE);
 }
 
+static int add_at(struct iommu_slice *slice, uint64_t size, uint64_t hpa)
+{
+	return iommu_space_add_at(&space, slice, fake(GIB(9)), size, BOTH, hpa);
+}
+
+static void a_place_may_be_chosen(void **state)
+{
+	static struct iommu_slice a, b, c, d;
+
+	(void)state;
+	assert_int_equal(add_at(&a, MIB(3), GIB(40) + MIB(2)), 0);
+	assert_ptr_equal(at(GIB(40) + MIB(5) - 1), fake(GIB(9) + MIB(3) - 1));
+	assert_null(at(GIB(40) + MIB(5)));
+	assert_int_equal(add_at(&b, MIB(2), GIB(40) + MIB(4)), -EEXIST);
+	assert_int_equal(add_at(&b, KIB(4), GIB(40) + MIB(6) - KIB(4)),
+			 -EEXIST); /* its granule */
+	assert_int_equal(add_at(&b, GIB(1), GIB(40) - MIB(4)), -EEXIST);
+	assert_int_equal(add_at(&b, MIB(2), GIB(40)), 0);	   /* right before it */
+	assert_int_equal(add_at(&c, KIB(4), GIB(40) + MIB(6)), 0); /* right behind it */
+	assert_int_equal(add_at(&d, KIB(4), IOMMU_HPA_FIRST), 0);
+	assert_ptr_equal(at(GIB(40) + MIB(6)), fake(GIB(9)));
+	assert_ptr_equal(at(GIB(40)), fake(GIB(9)));
+	iommu_space_remove(&space, &a);
+	assert_null(at(GIB(40) + MIB(2)));
+	assert_int_equal(add_at(&a, MIB(4), GIB(40) + MIB(2)), 0);
+}
+
+static void places_that_cannot_be(void **state)
+{
+	static struct iommu_slice slice;
+
+	(void)state;
+	assert_int_equal(add_at(&slice, KIB(4), GIB(40) + 1), -EINVAL);
+	assert_int_equal(add_at(&slice, KIB(4), IOMMU_HPA_FIRST - KIB(4)), -EINVAL);
+	assert_int_equal(add_at(&slice, KIB(4), BIT64(IOMMU_HPA_BITS)), -EINVAL);
+	assert_int_equal(add_at(&slice, KIB(8), BIT64(IOMMU_HPA_BITS) - KIB(4)), -EINVAL);
+	assert_int_equal(add_at(&slice, 1ull << 63, GIB(40)), -EINVAL);
+	assert_int_equal(add_at(&slice, KIB(4), BIT64(IOMMU_HPA_BITS) - KIB(4)), 0);
+}
+
+/* Slices of both kinds beside each other: those without a wish go where there is room. */
+static void chosen_places_are_left_alone(void **state)
+{
+	static struct iommu_slice chosen[8], other[16];
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(add_at(&chosen[i], MIB(2), IOMMU_HPA_FIRST + i * MIB(6)), 0);
+	for (unsigned i = 0; i < 16; i++)
+		add(&other[i], GIB(50), MIB(2), 0);
+	for (unsigned i = 0; i < 8; i++)
+		assert_ptr_equal(at(IOMMU_HPA_FIRST + i * MIB(6)), fake(GIB(9)));
+	for (unsigned i = 0; i < 16; i++)
+		assert_ptr_equal(at(other[i].hpa), fake(GIB(50)));
+}
+
 static void addresses_nobody_offered(void **state)
 {
 	static const uint64_t none[] = {
@@ -224,6 +280,9 @@ int main(void)
 		TEST(a_slice_lies_like_its_iova),
 		TEST(every_byte_of_a_slice_is_found_and_none_beside),
 		TEST(only_whole_granules_say_so),
+		TEST(a_place_may_be_chosen),
+		TEST(places_that_cannot_be),
+		TEST(chosen_places_are_left_alone),
 		TEST(addresses_nobody_offered),
 		TEST(permissions_are_the_slices),
 		TEST(gaps_are_used_again),

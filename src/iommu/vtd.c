@@ -41,12 +41,17 @@ static const struct reg_row rows[VTD_R_NUM] = {
 
 /* ---- domains ---- */
 
+void vtd_context_of(const struct vtd *vtd, uint16_t rid, struct vtd_context *ret_ctx)
+{
+	vtd_context_load(&vtd->space, vtd->root, vtd->reg[VTD_R_GSTS] & VTD_GCMD_TE, rid,
+			 ret_ctx);
+}
+
 void vtd_load(struct vtd *vtd, struct iommu_domain *dom)
 {
 	struct vtd_context ctx;
 
-	vtd_context_load(&vtd->space, vtd->root, vtd->reg[VTD_R_GSTS] & VTD_GCMD_TE, dom->rid,
-			 &ctx);
+	vtd_context_of(vtd, dom->rid, &ctx);
 	iommu_domain_set_context(dom, &ctx);
 }
 
@@ -108,14 +113,22 @@ int vtd_new(struct vtd **ret_vtd)
 	return 0;
 }
 
+/* For the software in this process. */
+static void own_write(void *arg, uint32_t offset, unsigned size, uint64_t value)
+{
+	vtd_write(arg, offset, size, value);
+}
+
 int vtd_new_local(struct vtd **ret_vtd)
 {
+	struct vtd_access access = {.write = own_write};
 	struct vtd *vtd;
 	int ret = vtd_new(&vtd);
 
 	if (ret < 0)
 		return ret;
-	ret = vtd_tables_new(vtd, &vtd->tables);
+	access.arg = vtd;
+	ret = vtd_tables_new(&vtd->space, &access, &vtd->tables);
 	if (ret < 0) {
 		vtd_free(vtd);
 		return ret;

@@ -90,6 +90,9 @@ bool vtd_turn(struct vtd *vtd);
 /* Records a fault, unless it is none of VT-d's. Called for faults that are to be recorded. */
 void vtd_fault(struct vtd *vtd, const struct iommu_fault *fault);
 
+/* What the unit's tables say of rid at this moment. */
+void vtd_context_of(const struct vtd *vtd, uint16_t rid, struct vtd_context *ret_ctx);
+
 /* For iommu_domain.c. */
 void vtd_add_domain(struct vtd *vtd, struct iommu_domain *dom);
 void vtd_del_domain(struct vtd *vtd, struct iommu_domain *dom);

@@ -20,9 +20,10 @@ struct vtd_chunk {
 
 #define BOOK_PAGES (ALIGN_UP(sizeof(struct vtd_chunk), IOMMU_PAGE) / IOMMU_PAGE)
 
-void vtd_pages_init(struct vtd_pages *pages, struct iommu_space *space)
+void vtd_pages_init(struct vtd_pages *pages, struct iommu_space *space,
+		    const struct vtd_memory *memory)
 {
-	*pages = (struct vtd_pages){.space = space};
+	*pages = (struct vtd_pages){.space = space, .memory = *memory};
 }
 
 static void chunk_unlink(struct vtd_chunk **list, struct vtd_chunk *chunk)
@@ -44,17 +45,33 @@ static void chunk_push(struct vtd_chunk **list, struct vtd_chunk *chunk)
 	*list = chunk;
 }
 
+/* Puts mem into the host's space, and tells the unit. */
+static int chunk_place(struct vtd_pages *pages, struct vtd_chunk *chunk, struct iommu_mem *mem)
+{
+	const struct vtd_memory *memory = &pages->memory;
+	int ret = iommu_space_add(pages->space, &chunk->slice, mem->base, IOMMU_GRANULE,
+				  IOMMU_READ | IOMMU_WRITE, 0);
+
+	if (ret < 0 || !memory->offer)
+		return ret;
+	ret = memory->offer(memory->arg, mem, &chunk->slice);
+	if (ret < 0)
+		iommu_space_remove(pages->space, &chunk->slice);
+	return ret;
+}
+
 static int chunk_add(struct vtd_pages *pages)
 {
+	const struct vtd_memory *memory = &pages->memory;
 	struct vtd_chunk *chunk;
 	struct iommu_mem *mem;
-	int ret = iommu_mem_anon(IOMMU_GRANULE, &mem);
+	int ret = memory->get ? memory->get(memory->arg, IOMMU_GRANULE, &mem)
+			      : iommu_mem_anon(IOMMU_GRANULE, &mem);
 
 	if (ret < 0)
 		return ret;
 	chunk = (struct vtd_chunk *)(void *)mem->base;
-	ret = iommu_space_add(pages->space, &chunk->slice, mem->base, IOMMU_GRANULE,
-			      IOMMU_READ | IOMMU_WRITE, 0);
+	ret = chunk_place(pages, chunk, mem);
 	if (ret < 0) {
 		iommu_mem_free(mem);
 		return ret;
@@ -74,6 +91,8 @@ static void chunk_free(struct vtd_pages *pages, struct vtd_chunk *chunk)
 {
 	chunk_unlink(chunk->free ? &pages->open : &pages->full, chunk);
 	pages->free -= chunk->free;
+	if (pages->memory.withdraw)
+		pages->memory.withdraw(pages->memory.arg, chunk->mem, &chunk->slice);
 	iommu_space_remove(pages->space, &chunk->slice);
 	iommu_mem_free(chunk->mem);
 }

@@ -12,14 +12,27 @@
 #include "iommu_mem.h"
 #include "iommu_space.h"
 
-struct vtd_pages {
-	struct iommu_space *space; /* borrowed */
-	struct vtd_chunk *open;	   /* owned; chunks with free pages */
-	struct vtd_chunk *full;	   /* owned; chunks without */
-	unsigned free;		   /* pages, in all of them */
+/* Where chunks come from, when the unit is not in this process. All NULL: it is. */
+struct vtd_memory {
+	void *arg;
+	/* Memory that the unit's process can be given: like iommu_mem_anon. */
+	int (*get)(void *arg, uint64_t size, struct iommu_mem **ret_mem);
+	/* mem lies at slice->hpa of the host's space from now on: tells the unit, or -errno. */
+	int (*offer)(void *arg, struct iommu_mem *mem, const struct iommu_slice *slice);
+	/* The opposite; mem is freed next. */
+	void (*withdraw)(void *arg, struct iommu_mem *mem, const struct iommu_slice *slice);
 };
 
-void vtd_pages_init(struct vtd_pages *pages, struct iommu_space *space);
+struct vtd_pages {
+	struct iommu_space *space; /* borrowed */
+	struct vtd_memory memory;
+	struct vtd_chunk *open; /* owned; chunks with free pages */
+	struct vtd_chunk *full; /* owned; chunks without */
+	unsigned free;		/* pages, in all of them */
+};
+
+void vtd_pages_init(struct vtd_pages *pages, struct iommu_space *space,
+		    const struct vtd_memory *memory);
 /* Nobody looks at any of them any more. */
 void vtd_pages_done(struct vtd_pages *pages);
 

@@ -18,7 +18,7 @@
 #define PT_PAGES    4u /* context table, PASID directory, PASID table, second-stage root */
 
 struct vtd_tables {
-	struct vtd *vtd; /* borrowed */
+	struct vtd_access access;
 	struct vtd_pages pages;
 	uint64_t root, queue, status; /* pages */
 	unsigned tail;
@@ -39,27 +39,32 @@ static uint64_t get_word(const struct vtd_tables *tables, uint64_t page, unsigne
 
 /* ---- the unit's registers and queue ---- */
 
-static void turn_on(struct vtd_tables *tables)
+static void reg_write(struct vtd_tables *tables, uint32_t offset, unsigned size, uint64_t value)
 {
-	struct vtd *vtd = tables->vtd;
-
-	vtd_write(vtd, VTD_RTADDR, 8, tables->root | VTD_PUT(VTD_RTADDR_TTM, VTD_TTM_SCALABLE));
-	vtd_write(vtd, VTD_GCMD, 4, VTD_GCMD_SRTP);
-	vtd_write(vtd, VTD_IQT, 8, 0);
-	vtd_write(vtd, VTD_IQA, 8, tables->queue);
-	vtd_write(vtd, VTD_GCMD, 4, VTD_GCMD_QIE);
-	vtd_write(vtd, VTD_GCMD, 4, VTD_GCMD_QIE | VTD_GCMD_TE);
+	tables->access.write(tables->access.arg, offset, size, value);
 }
 
-int vtd_tables_new(struct vtd *vtd, struct vtd_tables **ret_tables)
+static void turn_on(struct vtd_tables *tables)
+{
+	reg_write(tables, VTD_RTADDR, 8,
+		  tables->root | VTD_PUT(VTD_RTADDR_TTM, VTD_TTM_SCALABLE));
+	reg_write(tables, VTD_GCMD, 4, VTD_GCMD_SRTP);
+	reg_write(tables, VTD_IQT, 8, 0);
+	reg_write(tables, VTD_IQA, 8, tables->queue);
+	reg_write(tables, VTD_GCMD, 4, VTD_GCMD_QIE);
+	reg_write(tables, VTD_GCMD, 4, VTD_GCMD_QIE | VTD_GCMD_TE);
+}
+
+int vtd_tables_new(struct iommu_space *space, const struct vtd_access *access,
+		   struct vtd_tables **ret_tables)
 {
 	struct vtd_tables *tables = calloc(1, sizeof(*tables));
 	int ret;
 
 	if (!tables)
 		return -ENOMEM;
-	tables->vtd = vtd;
-	vtd_pages_init(&tables->pages, vtd_space(vtd));
+	tables->access = *access;
+	vtd_pages_init(&tables->pages, space, &access->memory);
 	ret = vtd_pages_reserve(&tables->pages, 3);
 	if (ret < 0) {
 		free(tables);
@@ -78,7 +83,7 @@ void vtd_tables_free(struct vtd_tables *tables)
 	if (!tables)
 		return;
 	/* A unit without translation would let everything through; this one has nobody left. */
-	vtd_write(tables->vtd, VTD_GCMD, 4, 0);
+	reg_write(tables, VTD_GCMD, 4, 0);
 	vtd_pages_done(&tables->pages);
 	free(tables);
 }
@@ -93,14 +98,18 @@ static void submit(struct vtd_tables *tables, uint64_t lo, uint64_t hi)
 /* The wait descriptor: all before it are done, and no DMA that they concern is under way. */
 static void submit_wait(struct vtd_tables *tables)
 {
+	const struct vtd_access *access = &tables->access;
 	_Atomic uint64_t *status = vtd_page_words(&tables->pages, tables->status);
 
 	tables->serial++;
 	submit(tables, VTD_IQ_WAIT | VTD_IQ_WAIT_SW | VTD_PUT(VTD_IQ_WAIT_DATA, tables->serial),
 	       tables->status);
-	vtd_write(tables->vtd, VTD_IQT, 8, tables->tail * 16);
-	assert((uint32_t)atomic_load_explicit(status, memory_order_acquire) == tables->serial);
-	(void)status;
+	reg_write(tables, VTD_IQT, 8, tables->tail * 16);
+	while ((uint32_t)atomic_load_explicit(status, memory_order_acquire) != tables->serial) {
+		assert(access->wait);
+		if (!access->wait(access->arg))
+			return; /* nobody translates any more */
+	}
 }
 
 void vtd_tables_sync_context(struct vtd_tables *tables, const struct vtd_pt *pt)
@@ -158,6 +167,21 @@ void vtd_tables_sync_stage1(struct vtd_tables *tables, const struct vtd_pt *pt, 
 		submit(tables, lo | VTD_PUT(VTD_IQ_G, VTD_G_SELECT),
 		       ALIGN_DOWN(addr, IOMMU_PAGE << am) | am);
 	submit_wait(tables);
+}
+
+void vtd_tables_sync_irte(struct vtd_tables *tables, unsigned index)
+{
+	submit(tables, VTD_IQ_IEC | VTD_IQ_IEC_G | VTD_PUT(VTD_IQ_IEC_IIDX, index), 0);
+	submit_wait(tables);
+}
+
+void vtd_tables_set_irt(struct vtd_tables *tables, uint64_t hpa, unsigned bits)
+{
+	const uint32_t on = VTD_GCMD_QIE | VTD_GCMD_TE;
+
+	reg_write(tables, VTD_IRTA, 8, hpa | (bits - 1));
+	reg_write(tables, VTD_GCMD, 4, on | VTD_GCMD_SIRTP);
+	reg_write(tables, VTD_GCMD, 4, on | VTD_GCMD_IRE);
 }
 
 /* ---- contexts ---- */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vtd_tables.h - the system software of the host that lives in this process: it writes root,
- * context, PASID and second-stage tables into the host's space, and tells the unit of changes
- * by its invalidation queue, as a kernel's driver does. Scalable mode, second stage of 4
- * levels, one address space a routing ID. Control thread only.
+ * vtd_tables.h - a host's system software: it writes root, context, PASID and second-stage
+ * tables into the host's space, and tells the unit of changes by its invalidation queue, as a
+ * kernel's driver does. Scalable mode, second stage of 4 levels, one address space a routing
+ * ID. The unit may be in this process or somebody else's (struct vtd_access). Control thread
+ * only.
  */
 #ifndef LADON_IOMMU_VTD_TABLES_H
 #define LADON_IOMMU_VTD_TABLES_H
@@ -12,8 +13,18 @@
 
 #define VTD_TABLES_IOVA_BITS 48
 
-struct vtd;
 struct vtd_tables;
+
+/* How the software reaches its unit. */
+struct vtd_access {
+	void *arg;
+	/* Writes a register; size 4 or 8. */
+	void (*write)(void *arg, uint32_t offset, unsigned size, uint64_t value);
+	/* The unit has not come to the end of its queue yet: waits a little. False: there is no
+	 * unit any more. NULL: a write of IQT returns when the queue is done. */
+	bool (*wait)(void *arg);
+	struct vtd_memory memory;
+};
 
 /* One RID's tables. */
 struct vtd_pt {
@@ -22,8 +33,11 @@ struct vtd_pt {
 	uint16_t rid, did;
 };
 
-/* Writes empty tables, sets the unit's registers, turns translation on. 0 or -ENOMEM. */
-int vtd_tables_new(struct vtd *vtd, struct vtd_tables **ret_tables);
+/* Writes empty tables, sets the unit's registers, turns translation on. space: the host's, as
+ * the software knows it (borrowed); access is copied. 0 or -ENOMEM, or what memory.offer said.
+ */
+int vtd_tables_new(struct iommu_space *space, const struct vtd_access *access,
+		   struct vtd_tables **ret_tables);
 /* Turns translation off. All RIDs are detached. Takes NULL. */
 void vtd_tables_free(struct vtd_tables *tables);
 
@@ -53,6 +67,11 @@ void vtd_tables_sync_context(struct vtd_tables *tables, const struct vtd_pt *pt)
 void vtd_tables_sync_range(struct vtd_tables *tables, const struct vtd_pt *pt, uint64_t iova,
 			   uint64_t size);
 void vtd_tables_sync_all(struct vtd_tables *tables, const struct vtd_pt *pt);
+/* Entry index of the interrupt-remapping table. */
+void vtd_tables_sync_irte(struct vtd_tables *tables, unsigned index);
+/* A table of 2^bits of them (2 to 16), which lies at hpa, page-aligned, is in force from now
+ * on. */
+void vtd_tables_set_irt(struct vtd_tables *tables, uint64_t hpa, unsigned bits);
 /* A range of first-stage addresses. */
 void vtd_tables_sync_stage1(struct vtd_tables *tables, const struct vtd_pt *pt, uint64_t addr,
 			    uint64_t size);

@@ -301,35 +301,50 @@ out_buf:
 	return ret;
 }
 
-/* fd is consumed. */
-static void on_connection(struct vfu_sock *sock, int fd)
+/* fd is consumed. Returns 0, or -errno with *why (NULL: the errno says it). */
+static int admit(struct vfu_sock *sock, int fd, const struct ucred *cred, const char **why)
 {
-	struct ucred cred = peer(fd);
-	const char *why = "another client is attached";
-	int ret = -EBUSY;
+	int ret;
 
 #ifdef LADON_BREAK_ONE_CLIENT
 	if (sock->conn)
 		detach(sock, true);
 #endif
-	if (!sock->conn) {
-		why = NULL;
-		ret = attach(sock, fd);
-	}
-	if (ret == 0) {
-		sock->busy = true;
-		ret = sock->events->connected(sock->dev, cred.pid, cred.uid, &why);
-		sock->busy = false;
-		if (ret == 0) {
-			if (sock->leaving)
-				detach(sock, true);
-			return;
-		}
-		detach(sock, false);
-	} else {
+	*why = "another client is attached";
+	ret = sock->conn ? -EBUSY : attach(sock, fd);
+	if (ret < 0) {
 		fd_close(&fd);
+		return ret;
 	}
-	sock->events->refused(sock->dev, cred.pid, cred.uid, why ? why : strerror(abs(ret)));
+	*why = NULL;
+	sock->busy = true;
+	ret = sock->events->connected(sock->dev, cred->pid, cred->uid, why);
+	sock->busy = false;
+	if (ret < 0)
+		detach(sock, false);
+	else if (sock->leaving)
+		detach(sock, true);
+	return ret;
+}
+
+/* fd is consumed. */
+static void on_connection(struct vfu_sock *sock, int fd)
+{
+	struct ucred cred = peer(fd);
+	const char *why;
+	int ret = admit(sock, fd, &cred, &why);
+
+	if (ret < 0)
+		sock->events->refused(sock->dev, cred.pid, cred.uid,
+				      why ? why : strerror(-ret));
+}
+
+int vfu_sock_adopt(struct vfu_sock *sock, int fd)
+{
+	struct ucred cred = peer(fd);
+	const char *why;
+
+	return admit(sock, fd, &cred, &why);
 }
 
 static bool out_of_resources(int err)

@@ -35,6 +35,10 @@ int vfu_sock_new(struct loop *loop, const char *path, const struct vfu_dev_ops *
 /* Drops the client (disconnected is called), stops listening, unlinks path. Takes NULL. */
 void vfu_sock_free(struct vfu_sock *sock);
 
+/* A client that came by another way: fd, connected (consumed), is served as if it had
+ * connected to path. Returns 0, -EBUSY (another is attached) or -errno (connected said no). */
+int vfu_sock_adopt(struct vfu_sock *sock, int fd);
+
 /* The attached client's connection, or NULL. */
 struct vfu_conn *vfu_sock_conn(struct vfu_sock *sock);
 /* Call after queueing output outside vfu_conn_input (DMA requests): sends what the socket

@@ -17,6 +17,7 @@ from ladond import (LADON, LADOND, CARD, Daemon, Monitor, Scratch, Skip, Suite, 
                     need_build, wait_for)
 
 SUITE = Suite()
+SOCKETS = ("control.sock", "fabric.sock")  # of a run directory without cards
 CASE = SUITE.test
 
 
@@ -84,6 +85,7 @@ BAD = [
     ("card add -nic model 82576 vfs 2", "-nic"),
     ("card add sixteen-letters- model 82576 vfs 2", "sixteen-letters-"),
     ("card add control.sock model 82576 vfs 2", "control.sock"),
+    ("card add fabric.sock model 82576 vfs 2", "fabric.sock"),
     (ADD + " vfs 3", "twice"),
     (ADD + " color blue", "color"),
     (ADD + " mac 52:54:00:00:00", "52:54:00:00:00"),
@@ -234,7 +236,7 @@ def refused_long_socket_path():
     daemon = Daemon(run_dir=run_dir)
     done = daemon.ladon("card", "add", "a-longish-name", "model", "82576", "vfs", "7")
     one_sentence(done, "a-longish-name/vf254.sock", "107", "shorter")
-    assert tree(run_dir) == [os.path.join(run_dir, "control.sock")] and daemon.json("card", "show") == []
+    assert tree(run_dir) == [os.path.join(run_dir, name) for name in SOCKETS] and daemon.json("card", "show") == []
     daemon.ok("card", "add", "n", "model", "82576", "vfs", "1")
     daemon.stop()
 
@@ -249,7 +251,7 @@ def refused_tap_without_permission():
     daemon = Daemon(user="nobody")
     one_sentence(daemon.ladon("card", "add", "nic0", "model", "82576", "vfs", "2", "uplink", "tap:ladon-e2e"),
                  "tap:ladon-e2e", "permission", "ip tuntap add")
-    assert daemon.json("card", "show") == [] and tree(daemon.run_dir) == [daemon.run_dir + "/control.sock"]
+    assert daemon.json("card", "show") == [] and tree(daemon.run_dir) == [os.path.join(daemon.run_dir, name) for name in SOCKETS]
     daemon.stop()
 
 

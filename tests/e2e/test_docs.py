@@ -12,7 +12,7 @@ from ladond import LADON, LADOND, Daemon, Suite, clean_env, need_build
 SUITE = Suite()
 CASE = SUITE.test
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PAGES = ("ladon.1", "ladond.8", "ladon.conf.5", "ladon.7")
+PAGES = ("ladon.1", "ladond.8", "ladon-host.8", "ladon-exporter.8", "ladon.conf.5", "ladon.7")
 
 
 def page(name):
@@ -81,14 +81,14 @@ def commands_of_ladon():
     lines = lines[lines.index("Commands:") + 1:lines.index("Options:")]
     from_help = [usage_words(line) for line in lines if re.match(r"  \S", line)]
     from_page = [usage_words(line) for line in heads("ladon.1", "COMMANDS")]
-    assert len(from_help) == 28 and sorted(from_help) == sorted(from_page), \
+    assert len(from_help) == 34 and sorted(from_help) == sorted(from_page), \
         f"help {sorted(from_help)}\npage {sorted(from_page)}"
 
 
 @CASE
 def commands_of_the_daemon():
     """What the daemon serves is what ladon offers, but for ping and help, which are for programs; ladon does demo, lab,
-    netdev, top and token generate itself."""
+    netdev, top and the generating of tokens itself."""
     daemon = Daemon()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.connect(os.path.join(daemon.run_dir, "control.sock"))
@@ -96,11 +96,11 @@ def commands_of_the_daemon():
         with sock.makefile("r", encoding="utf-8") as lines:
             usages = re.findall(r'"usage":"([^"]+)"', lines.readline())
     daemon.stop()
-    nouns = {" ".join(re.findall(r"^[a-z]+(?: (?:add|del|show|set|reset|unlock|clear|generate))?", u)) for u in usages}
+    nouns = {" ".join(re.findall(r"^[a-z]+(?: (?:add|del|show|set|reset|unlock|clear|generate|assign|map))?", u)) for u in usages}
     lines = help_of(LADON)
-    own = {" ".join(re.findall(r"^[a-z]+(?: (?:add|del|show|set|reset|unlock|clear|generate))?", line[2:])) for line in lines
+    own = {" ".join(re.findall(r"^[a-z]+(?: (?:add|del|show|set|reset|unlock|clear|generate|assign|map))?", line[2:])) for line in lines
            if re.match(r"  [a-z]", line)}
-    assert nouns - {"ping", "help"} == own - {"demo", "lab", "netdev", "token generate", "top"}, f"{nouns} {own}"
+    assert nouns - {"ping", "help"} == own - {"demo", "lab", "netdev", "token generate", "host generate", "top"}, f"{nouns} {own}"
 
 
 @CASE
@@ -116,10 +116,10 @@ def drop_reasons():
 def pages_that_are_named_exist():
     """SEE ALSO leads nowhere wrong; each page has a NAME line of its own name."""
     for name in PAGES:
-        bare, number = re.match(r"([a-z.]+)\.(\d)$", name).groups()
+        bare, number = re.match(r"([a-z.-]+)\.(\d)$", name).groups()
         text = page(name)
         assert text.startswith(f"{bare}({number})\n"), f"{name}: {text[:40]!r}"
-        for other in re.findall(r"\*(ladon[a-z.]*)\*\((\d)\)", text):
+        for other in re.findall(r"\*(ladon[a-z.-]*)\*\((\d)\)", text):
             assert ".".join(other) in PAGES, f"{name} names {other}"
 
 
@@ -158,6 +158,22 @@ def commands_of_vf_token_md():
                           check=False)
     assert done.returncode == 0 and not done.stderr, done
     assert daemon.vf(1)["unlock"]["uid"] == 1000 and daemon.vf(1, "nic1")["allow_uid"] == [1000]
+    daemon.stop()
+
+
+@CASE
+def commands_of_hosts_md():
+    """Its five lines run as they stand, and VF 3 is the compute host's."""
+    with open(os.path.join(ROOT, "docs", "hosts.md"), encoding="utf-8") as file:
+        script = "".join(re.findall(r"^```sh\n(.*?)^```", file.read(), re.M | re.S))
+    assert len(script.splitlines()) == 5
+    daemon = Daemon()
+    env = clean_env(LADON_RUN_DIR=daemon.run_dir, PATH=os.path.dirname(LADON) + ":" + os.environ["PATH"])
+    over = "until test -S $LADON_RUN_DIR/../ch1/nic0-vf3.sock; do sleep 0.05; done; kill $!; wait $!"
+    done = subprocess.run(["sh", "-euc", script + over], env=env, cwd=daemon.scratch.path, text=True, capture_output=True,
+                          check=False, timeout=60)
+    assert done.returncode == 0 and "ch1" in done.stdout and "joined /" in done.stderr, done
+    assert daemon.vf(3)["host"] == "ch1"
     daemon.stop()
 
 

@@ -177,7 +177,9 @@ def all_verbs():
         "registers": "registers 82576 vf", "vf set": "vf set nic1 vf 0 allow-uid any",
         "token generate": "token generate nic1", "token set": f"token set nic1 token-file {token}",
         "token show": "token show", "vf unlock": f"vf unlock nic1 vf 0 token-file {token}",
-        "pf unlock": f"pf unlock nic1 token-file {token}", "token clear": "token clear nic1", "card del": "card del nic1",
+        "pf unlock": f"pf unlock nic1 token-file {token}", "token clear": "token clear nic1", "host add": f"host add ch1 lease 2000 token-file {token}", "host generate": f"host generate ch2 token-file {token}2",
+        "host show": "host show", "host map": "host map", "vf assign": "vf assign nic1 1 host ch1", "card del": "card del nic1",
+        "host del": "host del ch1",
     }
     monitor = Monitor(daemon)
     apart = {"monitor", "capture", "demo", "lab", "netdev"}  # the last three have daemons and tests of their own

@@ -11,14 +11,17 @@ SRC = os.path.join(ROOT, "src")
 # A room may use the rooms listed, and itself. Lower never includes higher.
 MAY_USE = {
     "base": set(),
+    "sandbox": {"base"},
     "net": {"base"},
+    "fabric": {"base"},
     "vfio_user": {"base"},
     "pci": {"base"},
     "iommu": {"base", "pci"},
     "ntb": {"base", "pci", "iommu"},
     "nic": {"base", "net", "pci", "iommu"},
     "uplink": {"base", "net", "nic"},
-    "daemon": {"base", "net", "vfio_user", "pci", "iommu", "nic", "uplink"},
+    "daemon": {"base", "sandbox", "net", "fabric", "vfio_user", "pci", "iommu", "ntb", "nic", "uplink"},
+    "host": {"base", "sandbox", "fabric", "vfio_user", "pci", "iommu"},
     "client": {"base", "net", "vfio_user"},
     "cli": {"base", "client"},
     "exporter": {"base"},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* sandbox_impl.h - the layers of the sandbox, one by one. For sandbox.c and its tests. */
-#ifndef LADON_DAEMON_SANDBOX_IMPL_H
-#define LADON_DAEMON_SANDBOX_IMPL_H
+#ifndef LADON_SANDBOX_SANDBOX_IMPL_H
+#define LADON_SANDBOX_SANDBOX_IMPL_H
 
 #include <linux/landlock.h>
 #include <stdbool.h>
@@ -23,7 +23,13 @@
 #define SANDBOX_SANITIZER 0
 #endif
 
-enum sandbox_process { SANDBOX_LADOND = 1, SANDBOX_HELPER = 2, SANDBOX_BOTH = 3 };
+/* ladon-host has the rows of ladond, and those of its own. */
+enum sandbox_process {
+	SANDBOX_LADOND = 1,
+	SANDBOX_HELPER = 2,
+	SANDBOX_BOTH = 3,
+	SANDBOX_HOST = 4,
+};
 
 /* The one argument of a call that is looked at. */
 enum sandbox_op {

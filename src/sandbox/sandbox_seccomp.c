@@ -34,7 +34,7 @@ static int add_call(scmp_filter_ctx ctx, const struct sandbox_call *call)
 
 static int fill(scmp_filter_ctx ctx, enum sandbox_process process)
 {
-	unsigned num;
+	unsigned rows = process == SANDBOX_HOST ? SANDBOX_HOST | SANDBOX_LADOND : process, num;
 	const struct sandbox_call *calls = sandbox_calls(&num);
 	int ret = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
@@ -43,7 +43,7 @@ static int fill(scmp_filter_ctx ctx, enum sandbox_process process)
 	if (ret == 0)
 		ret = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree */
 	for (unsigned i = 0; i < num && ret == 0; i++) {
-		if (calls[i].processes & process)
+		if (calls[i].processes & rows)
 			ret = add_call(ctx, &calls[i]);
 	}
 	return ret;

@@ -19,6 +19,7 @@
 #define LADOND SANDBOX_LADOND
 #define HELPER SANDBOX_HELPER
 #define BOTH   SANDBOX_BOTH
+#define HOST   SANDBOX_HOST
 
 /* clang-format off */
 #define ANY                    {SANDBOX_ANY, 0, 0, 0}

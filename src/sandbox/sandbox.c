@@ -64,7 +64,7 @@ static int no_privileges(uint64_t keep)
 /* What is lacking for the helper is lacking for ladond, which says so. */
 static void say(enum log_level level, enum sandbox_process process, const char *sentence)
 {
-	if (process == SANDBOX_LADOND)
+	if (process != SANDBOX_HELPER)
 		log_line(level, "sandbox: %s", sentence);
 }
 
@@ -126,6 +126,13 @@ int sandbox_enter(int run_dir_fd)
 	const struct sandbox_path path = {run_dir_fd, SANDBOX_RUN_DIR};
 
 	return enter(SANDBOX_LADOND, 0, &path);
+}
+
+int sandbox_enter_host(int run_dir_fd)
+{
+	const struct sandbox_path path = {run_dir_fd, SANDBOX_RUN_DIR};
+
+	return enter(SANDBOX_HOST, 0, &path);
 }
 
 int sandbox_enter_helper(bool packet)

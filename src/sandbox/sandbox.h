@@ -7,8 +7,8 @@
  * Capabilities and Landlock belong to a thread and are inherited: enter before the first
  * pthread_create.
  */
-#ifndef LADON_DAEMON_SANDBOX_H
-#define LADON_DAEMON_SANDBOX_H
+#ifndef LADON_SANDBOX_SANDBOX_H
+#define LADON_SANDBOX_SANDBOX_H
 
 #include <stdbool.h>
 
@@ -19,6 +19,12 @@
  * or -errno.
  */
 int sandbox_enter(int run_dir_fd);
+
+/*
+ * ladon-host's: as ladond's, below run_dir_fd (borrowed), and with its own rows of the table.
+ * Returns 0 or -errno.
+ */
+int sandbox_enter_host(int run_dir_fd);
 
 /*
  * The helper's: CAP_NET_ADMIN stays where it was, with packet CAP_NET_RAW, too, and of the file

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Compute hosts at the fabric's socket: joins, epochs, offers, leases, what ends them. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "bits.h"
+#include "clock.h"
+#include "compute.h"
+#include "fd.h"
+#include "test_daemon.h"
+
+#define HPA	  (1ull << 32)
+#define FILE_SIZE (16ull * IOMMU_PAGE)
+
+static struct test_daemon td;
+static const uint8_t key[UUID_SIZE] = "fifteen letters";
+static struct compute *host;
+static int memory = -1;
+
+static int setup(void **state)
+{
+	struct opts opts = {.mapped_doorbells = true, .cpu = -1};
+	struct cmd_error error;
+
+	(void)state;
+	test_daemon_start(&td, &opts, false);
+	assert_int_equal(compute_add(td.daemon, "ch1", key, COMPUTE_LEASE_MAX, &error), 0);
+	host = compute_find(td.daemon, "ch1");
+	memory = fd_memfd("memory", FILE_SIZE);
+	assert_true(memory >= 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fd_close(&memory);
+	test_daemon_stop(&td);
+	return 0;
+}
+
+static void turn(void)
+{
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(loop_once(td.daemon->loop, 0), 0);
+}
+
+/* ---- the other side ---- */
+
+static int knock(void)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/fabric.sock", td.daemon->run_dir);
+	fd = fabric_connect(path);
+	assert_true(fd >= 0);
+	turn();
+	return fd;
+}
+
+/* The next message that is no beat: 1, or what fabric_recv says. */
+static int hear(int fd, struct fabric_msg *ret)
+{
+	struct fabric_parcel parcel;
+	int n;
+
+	do {
+		n = fabric_recv(fd, &parcel);
+		if (n == 1)
+			fd_close(&parcel.fd);
+	} while (n == 1 && parcel.msg.type == FABRIC_BEAT);
+	*ret = parcel.msg;
+	return n;
+}
+
+static struct fabric_msg join_msg(const char *name, const uint8_t *with)
+{
+	struct fabric_msg msg = {.type = FABRIC_JOIN};
+
+	msg.join.version = FABRIC_VERSION;
+	snprintf(msg.join.name, sizeof(msg.join.name), "%s", name);
+	memcpy(msg.join.key, with, UUID_SIZE);
+	return msg;
+}
+
+static int send_and_turn(int fd, const struct fabric_msg *msg, int with)
+{
+	int ret = fabric_send(fd, msg, with);
+
+	turn();
+	return ret;
+}
+
+static int join(uint64_t *ret_epoch)
+{
+	struct fabric_msg msg = join_msg("ch1", key);
+	int fd = knock();
+
+	assert_int_equal(send_and_turn(fd, &msg, -1), 0);
+	assert_int_equal(hear(fd, &msg), 1);
+	assert_int_equal(msg.type, FABRIC_WELCOME);
+	*ret_epoch = msg.epoch;
+	return fd;
+}
+
+static struct fabric_msg offer_msg(uint64_t epoch, uint64_t hpa, uint64_t size, uint64_t offset,
+				   uint32_t perm)
+{
+	struct fabric_msg msg = {.type = FABRIC_OFFER, .seq = 7, .epoch = epoch};
+
+	msg.offer.hpa = hpa;
+	msg.offer.size = size;
+	msg.offer.offset = offset;
+	msg.offer.perm = perm;
+	return msg;
+}
+
+/* The errno that the answer has; a refused offer has a sentence. */
+static int ask(int fd, const struct fabric_msg *msg, int with)
+{
+	struct fabric_msg done;
+
+	assert_int_equal(send_and_turn(fd, msg, with), 0);
+	assert_int_equal(hear(fd, &done), 1);
+	assert_int_equal(done.type, FABRIC_DONE);
+	assert_int_equal(done.seq, msg->seq);
+	assert_int_equal(!done.done.err, !done.done.why[0]);
+	return done.done.err;
+}
+
+/* It was shown out, with that reason (NULL: without a word). */
+static void ended(int fd, const char *why)
+{
+	struct fabric_msg msg;
+
+	turn();
+	if (why) {
+		assert_int_equal(hear(fd, &msg), 1);
+		assert_int_equal(msg.type, FABRIC_BYE);
+		assert_non_null(strstr(msg.done.why, why));
+	}
+	assert_int_equal(hear(fd, &msg), -ECONNRESET);
+	fd_close(&fd);
+}
+
+static void nobody_joined(void)
+{
+	assert_int_equal(host->fd, -1);
+	assert_int_equal(host->epoch, 0);
+	assert_int_equal(host->num_windows, 0);
+	assert_int_equal(host->bytes, 0);
+}
+
+/* ---- joining ---- */
+
+static void joins_that_are_refused(void **state)
+{
+	struct fabric_msg msg = join_msg("ch1", (const uint8_t *)"fifteen lettres");
+	int fd = knock();
+
+	(void)state;
+	send_and_turn(fd, &msg, -1);
+	ended(fd, "no host of this name with this key");
+	assert_int_equal(host->refused, 1);
+	msg = join_msg("ch2", key);
+	fd = knock();
+	send_and_turn(fd, &msg, -1);
+	ended(fd, "no host of this name with this key");
+	msg = join_msg("ch1", key);
+	msg.join.version++;
+	fd = knock();
+	send_and_turn(fd, &msg, -1);
+	ended(fd, "another version");
+	msg = offer_msg(0, HPA, IOMMU_PAGE, 0, IOMMU_READ);
+	fd = knock();
+	send_and_turn(fd, &msg, memory);
+	ended(fd, "JOIN");
+	fd = knock();
+	assert_int_equal(write(fd, &msg, 10), 10);
+	ended(fd, NULL);
+	nobody_joined();
+	assert_int_equal(host->refused, 1);
+}
+
+static void a_name_joins_once(void **state)
+{
+	struct fabric_msg msg = join_msg("ch1", key);
+	uint64_t first, second;
+	int one = join(&first), other = knock();
+
+	(void)state;
+	send_and_turn(other, &msg, -1);
+	ended(other, "joined already");
+	assert_int_equal(host->epoch, first);
+	fd_close(&one);
+	turn();
+	nobody_joined();
+	one = join(&second);
+	assert_true(second > first);
+	fd_close(&one);
+	turn();
+}
+
+static void a_crowd_waits_outside(void **state)
+{
+	struct fabric_msg msg = join_msg("ch1", key);
+	uint64_t until = clock_ns() + 20 * NSEC_PER_SEC;
+	int crowd[17]; /* one more than may knock at a time */
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(crowd); i++)
+		crowd[i] = knock();
+	fabric_send(crowd[ARRAY_SIZE(crowd) - 1], &msg, -1);
+	turn();
+	nobody_joined();
+	while (host->fd < 0 && clock_ns() < until)
+		assert_int_equal(loop_once(td.daemon->loop, 100), 0);
+	assert_true(host->fd >= 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(crowd); i++)
+		fd_close(&crowd[i]);
+	turn();
+	nobody_joined();
+}
+
+static void the_lease_says_how_often(void **state)
+{
+	struct fabric_msg msg = join_msg("quick", key);
+	struct cmd_error error;
+	int fd = knock();
+
+	(void)state;
+	assert_int_equal(compute_add(td.daemon, "quick", key, COMPUTE_LEASE_MIN, &error), 0);
+	send_and_turn(fd, &msg, -1);
+	assert_int_equal(hear(fd, &msg), 1);
+	assert_int_equal(msg.welcome.beat_ms, COMPUTE_LEASE_MIN / COMPUTE_BEATS);
+	assert_int_equal(msg.welcome.beats, COMPUTE_BEATS);
+	/* It says nothing. */
+	while (compute_find(td.daemon, "quick")->fd >= 0)
+		assert_int_equal(loop_once(td.daemon->loop, 100), 0);
+	assert_int_equal(compute_find(td.daemon, "quick")->lost, 1);
+	ended(fd, "not heard");
+	assert_int_equal(compute_del(compute_find(td.daemon, "quick"), &error), 0);
+	assert_null(compute_find(td.daemon, "quick"));
+}
+
+/* ---- offers ---- */
+
+static void offers_that_are_refused(void **state)
+{
+	static const struct {
+		uint64_t hpa, size, offset;
+		uint32_t perm;
+		int want; /* 0: any error */
+	} rows[] = {
+		{HPA * 2, 0, 0, IOMMU_READ, -EINVAL},
+		{HPA * 2, 100, 0, IOMMU_READ, -EINVAL},
+		{HPA * 2 + 1, IOMMU_PAGE, 0, IOMMU_READ, -EINVAL},
+		{HPA * 2, IOMMU_PAGE, 8, IOMMU_READ, -EINVAL},
+		{HPA * 2, IOMMU_PAGE, 0, 0, -EINVAL},
+		{HPA * 2, IOMMU_PAGE, 0, 4, -EINVAL},
+		{HPA * 2, COMPUTE_BYTES_MAX + IOMMU_PAGE, 0, IOMMU_READ, -ENOSPC},
+		{HPA * 2, -(uint64_t)IOMMU_PAGE, 0, IOMMU_READ, -ENOSPC},
+		{HPA * 2, FILE_SIZE + IOMMU_PAGE, 0, IOMMU_READ, 0},
+		{HPA * 2, IOMMU_PAGE, FILE_SIZE, IOMMU_READ, 0},
+		{HPA * 2, IOMMU_PAGE, -(uint64_t)IOMMU_PAGE, IOMMU_READ, 0},
+		{HPA, IOMMU_PAGE, 0, IOMMU_READ, 0},
+		{HPA - IOMMU_PAGE, 2 * IOMMU_PAGE, 0, IOMMU_READ, 0},
+		{HPA + IOMMU_PAGE, 4 * IOMMU_PAGE, 0, IOMMU_READ, 0},
+		{-(uint64_t)IOMMU_PAGE, IOMMU_PAGE, 0, IOMMU_READ, 0},
+	};
+	uint64_t epoch;
+	int fd = join(&epoch);
+	struct fabric_msg msg = offer_msg(epoch, HPA, 2 * IOMMU_PAGE, 0, IOMMU_READ);
+
+	(void)state;
+	assert_int_equal(ask(fd, &msg, memory), 0);
+	msg.offer.hpa = HPA * 2;
+	assert_int_equal(ask(fd, &msg, -1), -EBADF);
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		int err;
+
+		msg = offer_msg(epoch, rows[i].hpa, rows[i].size, rows[i].offset, rows[i].perm);
+		err = ask(fd, &msg, memory);
+		if (err >= 0 || (rows[i].want && err != rows[i].want))
+			fail_msg("row %u: %d", i, err);
+		assert_int_equal(host->num_windows, 1);
+		assert_int_equal(host->bytes, 2 * IOMMU_PAGE);
+	}
+	fd_close(&fd);
+	turn();
+	nobody_joined();
+}
+
+static void offers_come_and_go(void **state)
+{
+	uint64_t epoch;
+	int fd = join(&epoch);
+	struct fabric_msg msg;
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		msg = offer_msg(epoch, HPA + i * IOMMU_GRANULE, FILE_SIZE, 0,
+				IOMMU_READ | IOMMU_WRITE);
+		assert_int_equal(ask(fd, &msg, memory), 0);
+	}
+	assert_int_equal(host->num_windows, 8);
+	assert_int_equal(host->bytes, 8 * FILE_SIZE);
+	msg.type = FABRIC_WITHDRAW;
+	msg.offer.hpa = HPA + 3 * IOMMU_GRANULE;
+	assert_int_equal(ask(fd, &msg, -1), 0);
+	assert_int_equal(ask(fd, &msg, -1), -ENOENT);
+	assert_int_equal(host->num_windows, 7);
+	fd_close(&fd);
+	turn();
+	nobody_joined();
+}
+
+static void there_may_be_too_many(void **state)
+{
+	uint64_t epoch;
+	int fd = join(&epoch);
+	unsigned taken = 0;
+	struct fabric_msg msg;
+	int err;
+
+	(void)state;
+	do {
+		msg = offer_msg(epoch, HPA + taken * IOMMU_GRANULE, IOMMU_PAGE, 0, IOMMU_READ);
+		err = ask(fd, &msg, memory);
+	} while (err == 0 && ++taken <= COMPUTE_WINDOWS);
+	assert_int_equal(err, -ENOSPC);
+	assert_true(taken > 16 && taken <= COMPUTE_WINDOWS);
+	assert_int_equal(host->num_windows, taken);
+	fd_close(&fd);
+	turn();
+	nobody_joined();
+}
+
+/* ---- what ends it ---- */
+
+static void an_old_epoch_ends_it(void **state)
+{
+	uint64_t old, epoch;
+	int fd = join(&old);
+	struct fabric_msg msg;
+
+	(void)state;
+	fd_close(&fd);
+	turn();
+	fd = join(&epoch);
+	msg = offer_msg(old, HPA, IOMMU_PAGE, 0, IOMMU_READ);
+	send_and_turn(fd, &msg, memory);
+	ended(fd, "epoch");
+	nobody_joined();
+}
+
+static void what_only_we_say_ends_it(void **state)
+{
+	static const uint32_t types[] = {FABRIC_WELCOME, FABRIC_DONE, FABRIC_ASSIGN,
+					 FABRIC_UNASSIGN};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
+		struct fabric_msg msg = {.type = types[i]};
+		int fd = join(&msg.epoch);
+
+		send_and_turn(fd, &msg, -1);
+		ended(fd, "only the management host says");
+		nobody_joined();
+	}
+}
+
+static void what_is_no_message_ends_it(void **state)
+{
+	uint64_t epoch;
+	int fd = join(&epoch);
+
+	(void)state;
+	assert_int_equal(write(fd, "hello", 5), 5);
+	ended(fd, "no message");
+	nobody_joined();
+}
+
+static void it_is_forgotten_while_joined(void **state)
+{
+	struct cmd_error error;
+	uint64_t epoch;
+	int fd = join(&epoch);
+
+	(void)state;
+	assert_int_equal(compute_add(td.daemon, "ch1", key, COMPUTE_LEASE_MS, &error), -EEXIST);
+	assert_int_equal(compute_del(host, &error), 0);
+	ended(fd, "ends it");
+	assert_null(compute_find(td.daemon, "ch1"));
+	assert_int_equal(compute_add(td.daemon, "ch1", key, COMPUTE_LEASE_MAX, &error), 0);
+	host = compute_find(td.daemon, "ch1");
+	nobody_joined();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(joins_that_are_refused),
+		cmocka_unit_test(a_name_joins_once),
+		cmocka_unit_test(the_lease_says_how_often),
+		cmocka_unit_test(a_crowd_waits_outside),
+		cmocka_unit_test(offers_that_are_refused),
+		cmocka_unit_test(offers_come_and_go),
+		cmocka_unit_test(there_may_be_too_many),
+		cmocka_unit_test(an_old_epoch_ends_it),
+		cmocka_unit_test(what_only_we_say_ends_it),
+		cmocka_unit_test(what_is_no_message_ends_it),
+		cmocka_unit_test(it_is_forgotten_while_joined),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

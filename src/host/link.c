@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * While an answer is awaited, what else comes is put aside and handed out by a timer: whoever
+ * asks is in the middle of something.
+ */
+#include "link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "clock.h"
+#include "fd.h"
+
+#define ANSWER_MS 5000 /* the management host is alive, but may be busy */
+#define ASIDE_MAX 512u /* VFs that are assigned while it joins */
+#define TAKE_TURN 32u
+
+struct link {
+	struct loop *loop; /* borrowed */
+	const struct link_ops *ops;
+	int fd; /* owned; -1 = over */
+	struct loop_fd *source;
+	struct loop_timer *beat, *late;
+	uint64_t epoch;
+	uint32_t seq;
+	uint32_t beat_ms;
+	struct fabric_msg aside[ASIDE_MAX];
+	unsigned num_aside;
+	char why[FABRIC_WHY_MAX];
+};
+
+bool link_alive(const struct link *link)
+{
+	return link->fd >= 0;
+}
+
+/* The loop tells ops, not we: somebody may be in the middle of asking. */
+void link_end(struct link *link, const char *why)
+{
+	if (link->fd < 0)
+		return;
+	loop_fd_del(link->source);
+	link->source = NULL;
+	fd_close(&link->fd);
+	loop_timer_disarm(link->beat);
+	snprintf(link->why, sizeof(link->why), "%s", why);
+	loop_timer_arm(link->late, 0);
+}
+
+static void put_aside(struct link *link, const struct fabric_msg *msg)
+{
+	if (link->num_aside == ASIDE_MAX) {
+		link_end(link, "the management host says too much");
+		return;
+	}
+	link->aside[link->num_aside++] = *msg;
+	loop_timer_arm(link->late, 0);
+}
+
+/* Takes a message that nobody has asked for. */
+static void take(struct link *link, struct fabric_parcel *parcel)
+{
+	switch (parcel->msg.type) {
+	case FABRIC_ASSIGN:
+	case FABRIC_UNASSIGN:
+		put_aside(link, &parcel->msg);
+		break;
+	case FABRIC_BYE:
+		link_end(link, parcel->msg.done.why);
+		break;
+	default: /* BEAT, or the answer to a question that was given up */
+		break;
+	}
+	fd_close(&parcel->fd);
+}
+
+static void on_late(void *arg)
+{
+	struct link *link = arg;
+	struct fabric_msg msg[ASIDE_MAX];
+	unsigned num = link->num_aside;
+
+	memcpy(msg, link->aside, num * sizeof(msg[0]));
+	link->num_aside = 0;
+	for (unsigned i = 0; i < num; i++)
+		link->ops->assigned(link->ops->arg, &msg[i]);
+	if (link->fd < 0)
+		link->ops->over(link->ops->arg, link->why);
+}
+
+static void on_message(void *arg, uint32_t events)
+{
+	struct link *link = arg;
+
+	(void)events;
+	for (unsigned i = 0; i < TAKE_TURN && link->fd >= 0; i++) {
+		struct fabric_parcel parcel;
+		int ret = fabric_recv(link->fd, &parcel);
+
+		if (ret == 0)
+			return;
+		if (ret == 1)
+			take(link, &parcel);
+		else
+			link_end(link, "the management host has gone");
+	}
+}
+
+static void on_beat(void *arg)
+{
+	struct link *link = arg;
+	struct fabric_msg msg = {.type = FABRIC_BEAT, .epoch = link->epoch};
+
+	/* One that finds no room is not missed: what fills the socket says as much. */
+	fabric_send(link->fd, &msg, -1);
+	loop_timer_arm(link->beat, link->beat_ms * NSEC_PER_MSEC);
+}
+
+/* The next message; 0 when none comes in time. */
+static int await(struct link *link, struct fabric_parcel *parcel, uint64_t until_ns)
+{
+	for (;;) {
+		struct pollfd fd = {.fd = link->fd, .events = POLLIN};
+		uint64_t now = clock_ns();
+		int ret = fabric_recv(link->fd, parcel);
+
+		if (ret)
+			return ret;
+		if (now >= until_ns)
+			return 0;
+		poll(&fd, 1, (int)((until_ns - now) / NSEC_PER_MSEC) + 1);
+	}
+}
+
+int link_ask(struct link *link, struct fabric_msg *msg, int fd, int *ret_fd,
+	     const char **ret_why)
+{
+	uint64_t until = clock_ns() + ANSWER_MS * NSEC_PER_MSEC;
+	struct fabric_parcel parcel;
+	int ret = -ECONNRESET;
+
+	if (ret_fd)
+		*ret_fd = -1;
+	if (ret_why)
+		*ret_why = "the management host has gone";
+	if (link->fd < 0)
+		return -ECONNRESET;
+	msg->seq = ++link->seq;
+	msg->epoch = link->epoch;
+	if (fabric_send(link->fd, msg, fd) < 0) {
+		link_end(link, "the management host does not listen");
+		return -ECONNRESET;
+	}
+	while (link->fd >= 0 && (ret = await(link, &parcel, until)) == 1) {
+		if (parcel.msg.type != FABRIC_DONE || parcel.msg.seq != msg->seq) {
+			take(link, &parcel);
+			continue;
+		}
+		snprintf(link->why, sizeof(link->why), "%s", parcel.msg.done.why);
+		if (ret_why)
+			*ret_why = link->why;
+		if (ret_fd)
+			*ret_fd = parcel.fd;
+		else
+			fd_close(&parcel.fd);
+		return parcel.msg.done.err;
+	}
+	link_end(link, ret == 0 ? "the management host does not answer"
+				: "the management host has gone");
+	return -ECONNRESET;
+}
+
+static int join(struct link *link, const char *name, const uint8_t key[FABRIC_KEY_SIZE])
+{
+	struct fabric_msg msg = {.type = FABRIC_JOIN};
+	struct fabric_parcel parcel;
+	int ret;
+
+	msg.join.version = FABRIC_VERSION;
+	snprintf(msg.join.name, sizeof(msg.join.name), "%s", name);
+	memcpy(msg.join.key, key, sizeof(msg.join.key));
+	ret = fabric_send(link->fd, &msg, -1);
+	explicit_bzero(&msg, sizeof(msg));
+	if (ret < 0)
+		return ret;
+	ret = await(link, &parcel, clock_ns() + ANSWER_MS * NSEC_PER_MSEC);
+	if (ret == 0)
+		return -ETIMEDOUT;
+	if (ret < 0)
+		return ret;
+	fd_close(&parcel.fd);
+	if (parcel.msg.type == FABRIC_BYE) {
+		snprintf(link->why, sizeof(link->why), "%s", parcel.msg.done.why);
+		return parcel.msg.done.err ? parcel.msg.done.err : -EACCES;
+	}
+	if (parcel.msg.type != FABRIC_WELCOME || !parcel.msg.welcome.beat_ms)
+		return -EPROTO;
+	link->epoch = parcel.msg.epoch;
+	link->beat_ms = parcel.msg.welcome.beat_ms;
+	return 0;
+}
+
+static int open_link(struct link *link, const char *path, const char *name,
+		     const uint8_t key[FABRIC_KEY_SIZE])
+{
+	int ret = fabric_connect(path);
+
+	if (ret < 0)
+		return ret;
+	link->fd = ret;
+	ret = join(link, name, key);
+	if (ret == 0)
+		ret = loop_add_timer(link->loop, on_beat, link, &link->beat);
+	if (ret == 0)
+		ret = loop_add_timer(link->loop, on_late, link, &link->late);
+	if (ret == 0)
+		ret = loop_add_fd(link->loop, link->fd, EPOLLIN, on_message, link,
+				  &link->source);
+	if (ret == 0)
+		loop_timer_arm(link->beat, 0);
+	return ret;
+}
+
+int link_new(struct loop *loop, const char *path, const char *name,
+	     const uint8_t key[FABRIC_KEY_SIZE], const struct link_ops *ops,
+	     struct link **ret_link, const char **ret_why)
+{
+	static char why[FABRIC_WHY_MAX];
+	struct link *link = calloc(1, sizeof(*link));
+	int ret;
+
+	if (!link)
+		return -ENOMEM;
+	link->loop = loop;
+	link->ops = ops;
+	link->fd = -1;
+	ret = open_link(link, path, name, key);
+	if (ret == 0) {
+		*ret_link = link;
+		return 0;
+	}
+	snprintf(why, sizeof(why), "%s", link->why[0] ? link->why : strerror(-ret));
+	*ret_why = why;
+	link_free(link);
+	return ret;
+}
+
+void link_free(struct link *link)
+{
+	struct fabric_msg bye = {.type = FABRIC_BYE};
+
+	if (!link)
+		return;
+	bye.epoch = link->epoch;
+	if (link->fd >= 0)
+		fabric_send(link->fd, &bye, -1);
+	loop_fd_del(link->source);
+	fd_close(&link->fd);
+	loop_timer_del(link->beat);
+	loop_timer_del(link->late);
+	free(link);
+}

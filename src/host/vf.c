@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "vf.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fd.h"
+#include "link.h"
+#include "log.h"
+#include "mem.h"
+#include "vfu_client.h"
+#include "vfu_sock.h"
+
+#define ANSWER_MS 5000
+#define VECTORS	  16u /* of a function, at most */
+
+struct vf {
+	struct vf *next;
+	struct link *link;
+	struct mem *mem;
+	char card[FABRIC_NAME_MAX];
+	unsigned n;
+	uint16_t rid;
+	char path[PATH_MAX];
+	struct vfu_sock *sock;	   /* owned: the VM's side */
+	struct vfu_client *client; /* owned: the management host's side; NULL = no VM */
+	struct mem_space *space;   /* owned, likewise */
+	int map_fd;		   /* owned: the queue pages, as last told; -1 = none */
+};
+
+struct vf **vf_next(struct vf *vf)
+{
+	return &vf->next;
+}
+
+const char *vf_path(const struct vf *vf)
+{
+	return vf->path;
+}
+
+bool vf_is(const struct vf *vf, const struct fabric_msg *msg)
+{
+	return vf->n == msg->vf.vf && !strcmp(vf->card, msg->vf.card);
+}
+
+/* ---- what the VM asks for ---- */
+
+/* The function does not answer: the VM loses it as it would lose a card. */
+static void check(struct vf *vf, int ret)
+{
+	if (ret == -ECONNRESET || ret == -ETIMEDOUT || ret == -EPIPE)
+		vfu_sock_drop(vf->sock, "the management host does not answer");
+}
+
+/* Who may use the VF is the management host's to say: it has given it to us. */
+static int version(void *dev, const struct vfu_client_caps *caps, const char **why)
+{
+	(void)dev, (void)caps, (void)why;
+	return 0;
+}
+
+static void region_info(void *dev, unsigned index, struct vfu_region *ret)
+{
+	struct vf *vf = dev;
+	struct vfu_client_region region = {.mmap_fd = -1};
+	int err = vfu_client_region_info(vf->client, index, &region);
+
+	*ret = (struct vfu_region){.mmap_fd = -1};
+	check(vf, err);
+	if (err < 0)
+		return;
+	ret->size = region.size;
+	ret->flags = region.flags & (VFU_REGION_READ | VFU_REGION_WRITE);
+	if (region.mmap_fd < 0)
+		return;
+	ret->flags |= VFU_REGION_MMAP;
+	ret->mmap_offset = region.offset;
+	ret->area_offset = region.area_offset;
+	ret->area_size = region.area_size;
+	fd_close(&vf->map_fd);
+	ret->mmap_fd = vf->map_fd = region.mmap_fd;
+}
+
+static void irq_info(void *dev, unsigned index, struct vfu_irq *ret)
+{
+	struct vf *vf = dev;
+
+	*ret = (struct vfu_irq){0};
+	check(vf, vfu_client_irq_count(vf->client, index, &ret->count));
+	if (ret->count)
+		ret->flags = VFU_IRQ_EVENTFD;
+}
+
+static void region_read(void *dev, unsigned index, uint64_t offset, void *buf, uint32_t count)
+{
+	struct vf *vf = dev;
+	int ret = vfu_client_read(vf->client, index, offset, buf, count);
+
+	if (ret < 0)
+		memset(buf, 0xff, count);
+	check(vf, ret);
+}
+
+static void region_write(void *dev, unsigned index, uint64_t offset, const void *buf,
+			 uint32_t count)
+{
+	struct vf *vf = dev;
+
+	check(vf, vfu_client_write(vf->client, index, offset, buf, count));
+}
+
+static int dma_map(void *dev, const struct vfu_dma_map *map)
+{
+	return mem_map(((struct vf *)dev)->space, map);
+}
+
+static int dma_unmap(void *dev, uint64_t addr, uint64_t size)
+{
+	return mem_unmap(((struct vf *)dev)->space, addr, size);
+}
+
+static void dma_unmap_all(void *dev)
+{
+	mem_unmap_all(((struct vf *)dev)->space);
+}
+
+static void allow(struct vf *vf, const struct vfu_irq_set *set, bool on)
+{
+	uint32_t count = set->count ? set->count : VECTORS;
+
+	for (uint32_t v = set->start; v < VECTORS && v < set->start + count; v++)
+		mem_irte(vf->space, v, on);
+}
+
+/* A VF has MSI-X alone: eventfds, or none. */
+static int set_irqs(void *dev, struct vfu_irq_set *set)
+{
+	struct vf *vf = dev;
+	int ret;
+
+	if (set->action != VFU_IRQ_ACTION_TRIGGER ||
+	    (set->data != VFU_IRQ_DATA_EVENTFD && set->count))
+		return -ENOTTY;
+	if (!set->fds) /* nothing fires any more, then the eventfds go */
+		allow(vf, set, false);
+	ret = vfu_client_set_eventfds(vf->client, set->index, set->start, set->count, set->fds);
+	check(vf, ret);
+	if (ret == 0 && set->fds)
+		allow(vf, set, true);
+	return ret;
+}
+
+static void reset(void *dev)
+{
+	struct vf *vf = dev;
+
+	check(vf, vfu_client_reset(vf->client));
+}
+
+static const struct vfu_dev_ops dev_ops = {
+	.version = version,
+	.region_info = region_info,
+	.irq_info = irq_info,
+	.region_read = region_read,
+	.region_write = region_write,
+	.dma_map = dma_map,
+	.dma_unmap = dma_unmap,
+	.dma_unmap_all = dma_unmap_all,
+	.set_irqs = set_irqs,
+	.reset = reset,
+};
+
+/* ---- VMs come and go ---- */
+
+static void hang_up(struct vf *vf)
+{
+	if (vf->client)
+		vfu_client_close(vf->client);
+	vf->client = NULL;
+	mem_space_free(vf->space);
+	vf->space = NULL;
+	fd_close(&vf->map_fd);
+}
+
+static int call(struct vf *vf, const char **why)
+{
+	struct fabric_msg msg = {.type = FABRIC_OPEN};
+	int fd, ret;
+
+	snprintf(msg.vf.card, sizeof(msg.vf.card), "%s", vf->card);
+	msg.vf.vf = vf->n;
+	ret = link_ask(vf->link, &msg, -1, &fd, why);
+	if (ret < 0)
+		return ret;
+	*why = "the function at the management host refuses";
+	ret = fd < 0 ? -EPROTO : vfu_client_attach(fd, NULL, &vf->client);
+	if (ret < 0) {
+		fd_close(&fd);
+		return ret;
+	}
+	vfu_client_set_timeout(vf->client, ANSWER_MS);
+	*why = "there is no room for its tables";
+	return mem_space_new(vf->mem, vf->rid, &vf->space);
+}
+
+static int on_connected(void *dev, pid_t pid, uid_t uid, const char **why)
+{
+	struct vf *vf = dev;
+	int ret = call(vf, why);
+
+	if (ret < 0)
+		hang_up(vf);
+	else
+		log_info("%s/vf%u: client attached (pid %d, uid %u)", vf->card, vf->n, (int)pid,
+			 (unsigned)uid);
+	return ret;
+}
+
+/* The function first, so that no DMA is under way while its memory goes. */
+static void on_disconnected(void *dev, const char *reason)
+{
+	struct vf *vf = dev;
+
+	log_info("%s/vf%u: client detached: %s", vf->card, vf->n, reason);
+	hang_up(vf);
+}
+
+static void on_refused(void *dev, pid_t pid, uid_t uid, const char *reason)
+{
+	const struct vf *vf = dev;
+
+	log_warn("%s/vf%u: client refused (pid %d, uid %u): %s", vf->card, vf->n, (int)pid,
+		 (unsigned)uid, reason);
+}
+
+static const struct vfu_sock_events events = {
+	.connected = on_connected,
+	.disconnected = on_disconnected,
+	.refused = on_refused,
+};
+
+/* ---- life ---- */
+
+int vf_new(struct loop *loop, struct link *link, struct mem *mem, const char *dir,
+	   const struct fabric_msg *assigned, struct vf **ret_vf)
+{
+	struct vf *vf = calloc(1, sizeof(*vf));
+	int ret;
+
+	if (!vf)
+		return -ENOMEM;
+	/* It becomes part of a path. */
+	if (!assigned->vf.card[0] || strchr(assigned->vf.card, '/')) {
+		free(vf);
+		return -EINVAL;
+	}
+	vf->link = link;
+	vf->mem = mem;
+	vf->n = assigned->vf.vf;
+	vf->rid = (uint16_t)assigned->vf.rid;
+	vf->map_fd = -1;
+	snprintf(vf->card, sizeof(vf->card), "%s", assigned->vf.card);
+	snprintf(vf->path, sizeof(vf->path), "%s/%s-vf%u.sock", dir, vf->card, vf->n);
+	ret = vfu_sock_new(loop, vf->path, &dev_ops, &events, vf, &vf->sock);
+	if (ret < 0) {
+		free(vf);
+		return ret;
+	}
+	*ret_vf = vf;
+	return 0;
+}
+
+void vf_free(struct vf *vf)
+{
+	if (!vf)
+		return;
+	vfu_sock_free(vf->sock);
+	free(vf);
+}
