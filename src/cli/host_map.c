@@ -48,7 +48,7 @@ static void text_slice(json_object *slice)
 {
 	json_object *windows = cli_get(slice, "windows"), *memory = cli_get(slice, "memory"),
 		    *functions = cli_get(slice, "functions");
-	char size[16];
+	char size[24];
 
 	printf("0x%013" PRIx64 " %s %s, %s\n", num(slice, "base"),
 	       host_map_size(num(slice, "size"), size, sizeof(size)), cli_str(slice, "host"),
@@ -119,7 +119,7 @@ static void svg_memory(FILE *out, json_object *slice, int y)
 {
 	json_object *memory = cli_get(slice, "memory");
 	size_t n = MIN(length(memory), PIECES);
-	char text[128], size[16];
+	char text[128], size[24];
 
 	for (size_t i = 0; i < n; i++, y += LINE) {
 		json_object *m = json_object_array_get_idx(memory, i);
@@ -162,7 +162,7 @@ static int band_height(json_object *slice)
 
 static void svg_slice(FILE *out, json_object *slice, int y)
 {
-	char text[128], size[16];
+	char text[128], size[24];
 	int height = band_height(slice);
 
 	svg_box(out, 10, y, SVG_WIDTH - 20, height - 6,

@@ -96,6 +96,7 @@ void compute_leave(struct compute *compute, const char *why)
 	compute->source = NULL;
 	fd_close(&compute->fd);
 	loop_timer_disarm(compute->turn);
+	loop_timer_disarm(compute->queue);
 	for (struct function *fn = compute->host.functions; fn; fn = fn->host_next)
 		vfu_sock_drop(fn->sock, "its host has gone");
 	compute->epoch = 0;
@@ -135,9 +136,19 @@ static void do_open(struct compute *compute, const struct fabric_msg *msg)
 	fd_close_all(pair, 2);
 }
 
+/* Its queue is long: others have their turns in between. */
+static void on_queue(void *arg)
+{
+	struct compute *compute = arg;
+
+	if (compute->fd >= 0 && vtd_turn(compute->host.vtd))
+		loop_timer_arm(compute->queue, 0);
+}
+
 static void do_reg(struct compute *compute, const struct fabric_msg *msg)
 {
 	vtd_write(compute->host.vtd, msg->reg.offset, msg->reg.size, msg->reg.value);
+	on_queue(compute);
 	answer(compute, msg->seq, 0, NULL, -1);
 }
 
@@ -307,6 +318,7 @@ static void compute_free(struct compute *compute)
 	compute_leave(compute, "the management host ends it");
 	compute_bridge_free(compute);
 	loop_timer_del(compute->turn);
+	loop_timer_del(compute->queue);
 	host_done(&compute->host);
 	explicit_bzero(compute->key, sizeof(compute->key));
 	free(compute);
@@ -319,6 +331,8 @@ static int compute_build(struct compute *compute, const char *name, struct cmd_e
 
 	if (ret == 0)
 		ret = loop_add_timer(compute->daemon->loop, on_turn, compute, &compute->turn);
+	if (ret == 0)
+		ret = loop_add_timer(compute->daemon->loop, on_queue, compute, &compute->queue);
 	if (ret < 0)
 		return cmd_fail(error, ret, "there is not enough memory");
 	vtd_set_hooks(compute->host.vtd, &hooks);
@@ -341,6 +355,7 @@ int compute_add(struct daemon *daemon, const char *name, const uint8_t key[UUID_
 	ret = compute_build(compute, name, error);
 	if (ret < 0) {
 		loop_timer_del(compute->turn);
+		loop_timer_del(compute->queue);
 		host_done(&compute->host);
 		free(compute);
 		return ret;

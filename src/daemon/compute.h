@@ -55,13 +55,14 @@ struct compute {
 	struct compute *next;
 	unsigned slot; /* of the global address map */
 	uint8_t key[UUID_SIZE];
-	struct ntb_port port;	 /* of the bridge: windows, who is admitted */
-	int fd;			 /* owned, -1 = absent */
-	struct loop_fd *source;	 /* owned */
-	struct loop_timer *turn; /* owned: beats, silence */
-	uint64_t epoch;		 /* 0 = absent */
-	unsigned lease_ms;	 /* COMPUTE_LEASE_MIN ... MAX */
-	unsigned silent;	 /* beats since it was heard, of those on which we were awake */
+	struct ntb_port port;	  /* of the bridge: windows, who is admitted */
+	int fd;			  /* owned, -1 = absent */
+	struct loop_fd *source;	  /* owned */
+	struct loop_timer *turn;  /* owned: beats, silence */
+	struct loop_timer *queue; /* owned: the rest of its invalidation queue */
+	uint64_t epoch;		  /* 0 = absent */
+	unsigned lease_ms;	  /* COMPUTE_LEASE_MIN ... MAX */
+	unsigned silent; /* beats since it was heard, of those on which we were awake */
 	pid_t pid;
 	uid_t uid;
 	struct compute_window *windows; /* owned */

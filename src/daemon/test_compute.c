@@ -58,7 +58,7 @@ static void turn(void)
 
 static int knock(void)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX + 16];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/fabric.sock", td.daemon->run_dir);
