@@ -26,7 +26,7 @@ static int print_hosts(const struct cli *cli, json_object *data)
 		       "LEASE", "MEMORY", "PIECES", "JOINS", "LOST", "FUNCTIONS");
 	for (size_t i = 0; i < n; i++) {
 		json_object *h = json_object_array_get_idx(data, i);
-		char memory[16];
+		char memory[24];
 
 		printf("%-15s %-7s 0x%013llx %6lld ms %7s %6lld %5lld %5lld  ",
 		       cli_str(h, "host"), cli_str(h, "state"),
