@@ -391,6 +391,31 @@ static void what_is_no_message_ends_it(void **state)
 	nobody_joined();
 }
 
+/* Its turn comes, after so much silence that it is the last. Timers come before messages. */
+static void last_turn(void)
+{
+	host->silent = COMPUTE_BEATS;
+	loop_timer_arm(host->turn, 0);
+	assert_int_equal(loop_once(td.daemon->loop, 0), 0);
+}
+
+static void what_it_said_is_read_before_it_is_given_up(void **state)
+{
+	struct fabric_msg beat = {.type = FABRIC_BEAT};
+	uint64_t lost = host->lost;
+	int fd = join(&beat.epoch);
+
+	(void)state;
+	assert_int_equal(fabric_send(fd, &beat, -1), 0);
+	last_turn();
+	assert_int_equal(host->epoch, beat.epoch);
+	assert_int_equal(host->silent, 0);
+	last_turn();
+	assert_int_equal(host->lost, lost + 1);
+	ended(fd, "three beats");
+	nobody_joined();
+}
+
 static void it_is_forgotten_while_joined(void **state)
 {
 	struct cmd_error error;
@@ -420,6 +445,7 @@ int main(void)
 		cmocka_unit_test(an_old_epoch_ends_it),
 		cmocka_unit_test(what_only_we_say_ends_it),
 		cmocka_unit_test(what_is_no_message_ends_it),
+		cmocka_unit_test(what_it_said_is_read_before_it_is_given_up),
 		cmocka_unit_test(it_is_forgotten_while_joined),
 	};
 
