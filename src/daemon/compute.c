@@ -213,7 +213,8 @@ static void on_host(void *arg, uint32_t events)
 
 /*
  * A beat: says that we live, and looks whether it does. Only beats on which we were awake
- * count: what it said while we did not run is read before the next one.
+ * count, and what it said while we did not run is read before it is judged: timers come before
+ * messages.
  */
 static void on_turn(void *arg)
 {
@@ -224,7 +225,11 @@ static void on_turn(void *arg)
 		compute_leave(compute, "memory that it offered was truncated");
 		return;
 	}
-	if (++compute->silent > COMPUTE_BEATS) {
+	if (++compute->silent > COMPUTE_BEATS)
+		on_host(compute, 0);
+	if (compute->fd < 0)
+		return;
+	if (compute->silent > COMPUTE_BEATS) {
 		compute->lost++;
 		compute_leave(compute, "it was not heard for three beats");
 		return;
@@ -269,7 +274,7 @@ int compute_join(struct daemon *daemon, int fd, const struct fabric_msg *msg, pi
 	ret = loop_add_fd(daemon->loop, fd, EPOLLIN, on_host, compute, &compute->source);
 	if (ret < 0)
 		return ret;
-	compute->epoch = daemon->epoch + 1;
+	compute->epoch = ++daemon->epoch;
 	ret = compute_bridge_open(compute);
 	if (ret < 0) {
 		compute_bridge_shut(compute);
@@ -281,7 +286,6 @@ int compute_join(struct daemon *daemon, int fd, const struct fabric_msg *msg, pi
 	compute->fd = fd;
 	compute->pid = pid;
 	compute->uid = uid;
-	daemon->epoch++;
 	compute->silent = 0;
 	compute->joins++;
 	told(compute, "host-joined", NULL);

@@ -81,12 +81,13 @@ static void forget(void *arg)
 		iommu_domain_forget_all(fn->dom);
 }
 
+/* Not what the domains know to be due: they are not told of a table that has become wider, but
+ * its predecessor is about to be written over all the same. */
 static void drain(void *arg)
 {
-	const struct compute *compute = arg;
+	struct compute *compute = arg;
 
-	for (struct function *fn = compute->host.functions; fn; fn = fn->host_next)
-		iommu_domain_drain(fn->dom);
+	host_drain(&compute->host);
 }
 
 int compute_bridge_new(struct compute *compute, struct cmd_error *error)

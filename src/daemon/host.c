@@ -8,8 +8,7 @@
 
 #define HOST_VECTORS IR_ENTRIES_MAX /* 85 cards of 255 VFs that use all of theirs */
 
-/* Whoever may raise an interrupt here has passed a quiesce point. */
-static void drain_cards(void *arg)
+void host_drain(void *arg)
 {
 	const struct host *host = arg;
 	const struct card *last = NULL;
@@ -28,7 +27,7 @@ int host_init(struct host *host, const char *name)
 	snprintf(host->name, sizeof(host->name), "%s", name);
 	int ret = vtd_new_local(&host->vtd);
 
-	return ret < 0 ? ret : ir_new(HOST_VECTORS, drain_cards, host, &host->ir);
+	return ret < 0 ? ret : ir_new(HOST_VECTORS, host_drain, host, &host->ir);
 }
 
 int host_init_remote(struct host *host, const char *name, const struct host_bridge *bridge)
@@ -38,7 +37,7 @@ int host_init_remote(struct host *host, const char *name, const struct host_brid
 	*host = (struct host){.bridge = bridge};
 	snprintf(host->name, sizeof(host->name), "%s", name);
 	ret = vtd_new(&host->vtd);
-	return ret < 0 ? ret : ir_new(HOST_VECTORS, drain_cards, host, &host->ir);
+	return ret < 0 ? ret : ir_new(HOST_VECTORS, host_drain, host, &host->ir);
 }
 
 void host_done(struct host *host)

@@ -48,4 +48,8 @@ int host_add(struct host *host, struct function *function, void (*drain)(void *a
 /* Frees function->dom and takes the function off the list; nothing when it is not on it. */
 void host_del(struct function *function);
 
+/* Returns when every data path of the host's functions has passed a quiesce point. A hook: host
+ * is a struct host. */
+void host_drain(void *host);
+
 #endif

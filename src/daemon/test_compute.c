@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Compute hosts at the fabric's socket: joins, epochs, offers, leases, what ends them. */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +16,12 @@
 #include <cmocka.h>
 
 #include "bits.h"
+#include "card.h"
 #include "clock.h"
 #include "compute.h"
 #include "fd.h"
+#include "function.h"
+#include "nic_dp.h"
 #include "test_daemon.h"
 
 #define HPA	  (1ull << 32)
@@ -391,6 +397,78 @@ static void what_is_no_message_ends_it(void **state)
 	nobody_joined();
 }
 
+/* Its turn comes, after so much silence that it is the last. Timers come before messages. */
+static void last_turn(void)
+{
+	host->silent = COMPUTE_BEATS;
+	loop_timer_arm(host->turn, 0);
+	assert_int_equal(loop_once(td.daemon->loop, 0), 0);
+}
+
+static void what_it_said_is_read_before_it_is_given_up(void **state)
+{
+	struct fabric_msg beat = {.type = FABRIC_BEAT};
+	uint64_t lost = host->lost;
+	int fd = join(&beat.epoch);
+
+	(void)state;
+	assert_int_equal(fabric_send(fd, &beat, -1), 0);
+	last_turn();
+	assert_int_equal(host->epoch, beat.epoch);
+	assert_int_equal(host->silent, 0);
+	last_turn();
+	assert_int_equal(host->lost, lost + 1);
+	ended(fd, "three beats");
+	nobody_joined();
+}
+
+/* ---- the bridge and the data path ---- */
+
+#define HELD_US 20000
+
+static atomic_bool held, released;
+
+static void hold(void *arg)
+{
+	(void)arg;
+	atomic_store(&held, true);
+	usleep(HELD_US);
+	atomic_store(&released, true);
+}
+
+static void *hold_data_path(void *arg)
+{
+	nic_dp_call(arg, hold, NULL);
+	return NULL;
+}
+
+/* The table before the last may be in use, though the last one took nothing away. */
+static void a_change_of_the_bridge_waits_for_the_data_path(void **state)
+{
+	const struct ntb_requester who = {0, 0x1234};
+	uint64_t epoch;
+	pthread_t thread;
+	int fd;
+
+	(void)state;
+	assert_int_equal(test_daemon_run(&td, "card add nic0 model 82576 vfs 2", NULL, NULL),
+			 0);
+	assert_int_equal(test_daemon_run(&td, "vf assign nic0 0 host ch1", NULL, NULL), 0);
+	fd = join(&epoch);
+	pthread_create(&thread, NULL, hold_data_path, host->host.functions->card->nic->dp);
+	while (!atomic_load(&held))
+		sched_yield();
+	assert_int_equal(ntb_lut_add(&host->port, who, 0x1ff, epoch), 0);
+	assert_true(atomic_load(&released));
+	pthread_join(thread, NULL);
+	assert_int_equal(ntb_lut_del(&host->port, who), 0);
+	fd_close(&fd);
+	turn();
+	nobody_joined();
+	assert_int_equal(test_daemon_run(&td, "vf assign nic0 0 host local", NULL, NULL), 0);
+	assert_int_equal(test_daemon_run(&td, "card del nic0", NULL, NULL), 0);
+}
+
 static void it_is_forgotten_while_joined(void **state)
 {
 	struct cmd_error error;
@@ -420,6 +498,8 @@ int main(void)
 		cmocka_unit_test(an_old_epoch_ends_it),
 		cmocka_unit_test(what_only_we_say_ends_it),
 		cmocka_unit_test(what_is_no_message_ends_it),
+		cmocka_unit_test(what_it_said_is_read_before_it_is_given_up),
+		cmocka_unit_test(a_change_of_the_bridge_waits_for_the_data_path),
 		cmocka_unit_test(it_is_forgotten_while_joined),
 	};
 
