@@ -137,6 +137,7 @@ struct function {
 	bool ext_hidden;	  /* see function_kind.hides_ext */
 	struct iommu_domain *dom; /* owned, by way of host.c */
 	struct i82576_fn *dev;	  /* what all models have in common; inside one of these: */
+	bool stale_pages;	  /* of a VF: queue pages that a former client may have */
 	struct i82576_vf *vf;	  /* of a VF: owned */
 	struct i82576_pf *pf;	  /* of the PF: owned */
 	struct vfu_sock *sock;	  /* owned */

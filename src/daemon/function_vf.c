@@ -17,11 +17,26 @@ static int make(struct function *fn)
 	return 0;
 }
 
+/* A former client may keep its mapping of the queue pages, even on another host: the next one
+ * gets others, or none is served. */
+static int renew(struct function *fn)
+{
+	int ret = i82576_vf_renew(fn->vf);
+
+	fn->stale_pages = ret < 0;
+	return ret;
+}
+
 /* From here on the data path looks at it. */
 static int accepted(struct function *fn, const char **why)
 {
-	int ret = nic_card_use_vf(fn->card->nic, fn->n, true);
+	int ret = fn->stale_pages ? renew(fn) : 0;
 
+	if (ret < 0) {
+		*why = "there is no memory for queue pages of its own";
+		return ret;
+	}
+	ret = nic_card_use_vf(fn->card->nic, fn->n, true);
 	if (ret < 0)
 		*why = "the data path has no place for the VF";
 	return ret;
@@ -63,10 +78,9 @@ static void bar_write(struct function *fn, unsigned bar, uint32_t offset, const 
 	i82576_vf_bar_write(fn->vf, bar, offset, buf, len);
 }
 
-/* The old client may keep its mapping of the queue pages: the next one gets others. */
 static void gone(struct function *fn)
 {
-	if (i82576_vf_renew(fn->vf) < 0)
+	if (renew(fn) < 0)
 		log_err("%s: no memory for new queue pages", fn->name);
 	nic_card_use_vf(fn->card->nic, fn->n, false);
 }
