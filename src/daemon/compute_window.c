@@ -125,10 +125,12 @@ int compute_window_close(struct compute *compute, uint64_t hpa)
 	if (window == compute->irt)
 		compute_window_irt(compute, 0, false);
 	iommu_space_remove(vtd_space(compute->host.vtd), &window->slice);
+#ifndef LADON_BREAK_WINDOW_CLOSE
 	for (struct function *fn = compute->host.functions; fn; fn = fn->host_next)
 		iommu_domain_forget_all(fn->dom);
 	for (struct function *fn = compute->host.functions; fn; fn = fn->host_next)
 		iommu_domain_drain(fn->dom);
+#endif
 	window_free(compute, window);
 	return 0;
 }
