@@ -196,11 +196,10 @@ static const char *serve(struct compute *compute, struct fabric_parcel *parcel)
  * has its length in time. */
 static bool turn_is_over(unsigned done, uint64_t since_ns)
 {
-#ifndef LADON_BREAK_FABRIC_TURN
-	if (done && clock_ns() - since_ns > TURN_NS)
-		return true;
+#ifdef LADON_BREAK_FABRIC_TURN
+	since_ns = clock_ns();
 #endif
-	return done >= MESSAGES_TURN;
+	return done >= MESSAGES_TURN || (done && clock_ns() - since_ns > TURN_NS);
 }
 
 static void on_host(void *arg, uint32_t events)

@@ -20,6 +20,7 @@
 
 #define HPA	  (1ull << 32)
 #define FILE_SIZE (16ull * IOMMU_PAGE)
+#define HUGE	  (BIT64(COMPUTE_SLICE_BITS) - HPA) /* all that fits */
 
 static struct test_daemon td;
 static const uint8_t key[UUID_SIZE] = "fifteen letters";
@@ -285,6 +286,9 @@ static void offers_that_are_refused(void **state)
 		{HPA - IOMMU_PAGE, 2 * IOMMU_PAGE, 0, IOMMU_READ, 0},
 		{HPA + IOMMU_PAGE, 4 * IOMMU_PAGE, 0, IOMMU_READ, 0},
 		{-(uint64_t)IOMMU_PAGE, IOMMU_PAGE, 0, IOMMU_READ, 0},
+		{BIT64(COMPUTE_SLICE_BITS), IOMMU_PAGE, 0, IOMMU_READ, -EINVAL},
+		{BIT64(COMPUTE_SLICE_BITS) - IOMMU_PAGE, 2 * IOMMU_PAGE, 0, IOMMU_READ,
+		 -EINVAL},
 	};
 	uint64_t epoch;
 	int fd = join(&epoch);
@@ -357,14 +361,14 @@ static void there_may_be_too_many(void **state)
 /* It takes long to offer so much: others have their turn between one message and the next. */
 static void slow_messages_make_a_short_turn(void **state)
 {
-	int file = fd_memfd("huge", COMPUTE_BYTES_MAX);
+	int file = fd_memfd("huge", HUGE);
 	struct fabric_msg msg;
 	unsigned done = 0;
 	uint64_t epoch;
 	int fd = join(&epoch);
 
 	(void)state;
-	msg = offer_msg(epoch, HPA, COMPUTE_BYTES_MAX, 0, IOMMU_READ);
+	msg = offer_msg(epoch, HPA, HUGE, 0, IOMMU_READ);
 	for (unsigned i = 0; i < 8; i++) {
 		msg.type = i % 2 ? FABRIC_WITHDRAW : FABRIC_OFFER;
 		assert_int_equal(fabric_send(fd, &msg, i % 2 ? -1 : file), 0);
