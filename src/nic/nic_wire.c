@@ -89,7 +89,7 @@ static unsigned enqueue(struct nic_wire *wire, struct nic_port *src, struct nic_
 			const struct nic_policy *policy, const struct nic_frame *f,
 			struct nic_tags tags, unsigned priority)
 {
-	struct nic_fifo *fifo = &wire->fifo[priority];
+	struct nic_fifo *fifo = &wire->fifo[priority % NIC_FLOW_PRIORITIES];
 	unsigned n;
 
 	if (!fits(fifo, f)) {
@@ -151,7 +151,7 @@ static void waited_frame(struct nic_frame *f, struct nic_seg *seg, const uint8_t
 
 static void shrunk(struct nic_wire *wire, unsigned priority)
 {
-	const struct nic_fifo *fifo = &wire->fifo[priority];
+	const struct nic_fifo *fifo = &wire->fifo[priority % NIC_FLOW_PRIORITIES];
 
 	if (fifo->used < NIC_WIRE_LOW)
 		wire->full &= ~BIT(priority);
@@ -163,7 +163,7 @@ static void shrunk(struct nic_wire *wire, unsigned priority)
 static bool leave(struct nic_wire *wire, struct nic_switch *sw, unsigned priority, unsigned num,
 		  bool heed_room)
 {
-	struct nic_fifo *fifo = &wire->fifo[priority];
+	struct nic_fifo *fifo = &wire->fifo[priority % NIC_FLOW_PRIORITIES];
 	struct nic_port *dst = sw->uplink;
 	const struct nic_policy *policy = policy_of(dst);
 	unsigned n = 0;
@@ -422,7 +422,7 @@ void nic_wire_set(struct nic_wire *wire, struct nic_switch *sw,
 
 static void drop_waiting(struct nic_wire *wire, struct nic_port *uplink, unsigned priority)
 {
-	struct nic_fifo *fifo = &wire->fifo[priority];
+	struct nic_fifo *fifo = &wire->fifo[priority % NIC_FLOW_PRIORITIES];
 	const uint8_t *bytes;
 	uint32_t len;
 

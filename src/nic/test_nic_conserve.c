@@ -401,21 +401,29 @@ static uint64_t mirrored_by_all(void)
 	return n;
 }
 
+/* Was everything tried? Most pauses are shorter than a round takes under a sanitizer: there it
+ * may be that no frame meets one. */
+static bool all_met(void)
+{
+	const struct nic_flow_stats *flow = nic_dp_flow_stats(card->dp);
+
+	return mirrored_by_all() > 100 && nic_counter(&flow->held) && control_frames() &&
+	       (nic_counter(&flow->queued) || control_frames() < 10000);
+}
+
+/* A slow machine (or sanitizer) needs more rounds until everything has happened by chance. */
 static void every_frame_is_accounted_for(void **state)
 {
 	(void)state;
 	short_of_room = true;
 	for (unsigned n = 0; n <= VFS; n++)
 		gen[n].wild = true;
-	for (unsigned i = 0; i < 10; i++) {
+	for (unsigned i = 0; i < 10 || (i < 20 && !all_met()); i++) {
 		change_under_load(a_random_change, 1000);
 		assert_conserved();
 	}
 	assert_true(assert_conserved() > 10000);
-	assert_true(mirrored_by_all() > 100);
-	assert_true(nic_counter(&nic_dp_flow_stats(card->dp)->queued) > 0);
-	assert_true(nic_counter(&nic_dp_flow_stats(card->dp)->held) > 0);
-	assert_true(control_frames() > 0);
+	assert_true(all_met());
 	for (unsigned r = 1; r < NIC_DROP_NUM; r++) {
 		uint64_t n = lost_for((enum nic_drop)r);
 
