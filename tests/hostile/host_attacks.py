@@ -251,9 +251,9 @@ def points_anywhere(target):
     with Evil(target) as evil:
         evil.translate()
         while target.go() or rounds < len(places):
+            before = target.daemon.ask("show")["faults"]
             evil.words(PD + 8, places[rounds % len(places)] | 3 | 1 << 7)
             evil.flush()
-            before = target.daemon.ask("show")["faults"]
             evil.ring(1)
             wait_for("its fault", lambda n=before: target.daemon.ask("show")["faults"] > n)
             last = target.daemon.ask("faults")[-1]
