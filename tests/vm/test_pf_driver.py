@@ -132,7 +132,8 @@ def statistics(s, rig):
 
 
 def flow_control(s, vm, pf):
-    """ethtool -a and -A."""
+    """ethtool -a and -A; what is negotiated is what the card's operator lets the wire's other end offer."""
+    s.daemon.cli("card", "set", pfs.CARD, "flow-control", "full")
     for autoneg, value in (("off", "off"), ("off", "on"), ("on", "on")):
         vm.ok(f"ethtool -A {pf.device} autoneg {autoneg} rx {value} tx {value} || true")
         scenario.wait_carrier(vm, pf.device)
