@@ -24,6 +24,13 @@ static int check(const struct compute *compute, const struct fabric_msg *msg, in
 	if (compute->num_windows >= COMPUTE_WINDOWS ||
 	    size > COMPUTE_BYTES_MAX - compute->bytes || !iommu_mem_left())
 		return -ENOSPC;
+#ifndef LADON_BREAK_WINDOW_SLICE
+	*ret_why =
+		"memory lies in the first TiB of the host's addresses: its slice is as large";
+	if (msg->offer.hpa >> COMPUTE_SLICE_BITS ||
+	    size > BIT64(COMPUTE_SLICE_BITS) - msg->offer.hpa)
+		return -EINVAL;
+#endif
 	return 0;
 }
 
@@ -125,10 +132,12 @@ int compute_window_close(struct compute *compute, uint64_t hpa)
 	if (window == compute->irt)
 		compute_window_irt(compute, 0, false);
 	iommu_space_remove(vtd_space(compute->host.vtd), &window->slice);
+#ifndef LADON_BREAK_WINDOW_CLOSE
 	for (struct function *fn = compute->host.functions; fn; fn = fn->host_next)
 		iommu_domain_forget_all(fn->dom);
 	for (struct function *fn = compute->host.functions; fn; fn = fn->host_next)
 		iommu_domain_drain(fn->dom);
+#endif
 	window_free(compute, window);
 	return 0;
 }

@@ -26,6 +26,7 @@
 
 #define HPA	  (1ull << 32)
 #define FILE_SIZE (16ull * IOMMU_PAGE)
+#define HUGE	  (BIT64(COMPUTE_SLICE_BITS) - HPA) /* all that fits */
 
 static struct test_daemon td;
 static const uint8_t key[UUID_SIZE] = "fifteen letters";
@@ -58,6 +59,14 @@ static void turn(void)
 {
 	for (unsigned i = 0; i < 8; i++)
 		assert_int_equal(loop_once(td.daemon->loop, 0), 0);
+}
+
+static void run(const char *line)
+{
+	struct cmd_error error;
+
+	if (test_daemon_run(&td, line, NULL, &error) < 0)
+		fail_msg("%s: %s", line, error.text);
 }
 
 /* ---- the other side ---- */
@@ -283,6 +292,9 @@ static void offers_that_are_refused(void **state)
 		{HPA - IOMMU_PAGE, 2 * IOMMU_PAGE, 0, IOMMU_READ, 0},
 		{HPA + IOMMU_PAGE, 4 * IOMMU_PAGE, 0, IOMMU_READ, 0},
 		{-(uint64_t)IOMMU_PAGE, IOMMU_PAGE, 0, IOMMU_READ, 0},
+		{BIT64(COMPUTE_SLICE_BITS), IOMMU_PAGE, 0, IOMMU_READ, -EINVAL},
+		{BIT64(COMPUTE_SLICE_BITS) - IOMMU_PAGE, 2 * IOMMU_PAGE, 0, IOMMU_READ,
+		 -EINVAL},
 	};
 	uint64_t epoch;
 	int fd = join(&epoch);
@@ -349,6 +361,100 @@ static void there_may_be_too_many(void **state)
 	assert_int_equal(host->num_windows, taken);
 	fd_close(&fd);
 	turn();
+	nobody_joined();
+}
+
+/* It takes long to offer so much: others have their turn between one message and the next. */
+static void slow_messages_make_a_short_turn(void **state)
+{
+	int file = fd_memfd("huge", HUGE);
+	struct fabric_msg msg;
+	unsigned done = 0;
+	uint64_t epoch;
+	int fd = join(&epoch);
+
+	(void)state;
+	msg = offer_msg(epoch, HPA, HUGE, 0, IOMMU_READ);
+	for (unsigned i = 0; i < 8; i++) {
+		msg.type = i % 2 ? FABRIC_WITHDRAW : FABRIC_OFFER;
+		assert_int_equal(fabric_send(fd, &msg, i % 2 ? -1 : file), 0);
+	}
+	for (unsigned rounds = 0; done < 8; rounds++) {
+		struct fabric_msg answer;
+		unsigned n = 0;
+
+		assert_true(rounds < 100);
+		assert_int_equal(loop_once(td.daemon->loop, 0), 0);
+		while (hear(fd, &answer) == 1) {
+			assert_int_equal(answer.done.err, 0);
+			n++;
+		}
+		assert_true(n <= 1);
+		done += n;
+	}
+	fd_close(&file);
+	fd_close(&fd);
+	turn();
+	nobody_joined();
+}
+
+static void nothing_leads_into_a_window_that_was_withdrawn(void **state)
+{
+	int file = fd_memfd("vm", IOMMU_GRANULE);
+	struct iommu_domain *dom;
+	struct fabric_msg msg;
+	uint32_t len = 8;
+	uint64_t epoch;
+	int fd = join(&epoch);
+
+	(void)state;
+	run("card add nic0 model 82576 vfs 1");
+	run("vf assign nic0 0 host ch1");
+	dom = host->host.functions->dom;
+	assert_int_equal(hear(fd, &msg), 1);
+	assert_int_equal(msg.type, FABRIC_ASSIGN);
+	msg = offer_msg(epoch, HPA, IOMMU_GRANULE, 0, IOMMU_READ | IOMMU_WRITE);
+	assert_int_equal(ask(fd, &msg, file), 0);
+	assert_non_null(iommu_xlate(dom, HPA, &len, IOMMU_WRITE));
+	assert_int_not_equal(dom->flat[HPA / IOMMU_GRANULE], 0);
+	msg.type = FABRIC_WITHDRAW;
+	assert_int_equal(ask(fd, &msg, -1), 0);
+	assert_int_equal(dom->flat[HPA / IOMMU_GRANULE], 0);
+	assert_null(iommu_xlate(dom, HPA, &len, IOMMU_WRITE));
+	fd_close(&file);
+	fd_close(&fd);
+	turn();
+	run("card del nic0");
+	nobody_joined();
+}
+
+/* A queue that stopped with an error would stop whoever joins under this name next. */
+static void the_unit_is_new_to_who_joins_next(void **state)
+{
+	struct fabric_msg msg = {.type = FABRIC_REG, .seq = 7};
+	uint64_t epoch;
+	int fd = join(&epoch);
+
+	(void)state;
+	msg.epoch = epoch;
+	msg.reg.size = 8;
+	msg.reg.offset = VTD_IQA;
+	msg.reg.value = HPA | 1;
+	assert_int_equal(ask(fd, &msg, -1), 0);
+	msg.reg.size = 4;
+	msg.reg.offset = VTD_GCMD;
+	msg.reg.value = VTD_GCMD_QIE;
+	assert_int_equal(ask(fd, &msg, -1), 0);
+	msg.reg.offset = VTD_IQT;
+	msg.reg.value = 0x100;
+	assert_int_equal(ask(fd, &msg, -1), 0);
+	assert_int_equal(vtd_read(host->host.vtd, VTD_FSTS, 4), VTD_FSTS_IQE);
+	fd_close(&fd);
+	turn();
+	assert_int_equal(vtd_read(host->host.vtd, VTD_FSTS, 4), 0);
+	assert_int_equal(vtd_read(host->host.vtd, VTD_IQA, 8), 0);
+	assert_int_equal(vtd_read(host->host.vtd, VTD_IQT, 8), 0);
+	assert_int_equal(vtd_read(host->host.vtd, VTD_GSTS, 4), 0);
 	nobody_joined();
 }
 
@@ -495,6 +601,9 @@ int main(void)
 		cmocka_unit_test(offers_that_are_refused),
 		cmocka_unit_test(offers_come_and_go),
 		cmocka_unit_test(there_may_be_too_many),
+		cmocka_unit_test(slow_messages_make_a_short_turn),
+		cmocka_unit_test(nothing_leads_into_a_window_that_was_withdrawn),
+		cmocka_unit_test(the_unit_is_new_to_who_joins_next),
 		cmocka_unit_test(an_old_epoch_ends_it),
 		cmocka_unit_test(what_only_we_say_ends_it),
 		cmocka_unit_test(what_is_no_message_ends_it),

@@ -112,8 +112,14 @@ int fabric_recv(int sock, struct fabric_parcel *ret)
 	ret->fd = -1;
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+#ifndef LADON_BREAK_FABRIC_FDS
+	/* A message of no bytes looks like the end, and may bring descriptors all the same. */
+	if (n == 0 && !in.msg_controllen)
+		return -ECONNRESET;
+#else
 	if (n == 0)
 		return -ECONNRESET;
+#endif
 	if (take_fd(&in, &ret->fd) && !(in.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
 	    fabric_msg_ok(&ret->msg, (uint32_t)n))
 		return 1;

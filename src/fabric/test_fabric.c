@@ -121,11 +121,11 @@ static void rubbish_ends_it(void **state)
 	assert_int_equal(lowest_free(), before);
 }
 
-static void send_fds(unsigned n)
+static void send_fds(size_t len, unsigned n)
 {
 	struct fabric_msg msg = {.type = FABRIC_BEAT};
 	char space[CMSG_SPACE(8 * sizeof(int))] __attribute__((aligned(8))) = {0};
-	struct iovec iov = {&msg, sizeof(msg)};
+	struct iovec iov = {&msg, len};
 	struct msghdr out = {.msg_iov = &iov,
 			     .msg_iovlen = 1,
 			     .msg_control = space,
@@ -138,7 +138,7 @@ static void send_fds(unsigned n)
 	out.msg_controllen = CMSG_SPACE(n * sizeof(int));
 	for (unsigned i = 0; i < n; i++)
 		memcpy(CMSG_DATA(c) + i * sizeof(int), &end[0], sizeof(int));
-	assert_int_equal(sendmsg(end[0], &out, 0), sizeof(msg));
+	assert_int_equal(sendmsg(end[0], &out, 0), len);
 }
 
 static void many_descriptors_are_too_many(void **state)
@@ -148,11 +148,28 @@ static void many_descriptors_are_too_many(void **state)
 
 	(void)state;
 	for (unsigned n = 2; n <= 8; n++) {
-		send_fds(n);
+		send_fds(sizeof(struct fabric_msg), n);
 		assert_int_equal(fabric_recv(end[1], &got), -EPROTO);
 		assert_int_equal(got.fd, -1);
 		assert_int_equal(lowest_free(), before);
 	}
+}
+
+/* It is read as the end of the connection would be. */
+static void a_message_of_no_bytes_brings_nothing(void **state)
+{
+	struct fabric_parcel got;
+	int before = lowest_free();
+
+	(void)state;
+	for (unsigned n = 1; n <= 3; n++) {
+		send_fds(0, n);
+		assert_int_equal(fabric_recv(end[1], &got), -EPROTO);
+		assert_int_equal(got.fd, -1);
+		assert_int_equal(lowest_free(), before);
+	}
+	assert_int_equal(send(end[0], "", 0, 0), 0);
+	assert_int_equal(fabric_recv(end[1], &got), -ECONNRESET);
 }
 
 static void an_end_that_is_gone_or_deaf(void **state)
@@ -218,6 +235,7 @@ int main(void)
 		TEST(what_is_a_message),
 		TEST(rubbish_ends_it),
 		TEST(many_descriptors_are_too_many),
+		TEST(a_message_of_no_bytes_brings_nothing),
 		TEST(an_end_that_is_gone_or_deaf),
 		TEST(listening_and_connecting),
 	};

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "iommu_domain.h"
 #include "vtd_priv.h"
@@ -111,6 +112,16 @@ int vtd_new(struct vtd **ret_vtd)
 		vtd->reg[i] = rows[i].reset;
 	*ret_vtd = vtd;
 	return 0;
+}
+
+void vtd_reset(struct vtd *vtd)
+{
+	vtd_write(vtd, VTD_GCMD, 4, 0); /* off first: whoever is served notices */
+	for (unsigned i = 0; i < VTD_R_NUM; i++)
+		vtd->reg[i] = rows[i].reset;
+	vtd->root = 0;
+	memset(vtd->frcd, 0, sizeof(vtd->frcd));
+	vtd->next_frcd = 0;
 }
 
 /* For the software in this process. */

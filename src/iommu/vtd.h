@@ -72,6 +72,9 @@ struct vtd_hooks {
 int vtd_new(struct vtd **ret_vtd);
 /* The same with tables that we write (vtd_tables.h), translation on. */
 int vtd_new_local(struct vtd **ret_vtd);
+/* The registers are those of a new unit: nothing that was written has an effect any more. Its
+ * space, domains and hooks stay. */
+void vtd_reset(struct vtd *vtd);
 /* All domains are gone. Takes NULL. */
 void vtd_free(struct vtd *vtd);
 void vtd_set_hooks(struct vtd *vtd, const struct vtd_hooks *hooks);

@@ -6,7 +6,11 @@
 #include "iommu_domain.h"
 #include "vtd_priv.h"
 
+#ifndef LADON_BREAK_VTD_TURN
 #define TURN 64u /* descriptors, before somebody else has a turn */
+#else
+#define TURN UINT32_MAX
+#endif
 
 struct desc {
 	uint64_t lo, hi;
