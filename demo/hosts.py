@@ -90,7 +90,7 @@ def start(s, rig):
     rig.pf.enable(len(rig.tenants))
     s.verdict(all(rig.exists(vm.number) for vm in rig.tenants), f"igb has made {len(rig.tenants)} VFs")
     for vm in rig.tenants:
-        words = f"vlan {VLANS[vm.name.rstrip('0123456789')]}"
+        words = f"mac 02:00:00:00:01:{vm.number:02x} vlan {VLANS[vm.name.rstrip('0123456789')]}"
         rig.pf.vf(vm.number, words)
         print(f"{rig.management.name}# ip link set {rig.pf.device} vf {vm.number} {words}"
               f"    ({vm.name}, on {rig.where(vm.number)})", flush=True)
@@ -164,7 +164,7 @@ def attacks(s, rig):
 # ---- a host dies ----
 
 def death(s, rig):
-    """ch1 is killed; a VF of it goes to ch3, under the policy that the management VM gave it."""
+    """ch1 is killed; a VF of it goes to ch3, with the address and the VLAN that the management VM gave it."""
     lost = [vm for vm in rig.tenants if rig.where(vm.number) == "ch1"]
     rig.hosts["ch1"].kill()
     wait_until(lambda: rig.state("ch1") == "absent", 30, "ch1 is absent")
