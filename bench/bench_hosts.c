@@ -27,7 +27,7 @@
 #include "fd.h"
 
 #define ROUNDS_MAX 99u
-#define SLICES	   4u
+#define SLICES	   10u
 #define TRIPS	   2000u /* round trips that are timed, of a pair in a round */
 #define MAPS	   200u	 /* likewise maps and unmaps */
 #define MAP_SIZE   (2u << 20)
