@@ -11,6 +11,7 @@
 #define CONFIG	  "card add nic0 model 82576 vfs 2\n"
 #define BURST	  32
 #define ATTACH_NS (20 * NSEC_PER_SEC)
+#define SETTLE_NS (20 * NSEC_PER_SEC)
 #define LOOK_US	  50
 
 int bench_side_attach(struct bench_side *s, const char *path)
@@ -135,7 +136,7 @@ uint64_t bench_run(struct bench_pair *b, unsigned size, uint64_t ns, uint64_t *r
 
 void bench_settle(struct bench_pair *b)
 {
-	uint64_t end = clock_ns() + NSEC_PER_SEC;
+	uint64_t end = clock_ns() + SETTLE_NS;
 
 	while (ladon_igbvf_tx_reap(b->side[0].vf) && clock_ns() < end)
 		receive_burst(b);
