@@ -5,7 +5,7 @@
 PREFIX ?= /usr/local
 BUILD  ?= build
 
-.PHONY: all demo demo-pf check check-long breaks fuzz bench lint install clean deps deps-test
+.PHONY: all demo demo-pf demo-hosts check check-long breaks fuzz bench lint install clean deps deps-test
 
 all: deps
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --prefix $(PREFIX) -Dtests=disabled >/dev/null
@@ -26,6 +26,11 @@ demo: all
 demo-pf: all
 	@packaging/install-deps vm
 	@LADON_BUILD=$(BUILD) python3 demo/pf.py
+
+# The same card's VFs in VMs of three compute hosts (needs root).
+demo-hosts: all
+	@packaging/install-deps vm
+	@LADON_BUILD=$(BUILD) python3 demo/hosts.py
 
 check: deps-test
 	@tests/run-check

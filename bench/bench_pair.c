@@ -1,10 +1,48 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bench_pair.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#define CONFIG "card add nic0 model 82576 vfs 2\n"
+#include "clock.h"
+
+#define CONFIG	  "card add nic0 model 82576 vfs 2\n"
+#define BURST	  32
+#define ATTACH_NS (20 * NSEC_PER_SEC)
+#define SETTLE_NS (20 * NSEC_PER_SEC)
+#define LOOK_US	  50
+
+int bench_side_attach(struct bench_side *s, const char *path)
+{
+	uint64_t end = clock_ns() + ATTACH_NS;
+	int err;
+
+	while ((err = ladon_function_attach(path, NULL, &s->fn)) == -ENOENT ||
+	       err == -ECONNREFUSED) {
+		if (clock_ns() > end)
+			return -ETIMEDOUT;
+		usleep(LOOK_US);
+	}
+	return err;
+}
+
+int bench_side_open(struct bench_side *s, const struct ladon_igbvf_config *config)
+{
+	int err = ladon_igbvf_open(s->fn, config, &s->vf);
+
+	if (!err)
+		ladon_igbvf_mac(s->vf, s->mac);
+	return err;
+}
+
+void bench_side_close(struct bench_side *s)
+{
+	ladon_igbvf_close(s->vf);
+	ladon_function_detach(s->fn);
+	*s = (struct bench_side){0};
+}
 
 struct ladon_buf *bench_frame(struct bench_pair *b, unsigned size)
 {
@@ -22,10 +60,8 @@ struct ladon_buf *bench_frame(struct bench_pair *b, unsigned size)
 
 void bench_stop(struct bench_pair *b)
 {
-	for (unsigned i = 0; i < 2; i++) {
-		ladon_igbvf_close(b->side[i].vf);
-		ladon_function_detach(b->side[i].fn);
-	}
+	for (unsigned i = 0; i < 2; i++)
+		bench_side_close(&b->side[i]);
 	demo_daemon_stop(&b->daemon);
 }
 
@@ -45,11 +81,9 @@ int bench_start_rx(struct bench_pair *b, const char *ladond, const char *const *
 	for (unsigned i = 0; i < 2 && !err; i++) {
 		struct bench_side *s = &b->side[i];
 
-		err = ladon_function_attach(demo_daemon_vf(&b->daemon, i, path), NULL, &s->fn);
+		err = bench_side_attach(s, demo_daemon_vf(&b->daemon, i, path));
 		if (!err)
-			err = ladon_igbvf_open(s->fn, i ? rx : NULL, &s->vf);
-		if (!err)
-			ladon_igbvf_mac(s->vf, s->mac);
+			err = bench_side_open(s, i ? rx : NULL);
 	}
 	if (err) {
 		fprintf(stderr, "%s: %s\n%s", ladond, strerror(-err),
@@ -57,4 +91,55 @@ int bench_start_rx(struct bench_pair *b, const char *ladond, const char *const *
 		bench_stop(b);
 	}
 	return err;
+}
+
+static unsigned send_burst(struct bench_pair *b, unsigned size)
+{
+	struct ladon_buf *bufs[BURST];
+	unsigned n = 0;
+	int sent;
+
+	while (n < BURST && (bufs[n] = bench_frame(b, size)))
+		n++;
+	sent = n ? ladon_igbvf_tx_burst(b->side[0].vf, bufs, n) : 0;
+	if (sent < 0)
+		return 0;
+	for (unsigned i = (unsigned)sent; i < n; i++)
+		ladon_igbvf_buf_free(b->side[0].vf, bufs[i]);
+	return (unsigned)sent;
+}
+
+static unsigned receive_burst(struct bench_pair *b)
+{
+	struct ladon_buf *bufs[BURST];
+	int n = ladon_igbvf_rx_burst(b->side[1].vf, bufs, BURST);
+
+	for (int i = 0; i < n; i++)
+		ladon_igbvf_buf_free(b->side[1].vf, bufs[i]);
+	return n > 0 ? (unsigned)n : 0;
+}
+
+uint64_t bench_run(struct bench_pair *b, unsigned size, uint64_t ns, uint64_t *ret_ns)
+{
+	uint64_t start = clock_ns(), got = 0;
+
+	do {
+		for (unsigned i = 0; i < 64; i++) {
+			send_burst(b, size);
+			got += receive_burst(b);
+		}
+		ladon_igbvf_tx_reap(b->side[0].vf);
+		*ret_ns = clock_ns() - start;
+	} while (*ret_ns < ns);
+	return got;
+}
+
+void bench_settle(struct bench_pair *b)
+{
+	uint64_t end = clock_ns() + SETTLE_NS;
+
+	while (ladon_igbvf_tx_reap(b->side[0].vf) && clock_ns() < end)
+		receive_burst(b);
+	while (receive_burst(b))
+		;
 }

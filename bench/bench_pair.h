@@ -18,6 +18,14 @@ struct bench_pair {
 	struct bench_side side[2];
 };
 
+/* Attaches s to the socket at path; waits up to 20 s for somebody to listen there. 0 or -errno.
+ */
+int bench_side_attach(struct bench_side *s, const char *path);
+/* A driver on what is attached; config as for ladon_igbvf_open(). 0 or -errno. */
+int bench_side_open(struct bench_side *s, const struct ladon_igbvf_config *config);
+/* Driver and connection, as far as there are any. */
+void bench_side_close(struct bench_side *s);
+
 /* Starts ladond with the words of extra (NULL-terminated). Prints what went wrong. 0 or -errno.
  */
 int bench_start(struct bench_pair *b, const char *ladond, const char *const *extra);
@@ -28,5 +36,10 @@ void bench_stop(struct bench_pair *b);
 /* A frame from side 0 to side 1 in a buffer of side 0, or NULL. size counts the FCS, as
  * everywhere in networking. */
 struct ladon_buf *bench_frame(struct bench_pair *b, unsigned size);
+/* Sends from side 0 and receives at side 1, as fast as it goes, for ns. Returns packets
+ * received; *ret_ns is how long it took. */
+uint64_t bench_run(struct bench_pair *b, unsigned size, uint64_t ns, uint64_t *ret_ns);
+/* Everything sent has been delivered or dropped, so that the counters stand still. */
+void bench_settle(struct bench_pair *b);
 
 #endif

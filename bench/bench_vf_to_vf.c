@@ -20,7 +20,6 @@
 #include "bench_pair.h"
 #include "clock.h"
 
-#define BURST	   32
 #define ROUNDS_MAX 99
 #define WARM_UP_NS (20 * NSEC_PER_MSEC)
 #define IDLE_MAX   253u
@@ -47,71 +46,18 @@ struct sample {
 	double mpps, copied; /* million packets a second, bytes copied a packet */
 };
 
-static unsigned send_burst(struct bench_pair *b, unsigned size)
-{
-	struct ladon_buf *bufs[BURST];
-	unsigned n = 0;
-	int sent;
-
-	while (n < BURST && (bufs[n] = bench_frame(b, size)))
-		n++;
-	sent = n ? ladon_igbvf_tx_burst(b->side[0].vf, bufs, n) : 0;
-	if (sent < 0)
-		return 0;
-	for (unsigned i = (unsigned)sent; i < n; i++)
-		ladon_igbvf_buf_free(b->side[0].vf, bufs[i]);
-	return (unsigned)sent;
-}
-
-static unsigned receive_burst(struct bench_pair *b)
-{
-	struct ladon_buf *bufs[BURST];
-	int n = ladon_igbvf_rx_burst(b->side[1].vf, bufs, BURST);
-
-	for (int i = 0; i < n; i++)
-		ladon_igbvf_buf_free(b->side[1].vf, bufs[i]);
-	return n > 0 ? (unsigned)n : 0;
-}
-
-/* Sends and receives for ns; returns packets received. */
-static uint64_t run_for(struct bench_pair *b, unsigned size, uint64_t ns, uint64_t *ret_ns)
-{
-	uint64_t start = clock_ns(), got = 0;
-
-	do {
-		for (unsigned i = 0; i < 64; i++) {
-			send_burst(b, size);
-			got += receive_burst(b);
-		}
-		ladon_igbvf_tx_reap(b->side[0].vf);
-		*ret_ns = clock_ns() - start;
-	} while (*ret_ns < ns);
-	return got;
-}
-
-/* Everything sent has been delivered or dropped, so that the counters stand still. */
-static void settle(struct bench_pair *b)
-{
-	uint64_t end = clock_ns() + NSEC_PER_SEC;
-
-	while (ladon_igbvf_tx_reap(b->side[0].vf) && clock_ns() < end)
-		receive_burst(b);
-	while (receive_burst(b))
-		;
-}
-
 static int measure(struct bench_pair *b, unsigned size, uint64_t ns, struct sample *ret)
 {
 	uint64_t took, got, copied, packets;
 
-	run_for(b, size, WARM_UP_NS, &took);
-	settle(b);
+	bench_run(b, size, WARM_UP_NS, &took);
+	bench_settle(b);
 	copied = demo_daemon_counter(&b->daemon, 1, "ladon.copied_bytes");
 	packets = demo_daemon_counter(&b->daemon, 1, "stats.rx.packets");
 	if (copied == UINT64_MAX)
 		return -EIO;
-	got = run_for(b, size, ns, &took);
-	settle(b);
+	got = bench_run(b, size, ns, &took);
+	bench_settle(b);
 	copied = demo_daemon_counter(&b->daemon, 1, "ladon.copied_bytes") - copied;
 	packets = demo_daemon_counter(&b->daemon, 1, "stats.rx.packets") - packets;
 	ret->mpps = (double)got * 1e3 / (double)took;
@@ -123,11 +69,8 @@ static struct bench_side idle_side[IDLE_MAX];
 
 static void idle_stop(unsigned num)
 {
-	for (unsigned i = 0; i < num; i++) {
-		ladon_igbvf_close(idle_side[i].vf);
-		ladon_function_detach(idle_side[i].fn);
-		idle_side[i] = (struct bench_side){0};
-	}
+	for (unsigned i = 0; i < num; i++)
+		bench_side_close(&idle_side[i]);
 }
 
 /* VFs 2 and up, each with rings that are set up and stay empty. */
@@ -144,10 +87,9 @@ static int idle_start(const struct bench_pair *b, unsigned num)
 	snprintf(line, sizeof(line), "card set nic0 vfs %u", num + 2);
 	err = demo_daemon_ask(&b->daemon, line, NULL);
 	for (unsigned i = 0; i < num && !err; i++) {
-		err = ladon_function_attach(demo_daemon_vf(&b->daemon, i + 2, path), NULL,
-					    &idle_side[i].fn);
+		err = bench_side_attach(&idle_side[i], demo_daemon_vf(&b->daemon, i + 2, path));
 		if (!err)
-			err = ladon_igbvf_open(idle_side[i].fn, &small, &idle_side[i].vf);
+			err = bench_side_open(&idle_side[i], &small);
 	}
 	if (err)
 		fprintf(stderr, "%u idle VFs: %s\n", num, strerror(-err));

@@ -79,9 +79,13 @@ int function_admit(struct function *fn, const struct vfu_client_caps *caps, cons
 		.pid = fn->client.pid,
 		.now_ns = clock_ns(),
 	};
-	enum token_verdict verdict = token_open(&card->token, &fn->unlock, &ask);
+	enum token_verdict verdict;
 	int ret;
 
+	/* Who uses it at a compute host is that host's choice, as at the door. */
+	if (fn->way)
+		return 0;
+	verdict = token_open(&card->token, &fn->unlock, &ask);
 	if (verdict == TOKEN_ADMIT) {
 		if (card->token.changes != changes)
 			card_token_told(card, fn);

@@ -177,6 +177,46 @@ def dma_outside_the_vms_memory_is_refused():
     return "; ".join(sorted({fault["reason"] for fault in faults}))
 
 
+@CASE
+def a_guests_pf_makes_the_vf():
+    """A VF of a compute host's is there when the PF's driver in a guest has made it, and moves while that owns the card."""
+    daemon, sriov = World.daemon, 0x160
+    with daemon.attach("pf") as pf, World.ch1.attach(1) as client:
+        pf.reset()
+        assert client.read32(vu.BAR0, 8) == 0xffffffff and not daemon.vf(1)["exists"]
+        for offset, value in ((0x10, 2), (8, 0x19)):  # NumVFs; VF Enable, VF MSE, ARI
+            pf.write(vu.CONFIG, sriov + offset, struct.pack("<H", value))
+        daemon.sync()
+        assert client.read32(vu.BAR0, 8) != 0xffffffff and daemon.vf(1)["exists"]
+        client.close()
+        assign(1, "ch2")
+        with World.ch2.attach(1) as moved:
+            assert moved.read32(vu.BAR0, 8) != 0xffffffff
+            pf.write(vu.CONFIG, sriov + 8, struct.pack("<H", 0))
+            daemon.sync()
+            assert moved.read32(vu.BAR0, 8) == 0xffffffff
+    daemon.settle_pf()
+    assign(1, "ch1")
+    World.ch1.has(1)
+
+
+@CASE
+def the_vf_token_is_not_asked_of_a_host():
+    """The card's VF token is for clients of the management host."""
+    daemon = World.daemon
+    daemon.ok("token", "generate", "nic0", "token-file", World.scratch / "vf.token")
+    try:
+        daemon.attach(0)
+        raise AssertionError("a client of the local host got in without the token")
+    except vu.RemoteError as error:
+        assert error.errno == errno.EACCES, error
+    tenant, peer = Tenant(World.ch1, 1), Tenant(World.ch2, 2)
+    bounce(tenant, peer)
+    tenant.close()
+    peer.close()
+    daemon.ok("token", "clear", "nic0")
+
+
 # ---- hosts die ----
 
 @CASE
