@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "bits.h"
 #include "fd.h"
 
 #define BACKLOG 16
@@ -54,60 +55,25 @@ bool fabric_msg_ok(const struct fabric_msg *msg, uint32_t len)
 
 int fabric_send(int sock, const struct fabric_msg *msg, int fd)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {0};
+	FD_MSG_CONTROL(control, 1);
 	struct iovec iov = {(void *)msg, sizeof(*msg)};
 	struct msghdr out = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	if (fd >= 0) {
-		control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
-						  .cmsg_level = SOL_SOCKET,
-						  .cmsg_type = SCM_RIGHTS};
-		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-		out.msg_control = &control;
-		out.msg_controllen = sizeof(control);
-	}
-	if (sendmsg(sock, &out, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return -errno;
-	return 0;
-}
-
-/* Takes the one descriptor that came along, or -1. Padding gives room for a second one: false.
- */
-static bool take_fd(struct msghdr *in, int *ret_fd)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(in);
-	size_t n;
-	int fd;
-
-	*ret_fd = -1;
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-		return true;
-	n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
-	for (size_t i = n; i-- > 0;) {
-		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-		if (i == 0)
-			*ret_fd = fd;
-		else
-			fd_close(&fd);
-	}
-	return n <= 1;
+	fd_msg_put(&out, control, &fd, fd >= 0);
+	return sendmsg(sock, &out, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 int fabric_recv(int sock, struct fabric_parcel *ret)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
+	FD_MSG_CONTROL(control, 1);
 	struct iovec iov = {&ret->msg, sizeof(ret->msg)};
 	struct msghdr in = {.msg_iov = &iov,
 			    .msg_iovlen = 1,
-			    .msg_control = &control,
+			    .msg_control = control,
 			    .msg_controllen = sizeof(control)};
 	ssize_t n = recvmsg(sock, &in, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int fds[2] = {-1, -1}; /* padding gives room for a second one */
+	unsigned num;
 
 	ret->fd = -1;
 	if (n < 0)
@@ -120,10 +86,13 @@ int fabric_recv(int sock, struct fabric_parcel *ret)
 	if (n == 0)
 		return -ECONNRESET;
 #endif
-	if (take_fd(&in, &ret->fd) && !(in.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
-	    fabric_msg_ok(&ret->msg, (uint32_t)n))
+	num = fd_msg_take(&in, fds, ARRAY_SIZE(fds));
+	if (num < 2 && !(in.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
+	    fabric_msg_ok(&ret->msg, (uint32_t)n)) {
+		ret->fd = fds[0];
 		return 1;
-	fd_close(&ret->fd);
+	}
+	fd_close_all(fds, num);
 	return -EPROTO;
 }
 
