@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The vfio-user protocol as a hostile client speaks it: every malformed message of facts/vfio-user.md 6.1.
+"""The vfio-user protocol as a hostile client speaks it: every malformed message we could think of.
 
 A wrong message is answered by the errno that the facts name, and the connection goes on; or the connection ends
 and the daemon's log and monitor have the reason. A victim on another VF is served all the time.

@@ -344,8 +344,8 @@ static void unmapped_memory_is_not_touched(void **state)
 	assert_true(nic_counter(&g[1].vf->fn.port.stats.rx_packets) > 0);
 }
 
-/* The rule of facts/nic.md 4.4: ENABLE off in the mapped page, one trapped access, and the
- * buffers are the driver's again. */
+/* The rule for queues in mapped pages: ENABLE off in the mapped page, one trapped access, and
+ * the buffers are the driver's again. */
 static void a_disabled_queue_is_drained_by_the_next_trap(void **state)
 {
 	uint64_t start = clock_ns();
