@@ -82,34 +82,34 @@ static int unix_addr(const char *path, struct sockaddr_un *ret_addr)
 
 /* Connecting to a regular file is refused too, so the type is asked first: only a socket is
  * stale. */
-static bool unix_is_stale(const struct sockaddr_un *addr)
+static bool unix_is_stale(const struct sockaddr_un *addr, int type)
 {
 	FD_AUTO int fd = -1;
 	struct stat st;
 
 	if (lstat(addr->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
 	return connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 &&
 	       errno == ECONNREFUSED;
 }
 
-static int unix_bind(int fd, const struct sockaddr_un *addr)
+static int unix_bind(int fd, const struct sockaddr_un *addr, int type)
 {
 	if (bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0)
 		return 0;
 	if (errno != EADDRINUSE)
 		return -errno;
-	if (!unix_is_stale(addr))
+	if (!unix_is_stale(addr, type))
 		return -EADDRINUSE;
 	if (unlink(addr->sun_path) < 0 && errno != ENOENT)
 		return -errno;
 	return bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 ? -errno : 0;
 }
 
-int fd_unix_listen(const char *path)
+static int unix_listen(const char *path, int type)
 {
 	FD_AUTO int fd = -1;
 	struct sockaddr_un addr;
@@ -117,7 +117,7 @@ int fd_unix_listen(const char *path)
 
 	if (ret < 0)
 		return ret;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 #ifndef LADON_BREAK_SOCK_MODE
@@ -126,7 +126,7 @@ int fd_unix_listen(const char *path)
 	if (fchmod(fd, 0600) < 0)
 		return -errno;
 #endif
-	ret = unix_bind(fd, &addr);
+	ret = unix_bind(fd, &addr, type);
 	if (ret < 0)
 		return ret;
 	if (listen(fd, LISTEN_BACKLOG) < 0) {
@@ -139,7 +139,17 @@ int fd_unix_listen(const char *path)
 	return ret;
 }
 
-static int unix_connect(const char *path, int flags)
+int fd_unix_listen(const char *path)
+{
+	return unix_listen(path, SOCK_STREAM);
+}
+
+int fd_unix_listen_packets(const char *path)
+{
+	return unix_listen(path, SOCK_SEQPACKET);
+}
+
+static int unix_connect(const char *path, int type)
 {
 	FD_AUTO int fd = -1;
 	struct sockaddr_un addr;
@@ -147,7 +157,7 @@ static int unix_connect(const char *path, int flags)
 
 	if (ret < 0)
 		return ret;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
@@ -159,12 +169,17 @@ static int unix_connect(const char *path, int flags)
 
 int fd_unix_connect(const char *path)
 {
-	return unix_connect(path, 0);
+	return unix_connect(path, SOCK_STREAM);
 }
 
 int fd_unix_try_connect(const char *path)
 {
-	return unix_connect(path, SOCK_NONBLOCK);
+	return unix_connect(path, SOCK_STREAM | SOCK_NONBLOCK);
+}
+
+int fd_unix_try_connect_packets(const char *path)
+{
+	return unix_connect(path, SOCK_SEQPACKET | SOCK_NONBLOCK);
 }
 
 void fd_msg_put(struct msghdr *msg, void *control, const int *fds, unsigned n)

@@ -30,6 +30,10 @@ int fd_unix_connect(const char *path);
 /* The same, non-blocking: -EAGAIN when the server has too many waiting. */
 int fd_unix_try_connect(const char *path);
 
+/* The same two for sockets of whole messages (SOCK_SEQPACKET), both non-blocking. */
+int fd_unix_listen_packets(const char *path);
+int fd_unix_try_connect_packets(const char *path);
+
 /* Declares name, the control buffer of a message that carries up to n descriptors. */
 #define FD_MSG_CONTROL(name, n) \
 	_Alignas(struct cmsghdr) char name[CMSG_SPACE((n) * sizeof(int))]

@@ -20,6 +20,7 @@
 #include "fd.h"
 #include "function.h"
 #include "nic_dp.h"
+#include "token.h"
 
 #define MESSAGES_TURN 32u
 #define TURN_NS	      (50 * NSEC_PER_USEC) /* nothing begins later in a turn */
@@ -261,16 +262,6 @@ static void on_turn(void *arg)
 
 /* ---- joining ---- */
 
-/* In a time that does not depend on where they differ. */
-static bool key_is(const uint8_t *a, const uint8_t *b)
-{
-	unsigned diff = 0;
-
-	for (unsigned i = 0; i < UUID_SIZE; i++)
-		diff |= a[i] ^ b[i];
-	return !diff;
-}
-
 int compute_join(struct daemon *daemon, int fd, const struct fabric_msg *msg, pid_t pid,
 		 uid_t uid, const char **ret_why)
 {
@@ -280,7 +271,7 @@ int compute_join(struct daemon *daemon, int fd, const struct fabric_msg *msg, pi
 
 	/* One answer for both: who tries names learns none. */
 	*ret_why = "there is no host of this name with this key";
-	if (!compute || !key_is(compute->key, msg->join.key)) {
+	if (!compute || !token_equal(compute->key, msg->join.key)) {
 		if (compute)
 			compute->refused++;
 		return -EACCES;

@@ -188,7 +188,7 @@ int compute_serve(struct daemon *daemon, struct cmd_error *error)
 		return cmd_fail(error, -ENOMEM, "there is not enough memory");
 	door->daemon = daemon;
 	snprintf(door->path, sizeof(door->path), "%s/" SOCKET_NAME, daemon->run_dir);
-	door->fd = ret = fabric_listen(door->path);
+	door->fd = ret = fd_unix_listen_packets(door->path);
 	if (ret >= 0)
 		ret = loop_add_timer(daemon->loop, on_sweep, door, &door->sweep);
 	if (ret == 0)

@@ -4,14 +4,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "bits.h"
 #include "fd.h"
-
-#define BACKLOG 16
 
 static const char *const names[FABRIC_TYPES] = {
 	[FABRIC_JOIN] = "JOIN",		[FABRIC_WELCOME] = "WELCOME",
@@ -94,49 +89,4 @@ int fabric_recv(int sock, struct fabric_parcel *ret)
 	}
 	fd_close_all(fds, num);
 	return -EPROTO;
-}
-
-static int socket_at(const char *path, struct sockaddr_un *ret_addr)
-{
-	int fd;
-
-	*ret_addr = (struct sockaddr_un){.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof(ret_addr->sun_path))
-		return -ENAMETOOLONG;
-	strcpy(ret_addr->sun_path, path);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	return fd < 0 ? -errno : fd;
-}
-
-int fabric_connect(const char *path)
-{
-	struct sockaddr_un addr;
-	int fd = socket_at(path, &addr), ret;
-
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0)
-		return fd;
-	ret = -errno;
-	fd_close(&fd);
-	return ret;
-}
-
-/* The run directory is ours alone (rundir.c), so what lies at path was left by a former one. */
-int fabric_listen(const char *path)
-{
-	struct sockaddr_un addr;
-	int fd = socket_at(path, &addr), ret = 0;
-	mode_t mask;
-
-	if (fd < 0)
-		return fd;
-	unlink(path);
-	mask = umask(0177);
-	if (bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-	    listen(fd, BACKLOG) < 0)
-		ret = -errno;
-	umask(mask);
-	if (ret == 0)
-		return fd;
-	fd_close(&fd);
-	return ret;
 }

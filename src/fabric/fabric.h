@@ -34,7 +34,6 @@
 #define FABRIC_NAME_MAX 16 /* of a host or a card, with its NUL */
 #define FABRIC_KEY_SIZE 16 /* a UUID */
 #define FABRIC_WHY_MAX	96
-#define FABRIC_FDS_MAX	1
 
 enum fabric_type {
 	FABRIC_JOIN = 1,
@@ -115,9 +114,5 @@ int fabric_send(int sock, const struct fabric_msg *msg, int fd);
  * there, -ECONNRESET (the other end has gone), -EPROTO (what came is no message), -errno.
  */
 int fabric_recv(int sock, struct fabric_parcel *ret);
-
-/* A listening socket at path, mode 0600, and one connected to such; non-blocking. -errno. */
-int fabric_listen(const char *path);
-int fabric_connect(const char *path);
 
 #endif

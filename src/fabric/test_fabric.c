@@ -202,14 +202,14 @@ static void listening_and_connecting(void **state)
 	snprintf(path, sizeof(path), "%s/fabric.sock", dir);
 	memset(longer, 'a', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
-	assert_int_equal(fabric_connect(path), -ENOENT);
-	assert_int_equal(fabric_listen(longer), -ENAMETOOLONG);
-	assert_int_equal(fabric_connect(longer), -ENAMETOOLONG);
-	server = fabric_listen(path);
+	assert_int_equal(fd_unix_try_connect_packets(path), -ENOENT);
+	assert_int_equal(fd_unix_listen_packets(longer), -ENAMETOOLONG);
+	assert_int_equal(fd_unix_try_connect_packets(longer), -ENAMETOOLONG);
+	server = fd_unix_listen_packets(path);
 	assert_true(server >= 0);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	client = fabric_connect(path);
+	client = fd_unix_try_connect_packets(path);
 	assert_true(client >= 0);
 	conn = accept4(server, NULL, NULL, SOCK_CLOEXEC);
 	assert_true(conn >= 0);
@@ -220,7 +220,7 @@ static void listening_and_connecting(void **state)
 	fd_close(&client);
 	fd_close(&server);
 	/* What a former daemon has left is in nobody's way. */
-	server = fabric_listen(path);
+	server = fd_unix_listen_packets(path);
 	assert_true(server >= 0);
 	fd_close(&server);
 	unlink(path);

@@ -207,7 +207,7 @@ static int join(struct link *link, const char *name, const uint8_t key[FABRIC_KE
 static int open_link(struct link *link, const char *path, const char *name,
 		     const uint8_t key[FABRIC_KEY_SIZE])
 {
-	int ret = fabric_connect(path);
+	int ret = fd_unix_try_connect_packets(path);
 
 	if (ret < 0)
 		return ret;
