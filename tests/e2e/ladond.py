@@ -429,3 +429,16 @@ def run_with_victim(suite, world, monitor=False):
     print(world.victim.stop())
     world.daemon.stop()
     return rc
+
+
+def run_on_a_wire(world, suite):
+    """Runs suite on world.daemon, whose card nic0 has the other end of world.uplink, a datagram socket; the exit code."""
+    need_build()
+    world.uplink, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    world.uplink.setblocking(False)
+    world.daemon = Daemon(config=f"card add nic0 model 82576 vfs 7 uplink fd:{theirs.fileno()}",
+                          pass_fds=[theirs.fileno()])
+    theirs.close()
+    rc = suite.run()
+    world.daemon.stop()
+    return rc

@@ -5,13 +5,12 @@ wrong, and settings that change while frames flow."""
 import contextlib
 import fcntl
 import os
-import socket
 import struct
 import sys
 import threading
 
 import igbvf
-from ladond import Daemon, Skip, Suite, World, need_build
+from ladond import Daemon, Skip, Suite, World, run_on_a_wire
 from test_policy import RING, policy, ports, settle, wire
 
 SUITE = Suite()
@@ -276,18 +275,5 @@ def changes_that_forbid_say_so():
         return f"3000 changes, {traffic.sent} frames, {lost}"
 
 
-def main():
-    """One daemon for all but one; its uplink is a datagram socket."""
-    need_build()
-    World.uplink, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    World.uplink.setblocking(False)
-    World.daemon = Daemon(config=f"card add nic0 model 82576 vfs 7 uplink fd:{theirs.fileno()}",
-                          pass_fds=[theirs.fileno()])
-    theirs.close()
-    rc = SUITE.run()
-    World.daemon.stop()
-    return rc
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_on_a_wire(World, SUITE))

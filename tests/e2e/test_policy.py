@@ -11,7 +11,7 @@ import sys
 
 import igbvf
 import vfio_user as vu
-from ladond import Daemon, Suite, World, memfd, need_build, wait_for
+from ladond import Daemon, Suite, World, memfd, run_on_a_wire, wait_for
 
 SUITE = Suite()
 CASE = SUITE.test
@@ -341,18 +341,5 @@ def state_enable_outlives_the_uplink():
         World.daemon = before
 
 
-def main():
-    """One daemon for all but one; its uplink is a datagram socket."""
-    need_build()
-    World.uplink, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    World.uplink.setblocking(False)
-    World.daemon = Daemon(config=f"card add nic0 model 82576 vfs 7 uplink fd:{theirs.fileno()}",
-                          pass_fds=[theirs.fileno()])
-    theirs.close()
-    rc = SUITE.run()
-    World.daemon.stop()
-    return rc
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_on_a_wire(World, SUITE))
