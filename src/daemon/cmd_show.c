@@ -76,6 +76,7 @@ CMD_RUN(cmd_show)
 
 	(void)cmd;
 	(void)error;
+	faults_collect_all(daemon);
 	getrusage(RUSAGE_SELF, &usage);
 	json_add_u64(obj, "pid", (uint64_t)getpid());
 	json_add_str(obj, "version", LADON_VERSION);
@@ -104,6 +105,7 @@ CMD_RUN(cmd_faults)
 
 	if (ret < 0)
 		return ret;
+	faults_collect_all(daemon);
 	*ret_data = faults_json(&daemon->faults, cmd->card);
 	return 0;
 }

@@ -112,6 +112,12 @@ void faults_collect(struct daemon *daemon, struct card *card)
 		record(daemon, card, &fault);
 }
 
+void faults_collect_all(struct daemon *daemon)
+{
+	for (struct card *card = daemon->cards; card; card = card->next)
+		faults_collect(daemon, card);
+}
+
 void faults_add(struct daemon *daemon, const struct function *fn, uint64_t addr, bool write)
 {
 	struct iommu_fault fault = {

@@ -39,6 +39,8 @@ struct json_object;
 /* Takes what card's data path has recorded: at most one ringful, what comes meanwhile wakes us
  * again. */
 void faults_collect(struct daemon *daemon, struct card *card);
+/* The same of all cards: what is asked for shall not depend on when a data path last told. */
+void faults_collect_all(struct daemon *daemon);
 /* Records a refused DMA message of fn, which never reached the data path. */
 void faults_add(struct daemon *daemon, const struct function *fn, uint64_t addr, bool write);
 

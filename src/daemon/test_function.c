@@ -509,6 +509,32 @@ static void faults_are_kept_with_the_functions_name(void **state)
 			    "null");
 }
 
+static void do_push_untold(void *arg)
+{
+	struct iommu_fault fault = {.addr = 0xdead000, .rid = served()->rid};
+
+	(void)arg;
+	assert_true(iommu_fault_push(nic_dp_faults(td.daemon->cards->nic->dp), &fault));
+}
+
+static void do_fault_untold(void *arg)
+{
+	nic_dp_call(td.daemon->cards->nic->dp, do_push_untold, arg);
+}
+
+/* The data path tells at most once a millisecond: who asks sooner is not to miss any. */
+static void faults_not_told_of_yet_are_shown(void **state)
+{
+	char buf[4096];
+
+	(void)state;
+	test_daemon_call(&td, do_fault_untold, NULL);
+	assert_string_equal(test_daemon_get(&td, "show", "faults", buf, sizeof(buf)), "1");
+	test_daemon_call(&td, do_fault_untold, NULL);
+	test_daemon_get(&td, "faults nic0", "1", buf, sizeof(buf));
+	assert_non_null(strstr(buf, "0xdead000"));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -533,6 +559,7 @@ int main(void)
 		T(a_second_client_is_turned_away),
 		T(deleting_the_card_drops_its_clients),
 		T(faults_are_kept_with_the_functions_name),
+		T(faults_not_told_of_yet_are_shown),
 	};
 
 	if (iommu_mem_guard_init() < 0 || sigaction(SIGBUS, NULL, &guard_action) < 0)
