@@ -326,7 +326,7 @@ static void parse(struct fetch *f)
 
 static bool poll_queue(struct i82576_fn *fn, struct i82576_queue *q, struct nic_burst *burst)
 {
-	struct fetch f = {.fn = fn, .q = q, .burst = burst};
+	struct fetch f; /* not zeroed: desc[] is a kilobyte, and most polls find nothing */
 	uint32_t tail;
 	bool on = i82576_queue_follow(fn, q);
 
@@ -343,6 +343,10 @@ static bool poll_queue(struct i82576_fn *fn, struct i82576_queue *q, struct nic_
 		q->tail_seen = tail;
 		return false;
 	}
+	f.fn = fn;
+	f.q = q;
+	f.burst = burst;
+	f.num = f.bytes = 0;
 	fetch_descs(&f, tail);
 	if (f.num && !i82576_not_stale(fn, (const uint8_t *)&f.desc[0]))
 		return false;
