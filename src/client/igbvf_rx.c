@@ -98,9 +98,10 @@ int ladon_igbvf_rx_burst(struct ladon_igbvf *vf, struct ladon_buf **bufs, unsign
 		struct ladon_buf *frame =
 			rx_join(vf, r->sw[i], status, r->desc[i].olinfo_status);
 
-		__builtin_prefetch(&r->desc[(i + 4) & r->mask]);
-		if (frame)
-			bufs[got++] = frame;
+		if (!frame)
+			continue;
+		__builtin_prefetch(frame->data); /* which the caller is going to look at */
+		bufs[got++] = frame;
 	}
 	err = igbvf_rx_refill(vf, false);
 	return err && got == 0 ? err : (int)got;
