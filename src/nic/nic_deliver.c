@@ -277,7 +277,7 @@ static enum nic_drop deliver_wire(struct delivery *d, uint8_t *hdr, uint32_t hdr
 				  void (*finish)(struct delivery *d, uint8_t *hdr,
 						 uint32_t payload, struct tally *t))
 {
-	struct nic_sink sink = {.n = 0};
+	struct nic_sink sink; /* rx_buffers fills it: a kilobyte of zeros would be for nothing */
 	struct sink_pos pos = {.sink = &sink};
 	enum nic_drop r = get_buffers(d, hdr_len, payload, &sink);
 	uint32_t tag = d->meta.tags_len;
@@ -422,6 +422,7 @@ unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
 	d.meta = (struct nic_rx_meta){.tagged = tags.tagged,
 				      .tci = f->tci,
 				      .local = f->local,
+				      .more = f->more,
 				      .parsed = &d.parsed,
 				      .hdr = f->hdr};
 #ifdef LADON_BREAK_SNAPSHOT

@@ -49,6 +49,7 @@ struct nic_frame {
 	uint16_t stci;		    /* 802.1ad tag around it, when svlan: the switch's */
 	bool tagged, svlan;
 	bool local;		/* came from a function of this card, not from the uplink */
+	uint8_t more;		/* frames behind it in its burst */
 	bool csum_valid;	/* checksums are known to be right (we made them, or checked) */
 	struct net_offload off; /* l2_len without the tags kept apart; all zero = none */
 #ifdef LADON_BREAK_SNAPSHOT

@@ -34,6 +34,7 @@ struct nic_rx_meta {
 	bool ip_checked,
 		ip_ok; /* IPv4 header checksum: looked at (or made) by the card; right */
 	bool l4_checked, l4_ok; /* TCP, UDP, SCTP likewise */
+	uint8_t more; /* frames that may follow at once, at most: what to get ready for */
 	/* Of the bytes without those tags; borrowed for the call. */
 	const struct net_parsed *parsed;
 	const uint8_t *hdr; /* those bytes, at least up to parsed->hdr_len; likewise */

@@ -499,8 +499,10 @@ unsigned nic_switch_from(struct nic_switch *sw, struct nic_port *src, struct nic
 void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst)
 {
 	PROBE2(burst, src->index, burst->n);
-	for (unsigned i = 0; i < burst->n; i++)
+	for (unsigned i = 0; i < burst->n; i++) {
 		burst->frame[i].svlan = false;
+		burst->frame[i].more = (uint8_t)(burst->n - 1 - i);
+	}
 	nic_switch_from(sw, src, burst, 0);
 }
 

@@ -5,6 +5,7 @@
  * its first one, as the card waits, too. What makes no frame is consumed, counted and dropped,
  * and the queue goes on.
  */
+#include "copy.h"
 #include "i82576_queue.h"
 #include "net_eth.h"
 #include "nic_capture.h"
@@ -32,6 +33,10 @@ struct fetch {
 	uint32_t num; /* valid in desc[] */
 	uint32_t bytes;
 	struct desc desc[I82576_TX_FETCH];
+	/* Where the buffers of desc[] are, as far as looked up; NULL = out of reach, or in pieces.
+	 */
+	const uint8_t *at[I82576_TX_FETCH];
+	uint32_t num_at;
 };
 
 static bool is_context(const struct desc *d)
@@ -57,6 +62,32 @@ static void fetch_descs(struct fetch *f, uint32_t tail)
 		f->num += run;
 		i = (i + run) % q->num;
 	}
+}
+
+/*
+ * Looks up the buffers of as many frames as one burst takes, and fetches what the snapshots will
+ * read: the guest's driver had these lines last, and one after the other they would cost more
+ * than all the rest.
+ */
+static void locate(struct fetch *f)
+{
+	unsigned frames = 0;
+	uint32_t i;
+
+	for (i = 0; i < f->num && frames < NIC_BURST; i++) {
+		const struct desc *d = &f->desc[i];
+		uint32_t len = d->cmd & TXD_LEN, run = len;
+
+		f->at[i] = NULL;
+		if (is_context(d))
+			continue;
+		frames += d->cmd & TXD_EOP ? 1 : 0;
+		f->at[i] = iommu_xlate(f->fn->dom, d->addr, &run, IOMMU_READ);
+		if (run < len)
+			f->at[i] = NULL;
+		__builtin_prefetch(f->at[i]);
+	}
+	f->num_at = i;
 }
 
 static void store_context(struct i82576_queue *q, const struct desc *d)
@@ -140,35 +171,56 @@ static bool add_seg(struct nic_burst *b, struct nic_frame *fr, const uint8_t *p,
 	return true;
 }
 
-/* One buffer: the header snapshot is filled first (up to want), the rest becomes segments. */
-static enum nic_drop add_buffer(struct fetch *f, struct nic_frame *fr, uint64_t addr,
+/* len bytes at p: the header snapshot is filled first (up to want), the rest is a segment. */
+static enum nic_drop add_piece(struct fetch *f, struct nic_frame *fr, const uint8_t *p,
+			       uint32_t len, uint32_t want)
+{
+	uint32_t n = MIN(len, want - fr->hdr_len);
+
+#ifdef LADON_BREAK_SNAPSHOT
+	fr->guest = fr->hdr_len ? fr->guest : p;
+#endif
+	copy_small(fr->hdr + fr->hdr_len, p, n);
+	fr->hdr_len = (uint16_t)(fr->hdr_len + n);
+	fr->len += n;
+	if (len > n && !add_seg(f->burst, fr, p + n, len - n))
+		return NIC_DROP_MALFORMED;
+	return fr->len > NIC_FRAME_MAX ? NIC_DROP_MALFORMED : NIC_DROP_NONE;
+}
+
+/* A buffer that was not looked up, or is not in one piece. */
+static enum nic_drop add_pieces(struct fetch *f, struct nic_frame *fr, uint64_t addr,
 				uint32_t len, uint32_t want)
 {
-	if (len == 0)
-		return NIC_DROP_MALFORMED;
 	while (len) {
-		uint32_t run = len, n;
+		uint32_t run = len;
 		const uint8_t *p = iommu_xlate(f->fn->dom, addr, &run, IOMMU_READ);
+		enum nic_drop r;
 
 		if (!p) {
 			i82576_fault(f->fn, addr, IOMMU_READ);
 			return NIC_DROP_IOMMU;
 		}
-#ifdef LADON_BREAK_SNAPSHOT
-		fr->guest = fr->hdr_len ? fr->guest : p;
-#endif
-		n = MIN(run, want - fr->hdr_len);
-		memcpy(fr->hdr + fr->hdr_len, p, n);
-		fr->hdr_len = (uint16_t)(fr->hdr_len + n);
-		fr->len += n;
-		if (run > n && !add_seg(f->burst, fr, p + n, run - n))
-			return NIC_DROP_MALFORMED;
+		r = add_piece(f, fr, p, run, want);
+		if (r != NIC_DROP_NONE)
+			return r;
 		addr += run;
 		len -= run;
-		if (fr->len > NIC_FRAME_MAX)
-			return NIC_DROP_MALFORMED;
 	}
 	return NIC_DROP_NONE;
+}
+
+/* The buffer of desc[i]. */
+static enum nic_drop add_buffer(struct fetch *f, struct nic_frame *fr, uint32_t i,
+				uint32_t want)
+{
+	uint32_t len = f->desc[i].cmd & TXD_LEN;
+
+	if (len == 0)
+		return NIC_DROP_MALFORMED;
+	if (likely(i < f->num_at && f->at[i]))
+		return add_piece(f, fr, f->at[i], len, want);
+	return add_pieces(f, fr, f->desc[i].addr, len, want);
 }
 
 static uint32_t snapshot_len(const struct net_offload *off)
@@ -219,8 +271,7 @@ static enum nic_drop build_frame(struct fetch *f, struct nic_frame *fr, uint32_t
 	if (want < NET_ETH_HLEN || want > NIC_HDR_MAX || last - first >= MAX_CHAIN)
 		return NIC_DROP_MALFORMED;
 	for (uint32_t i = first; i <= last; i++) {
-		uint32_t len = f->desc[i].cmd & TXD_LEN;
-		enum nic_drop r = add_buffer(f, fr, f->desc[i].addr, len, want);
+		enum nic_drop r = add_buffer(f, fr, i, want);
 
 		if (r != NIC_DROP_NONE)
 			return r;
@@ -350,6 +401,7 @@ static bool poll_queue(struct i82576_fn *fn, struct i82576_queue *q, struct nic_
 	fetch_descs(&f, tail);
 	if (f.num && !i82576_not_stale(fn, (const uint8_t *)&f.desc[0]))
 		return false;
+	locate(&f);
 	parse(&f);
 	return q->tx.next != q->head;
 }
