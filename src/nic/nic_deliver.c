@@ -6,6 +6,7 @@
  */
 #include "nic_deliver.h"
 
+#include "copy.h"
 #include "net_csum.h"
 #include "net_eth.h"
 #include "nic_capture.h"
@@ -277,7 +278,8 @@ static enum nic_drop deliver_wire(struct delivery *d, uint8_t *hdr, uint32_t hdr
 				  void (*finish)(struct delivery *d, uint8_t *hdr,
 						 uint32_t payload, struct tally *t))
 {
-	struct nic_sink sink; /* rx_buffers fills it: a kilobyte of zeros would be for nothing */
+	struct nic_sink
+		sink; /* rx_buffers fills it: a kilobyte of zeros would be for nothing */
 	struct sink_pos pos = {.sink = &sink};
 	enum nic_drop r = get_buffers(d, hdr_len, payload, &sink);
 	uint32_t tag = d->meta.tags_len;
@@ -361,6 +363,39 @@ static unsigned deliver_plain(struct delivery *d)
 	}
 	count_rx(d->dst, &d->meta, f->hdr);
 	return 1;
+}
+
+void nic_deliver_at(uint8_t *to, const struct nic_frame *f, struct nic_rx_meta *meta,
+		    struct net_parsed *parsed)
+{
+	struct delivery d = {.f = f};
+	struct tally t = {.mode = TALLY_NONE};
+	uint8_t *at = to + f->hdr_len;
+
+	net_parse(f->hdr, f->hdr_len, parsed);
+	if (parsed->l3 != NET_L3_NONE) {
+		d.parsed = *parsed;
+		if (!f->csum_valid)
+			t = verify_start(f, parsed);
+		checksum_meta(&d, f->hdr, &t);
+	}
+	for (unsigned i = 0; i < f->num_segs; i++) {
+		copy_tally(&t, at, f->segs[i].ptr, f->segs[i].len);
+		at += f->segs[i].len;
+	}
+	if (f->len < NET_ETH_ZLEN)
+		memset(at, 0, NET_ETH_ZLEN - f->len);
+	if (t.mode != TALLY_NONE)
+		d.meta.l4_ok = verify_finish(f, parsed, &t);
+	copy_small(to, f->hdr, f->hdr_len);
+#ifdef LADON_BREAK_SNAPSHOT
+	memcpy(to, f->guest, 14);
+#endif
+	d.meta.len = MAX(f->len, (uint32_t)NET_ETH_ZLEN);
+	d.meta.local = f->local;
+	d.meta.hdr = f->hdr;
+	d.meta.parsed = parsed;
+	*meta = d.meta;
 }
 
 static void finish_segment(struct delivery *d, uint8_t *hdr, uint32_t payload, struct tally *t)

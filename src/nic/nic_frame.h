@@ -58,6 +58,11 @@ struct nic_frame {
 	uint8_t hdr[NIC_HDR_MAX] __attribute__((aligned(CACHE_LINE)));
 };
 
+static inline bool nic_frame_has_offload(const struct nic_frame *f)
+{
+	return f->off.ip_csum || f->off.l4_csum || f->off.tso;
+}
+
 /* The VLAN that it is switched in; NIC_SVLAN beside the number of an 802.1ad tag. */
 static inline uint16_t nic_frame_vid(const struct nic_frame *f)
 {

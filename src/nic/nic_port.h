@@ -74,6 +74,14 @@ struct nic_port_ops {
 	/* The bytes are in the buffers of the last rx_buffers. Never fails for memory ports; an
 	 * uplink returns NIC_DROP_UPLINK when its other end did not take the frame. */
 	enum nic_drop (*rx_commit)(struct nic_port *port, const struct nic_rx_meta *meta);
+	/*
+	 * Takes frames that all go to this port, without offloads and tags, and without being
+	 * asked for buffers first (nic_deliver_at). Stops before the first that needs more than
+	 * one buffer, is longer than max bytes, or for which there is none: that one comes
+	 * again by rx_buffers. Returns how many it took. NULL = all come that way.
+	 */
+	unsigned (*rx_run)(struct nic_port *port, const struct nic_frame *frames, unsigned n,
+			   uint32_t max);
 	/* End of a round in which the port received: write-backs published, interrupt. */
 	void (*rx_done)(struct nic_port *port, uint64_t now_ns);
 	/* Throttled interrupts and the like. Returns ns until it wants to be called again. NULL

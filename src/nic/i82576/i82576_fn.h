@@ -57,7 +57,8 @@ struct i82576_queue {
 	_Atomic bool active; /* data path uses the ring; cleared when it sees ENABLE = 0 */
 	uint8_t index;
 	bool rx_ring; /* rx: received since rx_done */
-	bool rx_live; /* rx: followed in this round, until rx_done or a frame it had no room for */
+	bool rx_live; /* rx: followed in this round, until rx_done or a frame it had no room for
+		       */
 	bool stalled; /* its ring is not mapped: nothing until it is set up anew or the domain
 			 changes */
 	uint64_t generation; /* of the domain when it stalled */

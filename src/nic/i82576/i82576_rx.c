@@ -6,6 +6,7 @@
  */
 #include "i82576_queue.h"
 #include "net_eth.h"
+#include "nic_deliver.h"
 
 #define MAX_BSIZEHDR 960u /* what the 10 bits of the header length can tell */
 
@@ -170,16 +171,25 @@ static struct i82576_queue *rss_queue(struct i82576_fn *fn, const struct i82576_
 	return q;
 }
 
+/* The first that is on. */
+static struct i82576_queue *first_queue(struct i82576_fn *fn)
+{
+	struct i82576_queue *q = NULL;
+
+	for (unsigned i = 0; i < fn->num_queues && !q; i++)
+		q = queue_if_on(fn, i);
+	return q;
+}
+
 /* The queue a frame goes to. Where no PF driver says anything: the first that is on. */
 static struct i82576_queue *rx_queue(struct i82576_fn *fn, const struct nic_rx_meta *meta)
 {
 	const struct i82576_rss *rss = atomic_load_explicit(&fn->rss, memory_order_acquire);
-	struct i82576_queue *q = NULL;
+	struct i82576_queue *q;
 
 	if (rss)
 		return rss_queue(fn, rss, meta);
-	for (unsigned i = 0; i < fn->num_queues && !q; i++)
-		q = queue_if_on(fn, i);
+	q = first_queue(fn);
 	if (q)
 		q->rx.rss_type = q->rx.rss_hash = 0;
 	return q;
@@ -316,6 +326,56 @@ enum nic_drop i82576_rx_commit(struct nic_port *port, const struct nic_rx_meta *
 	}
 	q->rx_ring = true;
 	return NIC_DROP_NONE;
+}
+
+/* The queue for a run: where no frame's bytes decide, and each takes one plain buffer. */
+static struct i82576_queue *run_queue(struct i82576_fn *fn)
+{
+	struct i82576_queue *q;
+	uint32_t type;
+
+	if (!atomic_load_explicit(&fn->dma_on, memory_order_acquire) ||
+	    atomic_load_explicit(&fn->rss, memory_order_acquire) ||
+	    (fn->ops && fn->ops->received))
+		return NULL;
+	q = first_queue(fn);
+	type = q ? FIELD_GET(SRRCTL_DESCTYPE, q->srrctl) : DESCTYPE_LEGACY;
+	return type == DESCTYPE_ONEBUF ? q : NULL;
+}
+
+static void put(struct i82576_queue *q, const struct i82576_rx_ahead *a,
+		const struct nic_frame *f)
+{
+	struct i82576_rx_slot slot = {.wb = a->wb};
+	struct net_parsed parsed;
+	struct nic_rx_meta meta;
+
+	nic_deliver_at(a->ptr, f, &meta, &parsed);
+	slot.len = meta.len;
+	write_back(q, &slot, packet_type(&parsed), status_word(&meta), 0);
+	q->head = i82576_queue_next(q, q->head);
+}
+
+unsigned i82576_rx_run(struct nic_port *port, const struct nic_frame *frames, unsigned n,
+		       uint32_t max)
+{
+	struct i82576_fn *fn = i82576_fn_of(port);
+	struct i82576_queue *q = run_queue(fn);
+	unsigned i;
+
+	if (!q)
+		return 0;
+	max = MIN(max, q->rx.size);
+	for (i = 0; i < n && frames[i].len <= max && has_desc(q, q->head); i++) {
+		const struct i82576_rx_ahead *a = ahead_of(fn, q, q->head, n - 1 - i);
+
+		if (unlikely(!a || !a->ptr || !i82576_not_stale(fn, (const uint8_t *)a->addr)))
+			break;
+		put(q, a, &frames[i]);
+	}
+	q->rx_ring |= i > 0;
+	q->rx_live = i > 0; /* else nobody may tell rx_done */
+	return i;
 }
 
 void i82576_rx_done(struct nic_port *port, uint64_t now_ns)
