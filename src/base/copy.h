@@ -9,14 +9,13 @@
 #include <stdint.h>
 #include <string.h>
 
-struct copy16 {
-	uint64_t word[2];
-};
+/* Plain GNU C, SSE2 or NEON underneath. */
+typedef uint64_t copy_vec __attribute__((vector_size(16)));
 
-/* 16 bytes; either may be unaligned. */
+/* 16 bytes in one register; either may be unaligned. */
 static inline void copy_16(uint8_t *dst, const uint8_t *src)
 {
-	struct copy16 v;
+	copy_vec v;
 
 	memcpy(&v, src, sizeof(v));
 	memcpy(dst, &v, sizeof(v));

@@ -319,17 +319,17 @@ static bool made_l4_csum(const struct nic_frame *f, const struct net_parsed *p)
 
 /* What the receiver is told of checksums, as far as it is known before the copy. hdr: as it
  * will be sent. */
-static void checksum_meta(struct delivery *d, const uint8_t *hdr, const struct tally *t)
+static void checksum_meta(struct nic_rx_meta *meta, const struct nic_frame *f,
+			  const uint8_t *hdr, const struct tally *t)
 {
-	const struct nic_frame *f = d->f;
-	bool l4 = d->parsed.l4 != NET_L4_NONE;
+	const struct net_parsed *p = meta->parsed;
+	bool l4 = p->l4 != NET_L4_NONE;
 
-	d->meta.ip_checked = d->parsed.l3 == NET_L3_IPV4;
-	d->meta.ip_ok =
-		d->meta.ip_checked && (f->csum_valid || net_ip_csum_ok(hdr, &d->parsed));
-	d->meta.l4_ok = l4 && (f->csum_valid || made_l4_csum(f, &d->parsed));
-	d->meta.l4_checked =
-		l4 && (d->meta.l4_ok || (t->mode != TALLY_NONE && !f->off.l4_csum));
+	meta->ip_checked = p->l3 == NET_L3_IPV4;
+	meta->ip_ok = meta->ip_checked && (f->csum_valid || net_ip_csum_ok(hdr, p));
+	meta->l4_ok = l4 && (f->csum_valid || made_l4_csum(f, p));
+	meta->l4_checked =
+		l4 && (meta->l4_ok || (t->mode != TALLY_NONE && !f->off.l4_csum));
 }
 
 static unsigned deliver_plain(struct delivery *d)
@@ -353,7 +353,7 @@ static unsigned deliver_plain(struct delivery *d)
 		t = offload_start(f, hdr);
 	else if (!f->csum_valid)
 		t = verify_start(f, &d->parsed);
-	checksum_meta(d, hdr, &t);
+	checksum_meta(&d->meta, f, hdr, &t);
 	r = deliver_wire(d, hdr, f->hdr_len, f->len - f->hdr_len, &t, finish_plain);
 	if (r != NIC_DROP_NONE) {
 		if (r == NIC_DROP_NODESC && d->dst->may_wait)
@@ -368,16 +368,19 @@ static unsigned deliver_plain(struct delivery *d)
 void nic_deliver_at(uint8_t *to, const struct nic_frame *f, struct nic_rx_meta *meta,
 		    struct net_parsed *parsed)
 {
-	struct delivery d = {.f = f};
 	struct tally t = {.mode = TALLY_NONE};
 	uint8_t *at = to + f->hdr_len;
 
 	net_parse(f->hdr, f->hdr_len, parsed);
+	memset(meta, 0, sizeof(*meta));
+	meta->len = MAX(f->len, (uint32_t)NET_ETH_ZLEN);
+	meta->local = f->local;
+	meta->hdr = f->hdr;
+	meta->parsed = parsed;
 	if (parsed->l3 != NET_L3_NONE) {
-		d.parsed = *parsed;
 		if (!f->csum_valid)
 			t = verify_start(f, parsed);
-		checksum_meta(&d, f->hdr, &t);
+		checksum_meta(meta, f, f->hdr, &t);
 	}
 	for (unsigned i = 0; i < f->num_segs; i++) {
 		copy_tally(&t, at, f->segs[i].ptr, f->segs[i].len);
@@ -386,16 +389,11 @@ void nic_deliver_at(uint8_t *to, const struct nic_frame *f, struct nic_rx_meta *
 	if (f->len < NET_ETH_ZLEN)
 		memset(at, 0, NET_ETH_ZLEN - f->len);
 	if (t.mode != TALLY_NONE)
-		d.meta.l4_ok = verify_finish(f, parsed, &t);
+		meta->l4_ok = verify_finish(f, parsed, &t);
 	copy_small(to, f->hdr, f->hdr_len);
 #ifdef LADON_BREAK_SNAPSHOT
-	memcpy(to, f->guest, 14);
+	memcpy(to, f->guest, NET_ETH_HLEN);
 #endif
-	d.meta.len = MAX(f->len, (uint32_t)NET_ETH_ZLEN);
-	d.meta.local = f->local;
-	d.meta.hdr = f->hdr;
-	d.meta.parsed = parsed;
-	*meta = d.meta;
 }
 
 static void finish_segment(struct delivery *d, uint8_t *hdr, uint32_t payload, struct tally *t)

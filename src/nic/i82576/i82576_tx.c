@@ -59,8 +59,8 @@ static void fetch_descs(struct fetch *f, uint32_t tail)
 		if (!p)
 			return;
 		run = MIN(run, want);
-		memcpy(&f->desc[f->num], p, run * sizeof(f->desc[0]));
-		f->num += run;
+		for (uint32_t k = 0; k < run; k++)
+			copy_16((uint8_t *)&f->desc[f->num++], p + k * DESC_SIZE);
 		i = (i + run) % q->num;
 	}
 }
