@@ -328,8 +328,7 @@ static void checksum_meta(struct nic_rx_meta *meta, const struct nic_frame *f,
 	meta->ip_checked = p->l3 == NET_L3_IPV4;
 	meta->ip_ok = meta->ip_checked && (f->csum_valid || net_ip_csum_ok(hdr, p));
 	meta->l4_ok = l4 && (f->csum_valid || made_l4_csum(f, p));
-	meta->l4_checked =
-		l4 && (meta->l4_ok || (t->mode != TALLY_NONE && !f->off.l4_csum));
+	meta->l4_checked = l4 && (meta->l4_ok || (t->mode != TALLY_NONE && !f->off.l4_csum));
 }
 
 static unsigned deliver_plain(struct delivery *d)
@@ -365,13 +364,25 @@ static unsigned deliver_plain(struct delivery *d)
 	return 1;
 }
 
+/* What net_parse finds in a frame that has no tag. */
+static void parse_untagged(const struct nic_frame *f, struct net_parsed *ret)
+{
+	uint16_t type = get_be16(f->hdr + 12);
+
+	if (type == NET_ETH_P_IPV4 || type == NET_ETH_P_IPV6)
+		net_parse(f->hdr, f->hdr_len, ret);
+	else
+		*ret = (struct net_parsed){
+			.ethertype = type, .l3_off = NET_ETH_HLEN, .hdr_len = NET_ETH_HLEN};
+}
+
 void nic_deliver_at(uint8_t *to, const struct nic_frame *f, struct nic_rx_meta *meta,
 		    struct net_parsed *parsed)
 {
 	struct tally t = {.mode = TALLY_NONE};
 	uint8_t *at = to + f->hdr_len;
 
-	net_parse(f->hdr, f->hdr_len, parsed);
+	parse_untagged(f, parsed);
 	memset(meta, 0, sizeof(*meta));
 	meta->len = MAX(f->len, (uint32_t)NET_ETH_ZLEN);
 	meta->local = f->local;

@@ -274,10 +274,12 @@ enum nic_drop i82576_rx_buffers(struct nic_port *port, const struct nic_rx_meta 
 	return r;
 }
 
-static uint32_t packet_type(const struct net_parsed *p)
+static inline uint32_t packet_type(const struct net_parsed *p)
 {
 	uint32_t t = 0;
 
+	if (p->l3 == NET_L3_NONE)
+		return 0;
 	if (p->l3 == NET_L3_IPV4)
 		t |= RXD_PKT_IPV4 | (p->ext_headers ? RXD_PKT_IPV4E : 0);
 	if (p->l3 == NET_L3_IPV6)
@@ -291,7 +293,7 @@ static uint32_t packet_type(const struct net_parsed *p)
 	return t;
 }
 
-static uint32_t status_word(const struct nic_rx_meta *meta)
+static inline uint32_t status_word(const struct nic_rx_meta *meta)
 {
 	uint32_t s = RXD_DD | RXD_EOP;
 

@@ -342,10 +342,12 @@ static void take_plain(struct fetch *f, uint32_t i)
 
 	fr->len = len;
 	fr->hdr_len = (uint16_t)n;
-	fr->num_segs = len > n;
-	fr->segs = &b->seg[b->num_segs];
-	b->seg[b->num_segs] = (struct nic_seg){f->at[i] + n, len - n};
-	b->num_segs += len > n;
+	fr->num_segs = 0;
+	if (len > n) {
+		b->seg[b->num_segs] = (struct nic_seg){f->at[i] + n, len - n};
+		fr->segs = &b->seg[b->num_segs++];
+		fr->num_segs = 1;
+	}
 	fr->off = (struct net_offload){0};
 	fr->tagged = fr->csum_valid = false;
 	fr->local = true;
@@ -374,10 +376,6 @@ static uint32_t parse_one(struct fetch *f, uint32_t i)
 	struct i82576_queue *q = f->q;
 	uint32_t last;
 
-	if (likely(is_plain(f, i))) {
-		take_plain(f, i);
-		return i;
-	}
 	if (is_context(&f->desc[i])) {
 		store_context(q, &f->desc[i]);
 		q->tx.skipping = false;
@@ -398,23 +396,35 @@ static uint32_t parse_one(struct fetch *f, uint32_t i)
 	return last - 1;
 }
 
+/* desc[i] is used up. */
+static void use_up(struct fetch *f, uint32_t i)
+{
+	struct i82576_queue *q = f->q;
+
+	if (f->desc[i].cmd & TXD_RS)
+		q->tx.rs[q->tx.num_rs++] = q->tx.next;
+	q->tx.next = i82576_queue_next(q, q->tx.next);
+}
+
 /* Parses desc[]; leaves in q->tx.next how far the ring was consumed. */
 static void parse(struct fetch *f)
 {
-	struct i82576_queue *q = f->q;
 	uint32_t i = 0;
 
 	while (i < f->num && f->burst->n < NIC_BURST && f->bytes < BURST_BYTES &&
 	       f->burst->num_segs < NIC_BURST_SEGS / 2) {
-		uint32_t last = parse_one(f, i);
+		uint32_t last;
 
+		if (likely(is_plain(f, i))) {
+			take_plain(f, i);
+			use_up(f, i++);
+			continue;
+		}
+		last = parse_one(f, i);
 		if (last == f->num)
 			break;
-		for (; i <= last; i++) {
-			if (f->desc[i].cmd & TXD_RS)
-				q->tx.rs[q->tx.num_rs++] = q->tx.next;
-			q->tx.next = i82576_queue_next(q, q->tx.next);
-		}
+		for (; i <= last; i++)
+			use_up(f, i);
 	}
 }
 
