@@ -9,6 +9,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import time
 import uuid
 
 import vfio_user
