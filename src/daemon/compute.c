@@ -337,9 +337,19 @@ static void compute_free(struct compute *compute)
 	free(compute);
 }
 
+/* Entries are not cached, but requests that met the former one may be under way. */
+static void forget_irtes(void *arg, bool all, unsigned index, unsigned mask)
+{
+	const struct compute *compute = arg;
+
+	(void)all, (void)index, (void)mask;
+	ir_invalidate(compute->host.ir);
+}
+
 static int compute_build(struct compute *compute, const char *name, struct cmd_error *error)
 {
-	const struct vtd_hooks hooks = {.arg = compute, .interrupts = compute_window_irt};
+	const struct vtd_hooks hooks = {
+		.arg = compute, .interrupts = compute_window_irt, .forget_irtes = forget_irtes};
 	int ret = host_init_remote(&compute->host, name, &compute_bridge);
 
 	if (ret == 0)

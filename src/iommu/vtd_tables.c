@@ -169,9 +169,12 @@ void vtd_tables_sync_stage1(struct vtd_tables *tables, const struct vtd_pt *pt, 
 	submit_wait(tables);
 }
 
-void vtd_tables_sync_irte(struct vtd_tables *tables, unsigned index)
+void vtd_tables_sync_irte(struct vtd_tables *tables, unsigned index, unsigned bits)
 {
-	submit(tables, VTD_IQ_IEC | VTD_IQ_IEC_G | VTD_PUT(VTD_IQ_IEC_IIDX, index), 0);
+	submit(tables,
+	       VTD_IQ_IEC | VTD_IQ_IEC_G | VTD_PUT(VTD_IQ_IEC_IM, bits) |
+		       VTD_PUT(VTD_IQ_IEC_IIDX, index),
+	       0);
 	submit_wait(tables);
 }
 

@@ -67,8 +67,8 @@ void vtd_tables_sync_context(struct vtd_tables *tables, const struct vtd_pt *pt)
 void vtd_tables_sync_range(struct vtd_tables *tables, const struct vtd_pt *pt, uint64_t iova,
 			   uint64_t size);
 void vtd_tables_sync_all(struct vtd_tables *tables, const struct vtd_pt *pt);
-/* Entry index of the interrupt-remapping table. */
-void vtd_tables_sync_irte(struct vtd_tables *tables, unsigned index);
+/* 2^bits entries of the interrupt-remapping table from index, a multiple of that. */
+void vtd_tables_sync_irte(struct vtd_tables *tables, unsigned index, unsigned bits);
 /* A table of 2^bits of them (2 to 16), which lies at hpa, page-aligned, is in force from now
  * on. */
 void vtd_tables_set_irt(struct vtd_tables *tables, uint64_t hpa, unsigned bits);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Interrupts on a real ladond: posted ones, which a driver receives from memory, and forged
- * ones, which a VF tries to raise for another through the address of its head write-back.
+ * Interrupts on a real ladond, by way of a compute host, too: posted ones, which a driver
+ * receives from memory, and forged ones, which a VF tries to raise for another through the
+ * address of its head write-back.
  */
-#include "e2e.h"
+#include "e2e_host.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -251,6 +252,8 @@ int main(void)
 	int bad = cmocka_run_group_tests_name("mapped doorbells", tests, e2e_setup_mapped,
 					      e2e_teardown);
 
-	return bad + cmocka_run_group_tests_name("trapped doorbells", tests, e2e_setup_trapped,
-						 e2e_teardown);
+	bad += cmocka_run_group_tests_name("trapped doorbells", tests, e2e_setup_trapped,
+					   e2e_teardown);
+	return bad + cmocka_run_group_tests_name("compute host", tests, e2e_setup_host,
+						 e2e_teardown_host);
 }
