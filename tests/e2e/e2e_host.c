@@ -52,6 +52,17 @@ int e2e_setup_host(void **state)
 	return err;
 }
 
+void e2e_host_dies(unsigned n)
+{
+	char line[64];
+
+	bench_node_kill(&nodes, 0);
+	snprintf(line, sizeof(line), "vf assign nic0 vf %u host local", n);
+	while (demo_daemon_ask(&e2e.daemon, line, NULL) < 0) /* until its client has gone */
+		assert_true(demo_daemon_alive(&e2e.daemon));
+	e2e.socket = NULL;
+}
+
 int e2e_teardown_host(void **state)
 {
 	int err;

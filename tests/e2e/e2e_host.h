@@ -11,5 +11,7 @@
 /* Group fixtures. Doorbells are mapped. */
 int e2e_setup_host(void **state);
 int e2e_teardown_host(void **state);
+/* It is killed, and the daemon has noticed; VF n is the daemon's own from then on. */
+void e2e_host_dies(unsigned n);
 
 #endif

@@ -119,6 +119,121 @@ def interrupts_reach_the_vm_of_another_host():
     other.close()
 
 
+class Posting:
+    """A VF of ch1's whose memory has room for descriptors; VTEIMS lets all vectors through."""
+
+    AT, BITS = 0x200000, struct.Struct("<8Q")  # four words of PIR, the control word
+
+    def __init__(self, vf=1):
+        self.client, self.fd = World.ch1.attach(vf), memfd(2 * PAGE)
+        self.fds = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(3)]
+        self.map()
+        self.client.write32(vu.BAR0, 0x1524, 7)
+
+    def map(self, flags=vu.R | vu.W):
+        """The memory, at AT."""
+        self.client.map(self.AT, 2 * PAGE, self.fd, flags=flags)
+
+    def give(self, count):
+        """Eventfds for so many vectors."""
+        self.client.set_irqs(vu.MSIX, vu.DATA_EVENTFD | vu.TRIGGER, 0, count, self.fds[:count])
+
+    def ask(self, first=0, count=3, iova=AT, bit=0, data=None):
+        """DEVICE_FEATURE SET of posted interrupts; returns the errno."""
+        data = struct.pack("<IIQII", first, count, iova, bit, 0) if data is None else data
+        try:
+            self.client.call(vu.DEVICE_FEATURE, vu.FEATURE.pack(8 + len(data), 0x24c01) + data)
+        except vu.RemoteError as error:
+            return error.errno
+        return 0
+
+    def fire(self):
+        """Raises all causes anew: which eventfds were written, and what was posted at AT and one page behind it."""
+        self.client.write32(vu.BAR0, 0x1580, 7)  # EICR
+        self.client.write32(vu.BAR0, 0x1520, 7)  # EICS
+        self.client.read32(vu.BAR0, 8)
+        woken = []
+        for fd in self.fds:
+            try:
+                woken.append(os.eventfd_read(fd))
+            except BlockingIOError:
+                woken.append(0)
+        bits = [self.BITS.unpack(os.pread(self.fd, 64, at))[0] for at in (0, PAGE)]
+        os.pwrite(self.fd, bytes(2 * PAGE), 0)
+        return [bool(n) for n in woken], bits
+
+    def close(self):
+        """Detaches."""
+        self.client.close()
+        for fd in (self.fd, *self.fds):
+            os.close(fd)
+
+
+EVENTFDS, NOTHING = [True] * 3, [0, 0]
+
+
+@CASE
+def interrupts_are_posted_into_the_vms_memory():
+    """As at the management host: vectors become bits, the first one's eventfd tells; asked anew, given up, unmapped, left."""
+    faults = World.daemon.ask("show")["faults"]
+    it = Posting()
+    it.give(1)
+    assert it.ask() == 0 and World.daemon.vf(1)["posted_vectors"] == 3
+    assert it.fire() == ([True, False, False], [7, 0])
+    assert it.ask(iova=it.AT + PAGE, bit=60) == 0  # elsewhere
+    assert it.fire() == ([True, False, False], [0, 7 << 60])
+    assert it.ask(first=0, count=2) == 0
+    assert it.fire()[1] == [3, 0]
+    assert it.ask(count=0) == 0 and World.daemon.vf(1)["posted_vectors"] == 0
+    assert it.fire() == ([True, False, False], NOTHING)
+    assert it.ask() == 0  # what waited for an eventfd is posted at once
+    assert Posting.BITS.unpack(os.pread(it.fd, 64, 0))[0] == 6 and it.fire()[1] == [7, 0]
+    it.give(3)  # eventfds end it
+    assert it.fire() == (EVENTFDS, NOTHING)
+    assert it.ask(iova=it.AT + 64) == 0
+    it.client.unmap(it.AT, 2 * PAGE)  # as does taking the descriptor away
+    assert it.fire() == (EVENTFDS, NOTHING) and World.daemon.vf(1)["posted_vectors"] == 0
+    assert it.ask() == errno.EFAULT
+    it.map()
+    assert it.ask() == 0
+    it.client.reset()  # which does not
+    it.client.write32(vu.BAR0, 0x1524, 7)
+    assert it.fire() == ([True, False, False], [7, 0])
+    it.close()
+    World.daemon.settle(1)
+    it = Posting()  # the next one begins without
+    it.give(3)
+    assert it.fire() == (EVENTFDS, NOTHING)
+    it.close()
+    World.daemon.settle(1)
+    assert World.daemon.ask("show")["faults"] == faults, World.daemon.ask("faults")[-1]
+
+
+@CASE
+def posting_that_makes_no_sense_is_refused():
+    """Vectors, bits and addresses that are wrong: each has its errno, and what was agreed stays."""
+    it = Posting()
+    assert it.ask() == errno.EINVAL  # no interrupts at all
+    it.give(1)
+    assert it.ask(iova=it.AT + PAGE) == 0
+    for want, row in ((errno.EINVAL, {"count": 4}), (errno.EINVAL, {"first": 3, "count": 1}), (errno.EINVAL, {"first": 1, "count": 1}),
+                      (errno.EINVAL, {"first": (1 << 32) - 1, "count": 2}), (errno.EINVAL, {"count": (1 << 32) - 1}),
+                      (errno.EINVAL, {"bit": 254}), (errno.EINVAL, {"bit": (1 << 32) - 1}), (errno.EINVAL, {"iova": it.AT + 32}),
+                      (errno.EINVAL, {"data": bytes(23)}), (errno.EINVAL, {"data": struct.pack("<IIQII", 0, 1, it.AT, 0, 1)}),
+                      (errno.EFAULT, {"iova": it.AT - 64}), (errno.EFAULT, {"iova": it.AT + 2 * PAGE}), (errno.EFAULT, {"iova": 0}),
+                      (errno.EFAULT, {"iova": 0xfee00000}), (errno.EFAULT, {"iova": (1 << 64) - 64})):
+        assert it.ask(**row) == want, row
+        assert it.fire() == ([True, False, False], [0, 7]), row
+    it.client.unmap(it.AT, 2 * PAGE)
+    for flags in (vu.R, vu.W):
+        it.map(flags)
+        assert it.ask() == errno.EFAULT
+        it.client.unmap(it.AT, 2 * PAGE)
+    it.client.map(it.AT, PAGE)  # no file
+    assert it.ask() == errno.EFAULT
+    it.close()
+
+
 @CASE
 def a_vf_moves():
     """From ch1 to ch2 and to the local host; not while it is used; where it is not nobody gets in."""
