@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * While an answer is awaited, what else comes is put aside and handed out by a timer: whoever
- * asks is in the middle of something.
+ * asks is in the middle of something. We beat meanwhile: a management host that takes its time
+ * must not take us for dead.
  */
 #include "link.h"
 
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "bits.h"
 #include "clock.h"
 #include "fd.h"
 
@@ -28,6 +30,7 @@ struct link {
 	uint64_t epoch;
 	uint32_t seq;
 	uint32_t beat_ms;
+	uint64_t next_beat_ns;
 	struct fabric_msg aside[ASIDE_MAX];
 	unsigned num_aside;
 	char why[FABRIC_WHY_MAX];
@@ -110,14 +113,29 @@ static void on_message(void *arg, uint32_t events)
 	}
 }
 
+void link_keep(struct link *link)
+{
+	struct fabric_msg msg = {.type = FABRIC_BEAT, .epoch = link->epoch};
+	uint64_t now = clock_ns();
+
+	if (link->fd < 0 || !link->epoch || now < link->next_beat_ns)
+		return;
+	link->next_beat_ns = now + link->beat_ms * NSEC_PER_MSEC;
+	/* One that finds no room is not missed: what fills the socket says as much. */
+	fabric_send(link->fd, &msg, -1);
+}
+
+unsigned link_beat_ms(const struct link *link)
+{
+	return link->beat_ms;
+}
+
 static void on_beat(void *arg)
 {
 	struct link *link = arg;
-	struct fabric_msg msg = {.type = FABRIC_BEAT, .epoch = link->epoch};
 
-	/* One that finds no room is not missed: what fills the socket says as much. */
-	fabric_send(link->fd, &msg, -1);
-	loop_timer_arm(link->beat, link->beat_ms * NSEC_PER_MSEC);
+	link_keep(link);
+	loop_timer_arm(link->beat, link->next_beat_ns - MIN(clock_ns(), link->next_beat_ns));
 }
 
 /* The next message; 0 when none comes in time. */
@@ -125,14 +143,17 @@ static int await(struct link *link, struct fabric_parcel *parcel, uint64_t until
 {
 	for (;;) {
 		struct pollfd fd = {.fd = link->fd, .events = POLLIN};
-		uint64_t now = clock_ns();
+		uint64_t now = clock_ns(), wake = until_ns;
 		int ret = fabric_recv(link->fd, parcel);
 
 		if (ret)
 			return ret;
 		if (now >= until_ns)
 			return 0;
-		poll(&fd, 1, (int)((until_ns - now) / NSEC_PER_MSEC) + 1);
+		link_keep(link);
+		if (link->epoch)
+			wake = MIN(wake, MAX(now, link->next_beat_ns));
+		poll(&fd, 1, (int)((wake - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC));
 	}
 }
 
@@ -197,7 +218,8 @@ static int join(struct link *link, const char *name, const uint8_t key[FABRIC_KE
 		snprintf(link->why, sizeof(link->why), "%s", parcel.msg.done.why);
 		return parcel.msg.done.err ? parcel.msg.done.err : -EACCES;
 	}
-	if (parcel.msg.type != FABRIC_WELCOME || !parcel.msg.welcome.beat_ms)
+	if (parcel.msg.type != FABRIC_WELCOME || !parcel.msg.epoch ||
+	    !parcel.msg.welcome.beat_ms)
 		return -EPROTO;
 	link->epoch = parcel.msg.epoch;
 	link->beat_ms = parcel.msg.welcome.beat_ms;

@@ -78,6 +78,7 @@ static bool wait_for_unit(void *arg)
 		link_end(mem->link, "the remapping unit does not come to the end of its queue");
 	if (!link_alive(mem->link))
 		return false;
+	link_keep(mem->link);
 	nanosleep(&little, NULL);
 	return true;
 }

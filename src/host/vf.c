@@ -197,8 +197,14 @@ static void hang_up(struct vf *vf)
 	fd_close(&vf->map_fd);
 }
 
+static void keep(void *arg)
+{
+	link_keep(arg);
+}
+
 static int call(struct vf *vf, const char **why)
 {
+	const struct vfu_client_idle idle = {keep, vf->link, link_beat_ms(vf->link)};
 	struct fabric_msg msg = {.type = FABRIC_OPEN};
 	int fd, ret;
 
@@ -208,7 +214,7 @@ static int call(struct vf *vf, const char **why)
 	if (ret < 0)
 		return ret;
 	*why = "the function at the management host refuses";
-	ret = fd < 0 ? -EPROTO : vfu_client_attach(fd, NULL, &vf->client);
+	ret = fd < 0 ? -EPROTO : vfu_client_attach(fd, NULL, &idle, &vf->client);
 	if (ret < 0) {
 		fd_close(&fd);
 		return ret;
