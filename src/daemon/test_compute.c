@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -529,6 +530,129 @@ static void what_it_said_is_read_before_it_is_given_up(void **state)
 	nobody_joined();
 }
 
+/* ---- a host that does not read ---- */
+
+#define MANY 255u
+
+static struct {
+	int fd;
+	uint64_t epoch;
+} deaf;
+
+/* It has joined, its socket takes next to nothing, and it has been told of many VFs. */
+static int start_telling(void **state)
+{
+	const int little = 1;
+	char line[64];
+
+	(void)state;
+	deaf.fd = join(&deaf.epoch);
+	if (setsockopt(host->fd, SOL_SOCKET, SO_SNDBUF, &little, sizeof(little)) < 0)
+		return -1;
+	run("card add nic0 model 82576 vfs 255");
+	for (unsigned n = 0; n < MANY; n++) {
+		snprintf(line, sizeof(line), "vf assign nic0 vf %u host ch1", n);
+		run(line);
+	}
+	return 0;
+}
+
+static int stop_telling(void **state)
+{
+	(void)state;
+	fd_close(&deaf.fd);
+	turn();
+	run("card del nic0");
+	nobody_joined();
+	assert_int_equal(host->num_out, 0);
+	return 0;
+}
+
+/* The next thing it is told, beats apart; what comes with it is closed. */
+static struct fabric_msg told(bool *ret_file)
+{
+	struct fabric_parcel parcel;
+	int ret;
+
+	do {
+		turn();
+		ret = fabric_recv(deaf.fd, &parcel);
+		if (ret < 0)
+			fail_msg("the connection is over");
+	} while (ret == 0 || parcel.msg.type == FABRIC_BEAT);
+	*ret_file = parcel.fd >= 0;
+	fd_close(&parcel.fd);
+	return parcel.msg;
+}
+
+static void what_it_is_told_waits_until_it_reads(void **state)
+{
+	struct fabric_msg msg = offer_msg(deaf.epoch, HPA, FILE_SIZE, 0, IOMMU_READ), heard;
+	unsigned before = host->num_out;
+	bool file;
+
+	(void)state;
+	assert_true(before > MANY / 2);
+	assert_int_equal(send_and_turn(deaf.fd, &msg, memory), 0);
+	msg = (struct fabric_msg){.type = FABRIC_OPEN, .seq = 8, .epoch = deaf.epoch};
+	snprintf(msg.vf.card, sizeof(msg.vf.card), "nic0");
+	msg.vf.vf = MANY - 1;
+	assert_int_equal(send_and_turn(deaf.fd, &msg, -1), 0);
+	assert_int_equal(host->num_out, before + 2);
+	for (unsigned n = 0; n < MANY; n++) {
+		heard = told(&file);
+		assert_int_equal(heard.type, FABRIC_ASSIGN);
+		assert_int_equal(heard.vf.vf, n);
+		assert_int_equal(heard.epoch, deaf.epoch);
+	}
+	heard = told(&file);
+	assert_true(heard.type == FABRIC_DONE && heard.seq == 7 && heard.done.err == 0 &&
+		    !file);
+	heard = told(&file);
+	assert_true(heard.type == FABRIC_DONE && heard.seq == 8 && heard.done.err == 0 && file);
+	turn();
+	assert_int_equal(host->num_out, 0);
+	/* From now on at once. */
+	run("vf assign nic0 0 host local");
+	assert_int_equal(host->num_out, 0);
+	assert_int_equal(told(&file).type, FABRIC_UNASSIGN);
+}
+
+static void beat_once(void)
+{
+	host->silent = 0;
+	loop_timer_arm(host->turn, 0);
+	assert_int_equal(loop_once(td.daemon->loop, 0), 0);
+}
+
+static void it_is_given_up_when_it_does_not_read(void **state)
+{
+	bool file;
+
+	(void)state;
+	for (unsigned i = 0; i < COMPUTE_BEATS; i++)
+		beat_once();
+	/* It reads something, in time. */
+	for (unsigned i = 0; i < MANY / 2; i++)
+		told(&file);
+	for (unsigned i = 0; i < COMPUTE_BEATS; i++)
+		beat_once();
+	assert_int_equal(host->epoch, deaf.epoch);
+	beat_once();
+	nobody_joined();
+}
+
+static void there_is_an_end_to_what_waits(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2000 && host->fd >= 0; i++)
+		run(i % 2 ? "vf assign nic0 0 host ch1" : "vf assign nic0 0 host local");
+	assert_in_range(i, 500, 1000);
+	nobody_joined();
+}
+
 /* ---- the bridge and the data path ---- */
 
 #define HELD_US 20000
@@ -774,6 +898,10 @@ int main(void)
 		cmocka_unit_test(what_is_no_message_ends_it),
 		cmocka_unit_test(what_it_said_is_read_before_it_is_given_up),
 		cmocka_unit_test(a_change_of_the_bridge_waits_for_the_data_path),
+#define TELLING(f) cmocka_unit_test_setup_teardown(f, start_telling, stop_telling)
+		TELLING(what_it_is_told_waits_until_it_reads),
+		TELLING(it_is_given_up_when_it_does_not_read),
+		TELLING(there_is_an_end_to_what_waits),
 #define POSTING(f) cmocka_unit_test_setup_teardown(f, start_posting, stop_posting)
 		POSTING(entries_post_into_offered_memory_only),
 		POSTING(nothing_is_posted_into_what_was_withdrawn),

@@ -18,7 +18,7 @@
 #include "fd.h"
 
 #define ANSWER_MS 5000 /* the management host is alive, but may be busy */
-#define ASIDE_MAX 512u /* VFs that are assigned while it joins */
+#define ASIDE_MAX 512u /* VFs that come and go while it joins */
 #define TAKE_TURN 32u
 
 struct link {
@@ -54,8 +54,25 @@ void link_end(struct link *link, const char *why)
 	loop_timer_arm(link->late, 0);
 }
 
+/* A VF that goes: what was said of it before means nothing any more. So no VF has more than two
+ * messages here. */
+static void forget_vf(struct link *link, const struct fabric_msg *gone)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < link->num_aside; i++) {
+		const struct fabric_msg *msg = &link->aside[i];
+
+		if (msg->vf.vf != gone->vf.vf || strcmp(msg->vf.card, gone->vf.card))
+			link->aside[kept++] = *msg;
+	}
+	link->num_aside = kept;
+}
+
 static void put_aside(struct link *link, const struct fabric_msg *msg)
 {
+	if (msg->type == FABRIC_UNASSIGN)
+		forget_vf(link, msg);
 	if (link->num_aside == ASIDE_MAX) {
 		link_end(link, "the management host says too much");
 		return;
@@ -81,17 +98,21 @@ static void take(struct link *link, struct fabric_parcel *parcel)
 	fd_close(&parcel->fd);
 }
 
+/* A few at a time: serving a VF takes long enough that a beat may be due in between. */
 static void on_late(void *arg)
 {
 	struct link *link = arg;
-	struct fabric_msg msg[ASIDE_MAX];
-	unsigned num = link->num_aside;
+	struct fabric_msg msg[TAKE_TURN];
+	unsigned num = MIN(link->num_aside, TAKE_TURN);
 
 	memcpy(msg, link->aside, num * sizeof(msg[0]));
-	link->num_aside = 0;
+	link->num_aside -= num;
+	memmove(link->aside, &link->aside[num], link->num_aside * sizeof(msg[0]));
 	for (unsigned i = 0; i < num; i++)
 		link->ops->assigned(link->ops->arg, &msg[i]);
-	if (link->fd < 0)
+	if (link->num_aside)
+		loop_timer_arm(link->late, 0);
+	else if (link->fd < 0)
 		link->ops->over(link->ops->arg, link->why);
 }
 
@@ -113,7 +134,8 @@ static void on_message(void *arg, uint32_t events)
 	}
 }
 
-void link_keep(struct link *link)
+/* Says that we live, if it is time to. */
+static void beat(struct link *link)
 {
 	struct fabric_msg msg = {.type = FABRIC_BEAT, .epoch = link->epoch};
 	uint64_t now = clock_ns();
@@ -125,6 +147,12 @@ void link_keep(struct link *link)
 	fabric_send(link->fd, &msg, -1);
 }
 
+void link_keep(struct link *link)
+{
+	beat(link);
+	on_message(link, 0);
+}
+
 unsigned link_beat_ms(const struct link *link)
 {
 	return link->beat_ms;
@@ -134,7 +162,7 @@ static void on_beat(void *arg)
 {
 	struct link *link = arg;
 
-	link_keep(link);
+	beat(link);
 	loop_timer_arm(link->beat, link->next_beat_ns - MIN(clock_ns(), link->next_beat_ns));
 }
 
@@ -150,7 +178,7 @@ static int await(struct link *link, struct fabric_parcel *parcel, uint64_t until
 			return ret;
 		if (now >= until_ns)
 			return 0;
-		link_keep(link);
+		beat(link);
 		if (link->epoch)
 			wake = MIN(wake, MAX(now, link->next_beat_ns));
 		poll(&fd, 1, (int)((wake - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC));

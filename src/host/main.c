@@ -143,7 +143,8 @@ static int run(struct options *options)
 		complain("run-dir", options->params.dir, why);
 		return 1;
 	}
-	tzset(); /* for the log, while files can be read */
+	tzset();	  /* for the log, while files can be read */
+	fd_raise_limit(); /* a VF takes a socket, two connections and a queue page */
 	ret = iommu_mem_guard_init();
 	if (ret == 0)
 		ret = loop_new(&loop);

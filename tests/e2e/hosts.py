@@ -39,8 +39,8 @@ def write_token(path):
 class Host:
     """A running ladon-host; it has joined when start returns."""
 
-    def __init__(self, daemon, scratch, name, token, *args):
-        self.daemon, self.name, self.args = daemon, name, args
+    def __init__(self, daemon, scratch, name, token, *args, before=()):
+        self.daemon, self.name, self.args, self.before = daemon, name, args, before
         self.token, self.dir, self.log_path = token, scratch / name, scratch / f"{name}.log"
         self.process = None
         atexit.register(self.kill)
@@ -50,7 +50,7 @@ class Host:
         """Starts it (again)."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*apart(), LADON_HOST, "--join", os.path.join(self.daemon.run_dir, "fabric.sock"), "--name", self.name,
+                [*apart(), *self.before, LADON_HOST, "--join", os.path.join(self.daemon.run_dir, "fabric.sock"), "--name", self.name,
                  "--token-file", self.token, "--run-dir", self.dir, *self.args], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, env=clean_env())
         self.joined()

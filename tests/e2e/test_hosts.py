@@ -276,6 +276,33 @@ def a_card_goes_with_its_vfs():
 
 
 @CASE
+def a_host_with_255_vfs():
+    """All are served when it has joined, and each can be used; it joins again, and so they are; they go, and so do their sockets."""
+    daemon = World.daemon
+    daemon.ok(*"card add many model 82576 vfs 255".split())
+    for vf in range(255):
+        daemon.ask("vf", "assign", "many", "vf", str(vf), "host", "crowd")
+    few = ["sh", "-c", 'ulimit -S -n 256; exec "$@"', "sh"]  # descriptors: it takes more
+    host = Host(daemon, World.scratch, "crowd", World.tokens["crowd"], before=few)
+    for again in range(2):
+        for vf in range(255):
+            host.has(vf, "many")
+        clients = [host.attach(vf, "many") for vf in range(255)]
+        for client in clients:
+            assert client.read32(vu.CONFIG, 0) == 0x10ca8086
+            client.close()
+        assert host.show()["joins"] == again + 1 and host.show()["state"] == "joined", host.log()[-1000:]
+        if not again:
+            host.process.kill()
+            host.process.wait()
+            host.absent()
+            host.start()
+    daemon.ok("card", "del", "many")
+    wait_for("no socket is left", lambda: not os.listdir(host.dir))
+    assert host.show()["joins"] == 2 and host.stop() == 0
+
+
+@CASE
 def dma_outside_the_vms_memory_is_refused():
     """Addresses in other slices, and in this host's own tables: a fault each, and nothing comes back."""
     tenant = Tenant(World.ch1, 1)
@@ -632,7 +659,7 @@ def main():
     if not os.access(LADON_HOST, os.X_OK):
         raise Skip("ladon-host is missing")
     World.scratch = Scratch()
-    World.tokens = {name: write_token(World.scratch / f"{name}.token") for name in ("ch1", "ch2", "evil", "once")}
+    World.tokens = {name: write_token(World.scratch / f"{name}.token") for name in ("ch1", "ch2", "evil", "once", "crowd")}
     World.daemon = Daemon(config=config())
     World.ch1, World.ch2 = (Host(World.daemon, World.scratch, name, World.tokens[name]) for name in ("ch1", "ch2"))
     rc = SUITE.run()
