@@ -700,6 +700,43 @@ static void a_change_of_the_bridge_waits_for_the_data_path(void **state)
 	assert_int_equal(test_daemon_run(&td, "card del nic0", NULL, NULL), 0);
 }
 
+/* Of all address spaces in our own tables. */
+static void assert_own_dids(void)
+{
+	uint8_t seen[UINT16_MAX + 1] = {0};
+
+	for (const struct card *card = td.daemon->cards; card; card = card->next) {
+		for (unsigned n = 0; n < 4; n++) {
+			struct vtd_context ctx;
+
+			vtd_context_of(td.daemon->local.vtd, card->functions[n]->rid, &ctx);
+			assert_true(ctx.found);
+			assert_int_equal(seen[ctx.did]++, 0);
+		}
+	}
+}
+
+/* A domain's number tells whose translations are meant when something is invalidated. */
+static void address_spaces_have_numbers_of_their_own(void **state)
+{
+	(void)state;
+	run("card add nic0 model 82576 vfs 4");
+	assert_own_dids();
+	run("vf assign nic0 0 host ch1");
+	run("vf assign nic0 2 host ch1");
+	assert_own_dids();
+	run("card add nic1 model 82576 vfs 4");
+	run("vf assign nic0 0 host local");
+	run("vf assign nic1 3 host ch1");
+	assert_own_dids();
+	run("card del nic0");
+	assert_own_dids();
+	run("card add nic0 model 82576 vfs 4");
+	assert_own_dids();
+	run("card del nic1");
+	run("card del nic0");
+}
+
 /* ---- interrupts that a host's entries post ---- */
 
 #define IRT_SIZE   IOMMU_PAGE /* 256 entries */
@@ -898,6 +935,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_message_ends_it),
 		cmocka_unit_test(what_it_said_is_read_before_it_is_given_up),
 		cmocka_unit_test(a_change_of_the_bridge_waits_for_the_data_path),
+		cmocka_unit_test(address_spaces_have_numbers_of_their_own),
 #define TELLING(f) cmocka_unit_test_setup_teardown(f, start_telling, stop_telling)
 		TELLING(what_it_is_told_waits_until_it_reads),
 		TELLING(it_is_given_up_when_it_does_not_read),

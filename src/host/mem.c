@@ -227,26 +227,10 @@ void mem_free(struct mem *mem)
 
 /* ---- functions ---- */
 
-/* 0 is for what is not present. There are no more spaces than RIDs, so one is free. */
-static uint16_t free_did(const struct mem *mem)
-{
-	const struct mem_space *space = mem->spaces;
-	uint16_t did = DID_FIRST;
-
-	while (space) {
-		bool used = space->pt.did == did;
-
-		did += used;
-		space = used ? mem->spaces : space->next;
-	}
-	return did;
-}
-
 int mem_space_new(struct mem *mem, uint16_t rid, struct mem_space **ret_space)
 {
 	struct mem_space *space = calloc(1, sizeof(*space));
-	int ret = space ? vtd_tables_attach(mem->tables, &space->pt, rid, free_did(mem))
-			: -ENOMEM;
+	int ret = space ? vtd_tables_attach(mem->tables, &space->pt, rid) : -ENOMEM;
 
 	if (ret < 0) {
 		free(space);

@@ -41,9 +41,10 @@ int vtd_tables_new(struct iommu_space *space, const struct vtd_access *access,
 /* Turns translation off. All RIDs are detached. Takes NULL. */
 void vtd_tables_free(struct vtd_tables *tables);
 
-/* An empty address space for rid. Not yet known to the unit: vtd_tables_sync_context. Returns
- * 0, -ENOMEM, or -EEXIST (rid has one). */
-int vtd_tables_attach(struct vtd_tables *tables, struct vtd_pt *pt, uint16_t rid, uint16_t did);
+/* An empty address space for rid, with a domain number that no other has. Not yet known to the
+ * unit: vtd_tables_sync_context. Returns 0, -ENOMEM, -EEXIST (rid has one), or -ENOSPC (no
+ * number is left). */
+int vtd_tables_attach(struct vtd_tables *tables, struct vtd_pt *pt, uint16_t rid);
 /* Blocks rid, drained; frees its (empty) tables. */
 void vtd_tables_detach(struct vtd_tables *tables, struct vtd_pt *pt);
 
