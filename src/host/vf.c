@@ -12,6 +12,7 @@
 #include "link.h"
 #include "log.h"
 #include "mem.h"
+#include "uids.h"
 #include "vfu_client.h"
 #include "vfu_sock.h"
 
@@ -21,6 +22,7 @@ struct vf {
 	struct vf *next;
 	struct link *link;
 	struct mem *mem;
+	const struct uid_list *uids;
 	char card[FABRIC_NAME_MAX];
 	unsigned n;
 	uint16_t rid;
@@ -56,7 +58,7 @@ static void check(struct vf *vf, int ret)
 		vfu_sock_drop(vf->sock, "the management host does not answer");
 }
 
-/* Who may use the VF is the management host's to say: it has given it to us. */
+/* VF tokens are the management host's: it has given the VF to us. */
 static int version(void *dev, const struct vfu_client_caps *caps, const char **why)
 {
 	(void)dev, (void)caps, (void)why;
@@ -229,8 +231,12 @@ static int call(struct vf *vf, const char **why)
 static int on_connected(void *dev, pid_t pid, uid_t uid, const char **why)
 {
 	struct vf *vf = dev;
-	int ret = call(vf, why);
+	int ret;
 
+	*why = "its uid is not among those of --allow-uid";
+	if (!uids_have(vf->uids, uid))
+		return -EACCES;
+	ret = call(vf, why);
 	if (ret < 0)
 		hang_up(vf);
 	else
@@ -264,8 +270,7 @@ static const struct vfu_sock_events events = {
 
 /* ---- life ---- */
 
-int vf_new(struct loop *loop, struct link *link, struct mem *mem, const char *dir,
-	   const struct fabric_msg *assigned, struct vf **ret_vf)
+int vf_new(const struct vf_place *place, const struct fabric_msg *assigned, struct vf **ret_vf)
 {
 	struct vf *vf = calloc(1, sizeof(*vf));
 	int ret;
@@ -277,14 +282,15 @@ int vf_new(struct loop *loop, struct link *link, struct mem *mem, const char *di
 		free(vf);
 		return -EINVAL;
 	}
-	vf->link = link;
-	vf->mem = mem;
+	vf->link = place->link;
+	vf->mem = place->mem;
+	vf->uids = place->uids;
 	vf->n = assigned->vf.vf;
 	vf->rid = (uint16_t)assigned->vf.rid;
 	vf->map_fd = -1;
 	snprintf(vf->card, sizeof(vf->card), "%s", assigned->vf.card);
-	snprintf(vf->path, sizeof(vf->path), "%s/%s-vf%u.sock", dir, vf->card, vf->n);
-	ret = vfu_sock_new(loop, vf->path, &dev_ops, &events, vf, &vf->sock);
+	snprintf(vf->path, sizeof(vf->path), "%s/%s-vf%u.sock", place->dir, vf->card, vf->n);
+	ret = vfu_sock_new(place->loop, vf->path, &dev_ops, &events, vf, &vf->sock);
 	if (ret < 0) {
 		free(vf);
 		return ret;

@@ -359,6 +359,32 @@ def the_vf_token_is_not_asked_of_a_host():
     daemon.ok("token", "clear", "nic0")
 
 
+@CASE
+def users_that_may_attach():
+    """--allow-uid: others are turned away at the door, and the function is not asked; without the option whoever opens the socket."""
+    daemon, me = World.daemon, 0 if apart() else os.getuid()
+    World.ch1.process.terminate()
+    World.ch1.process.wait()
+    World.ch1.absent()
+    World.ch1.args = ("--allow-uid", "12345,4294967294")
+    World.ch1.start()
+    before = daemon.vf(1)["attaches"]
+    try:
+        World.ch1.attach(1)
+        raise AssertionError("somebody got in who is not in the list")
+    except vu.Closed:
+        pass
+    wait_for("the log says why", lambda: "its uid is not among those of --allow-uid" in World.ch1.log())
+    assert daemon.vf(1)["attaches"] == before
+    for args in (("--allow-uid", f"12345,{me}"), ()):
+        assert World.ch1.stop() == 0
+        World.ch1.absent()
+        World.ch1.args = args
+        World.ch1.start()
+        World.ch1.attach(1).close()
+        daemon.settle(1)
+
+
 # ---- hosts die ----
 
 @CASE
@@ -501,6 +527,9 @@ def an_invalid_start_says_what_is_right():
         words = [word for pair in {**good, **change}.items() for word in pair]
         done = subprocess.run([LADON_HOST, *words], text=True, capture_output=True, timeout=40, check=False, env=clean_env())
         assert done.returncode == 1 and want in done.stderr, f"{change}: {done}"
+    for wrong in ("", "root", "1,", "4294967295", ",".join("1" * 17)):
+        done = subprocess.run([LADON_HOST, "--allow-uid", wrong], text=True, capture_output=True, timeout=40, check=False, env=clean_env())
+        assert done.returncode == 2 and "user IDs such as 0,1000 are right" in done.stderr, f"{wrong}: {done}"
     assert World.ch1.show()["state"] == "joined" and show("once")["refused"] >= 1
 
 
