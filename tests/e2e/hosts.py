@@ -86,8 +86,13 @@ class Host:
 
     def attach(self, vf=0, card="nic0", **how):
         """A vfio-user client on a VF."""
+        def connect():
+            try:
+                return vfio_user.Client(self.path(vf, card), **how)
+            except ConnectionRefusedError:  # its file is there a moment before somebody listens
+                return None
         self.has(vf, card)
-        return vfio_user.Client(self.path(vf, card), **how)
+        return wait_for(f"{self.name} listens", connect)
 
     def fds(self):
         """How many descriptors it has open."""
