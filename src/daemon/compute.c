@@ -240,6 +240,7 @@ static void on_turn(void *arg)
 	struct compute *compute = arg;
 	struct fabric_msg msg = {.type = FABRIC_BEAT};
 
+	compute_port_collect(compute);
 	if (compute_window_lost(compute)) {
 		compute_leave(compute, "memory that it offered was truncated");
 		return;

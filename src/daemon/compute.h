@@ -21,6 +21,7 @@
 #ifndef LADON_DAEMON_COMPUTE_H
 #define LADON_DAEMON_COMPUTE_H
 
+#include "compute_port.h"
 #include "fabric.h"
 #include "host.h"
 #include "iommu_domain.h"
@@ -70,6 +71,7 @@ struct compute {
 	unsigned num_windows;
 	uint64_t bytes;
 	uint64_t joins, lost, refused;
+	struct compute_refusals refusals; /* of the port's */
 	struct log_limit log;
 };
 

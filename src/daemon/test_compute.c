@@ -575,6 +575,109 @@ static void a_change_of_the_bridge_waits_for_the_data_path(void **state)
 	assert_int_equal(test_daemon_run(&td, "card del nic0", NULL, NULL), 0);
 }
 
+/* Its DMA is refused now: by whom, in the words of `ladon faults`. */
+static const char *refused_by(struct function *fn, uint64_t iova)
+{
+	struct iommu_fault fault = {.addr = iova, .rid = fn->rid, .write = true};
+	static char level[64];
+	uint32_t len = 8;
+	char path[32];
+	bool say;
+
+	assert_null(iommu_xlate(fn->dom, iova, &len, IOMMU_WRITE));
+	fault.reason = (uint8_t)iommu_reason(fn->dom, iova, IOMMU_WRITE, &say);
+	assert_true(iommu_fault_push(nic_dp_faults(fn->card->nic->dp), &fault));
+	faults_collect_all(td.daemon);
+	snprintf(path, sizeof(path), "%u.host", (unsigned)td.daemon->faults.total - 1);
+	assert_string_equal(test_daemon_get(&td, "faults", path, level, sizeof(level)), "ch1");
+	snprintf(path, sizeof(path), "%u.level", (unsigned)td.daemon->faults.total - 1);
+	return test_daemon_get(&td, "faults", path, level, sizeof(level));
+}
+
+static void port_says(const char *path, const char *want)
+{
+	char text[80];
+
+	assert_string_equal(test_daemon_get(&td, "host show ch1", path, text, sizeof(text)),
+			    want);
+}
+
+/* Each of the checks takes its turn to be the one that is in the way. */
+static void a_fault_names_the_check_that_caught_it(void **state)
+{
+	int file = fd_memfd("vm", IOMMU_GRANULE);
+	struct ntb_requester who = {0};
+	struct fabric_msg msg;
+	struct function *fn;
+	char text[16];
+	uint32_t len = 8;
+	uint64_t epoch;
+	int fd = join(&epoch);
+
+	(void)state;
+	run("card add nic0 model 82576 vfs 1");
+	run("vf assign nic0 0 host ch1");
+	fn = host->host.functions;
+	who.rid = fn->rid;
+	assert_int_equal(hear(fd, &msg), 1);
+	msg = offer_msg(epoch, HPA, IOMMU_GRANULE, 0, IOMMU_READ | IOMMU_WRITE);
+	assert_int_equal(ask(fd, &msg, file), 0);
+	memset(&host->port.stats, 0, sizeof(host->port.stats));
+	assert_non_null(iommu_xlate(fn->dom, HPA, &len, IOMMU_WRITE));
+	assert_true(host->port.stats.passed > 0);
+	snprintf(text, sizeof(text), "%u", (unsigned)host->port.stats.passed);
+	port_says("0.port.passed", text);
+	assert_string_equal(refused_by(fn, 2 * HPA), "compute-host memory");
+	assert_string_equal(refused_by(fn, BIT64(COMPUTE_SLICE_BITS)), "management-host IOMMU");
+	assert_int_equal(ntb_window_clear(&host->port, 2), 0); /* all above 4 GiB */
+	assert_string_equal(refused_by(fn, HPA), "NTB window");
+	port_says("0.port.refused.no_window", "1");
+	assert_int_equal(ntb_lut_del(&host->port, who), 0);
+	assert_string_equal(refused_by(fn, 0x1000), "requester table");
+	port_says("0.port.refused.requester", "1");
+	port_says("0.port.last.1.function", "nic0/vf0");
+	port_says("0.port.last.1.reason", "the requester is not admitted at this port");
+	ntb_port_revoke(&host->port, epoch);
+	assert_string_equal(refused_by(fn, 0x1000), "NTB window");
+	port_says("0.port.refused.revoked", "1");
+	port_says("0.port.last.3.reason", "null");
+	assert_string_equal(faults_level(IOMMU_FAULT_NOT_MAPPED, true), "compute-host IOMMU");
+	assert_string_equal(faults_level(IR_FAULT_SOURCE, true), "interrupt remapping");
+	assert_string_equal(faults_level(IOMMU_FAULT_NOT_MAPPED, false),
+			    "management-host IOMMU");
+	fd_close(&file);
+	fd_close(&fd);
+	turn();
+	port_says("0.port.up", "false");
+	run("card del nic0");
+	nobody_joined();
+}
+
+/* The port's ring of records is small, and a hostile guest fills it all the time. */
+static void refusals_are_taken_at_every_beat(void **state)
+{
+	const struct ntb_requester who = {0, 0x1234};
+	uint64_t total = host->refusals.total, epoch;
+	struct ntb_path path;
+	int fd = join(&epoch);
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		for (unsigned n = 0; n < NTB_FAULT_RING; n++)
+			ntb_route(&host->port, who, n, 1, IOMMU_READ, &path);
+		loop_timer_arm(host->turn, 0);
+		assert_int_equal(loop_once(td.daemon->loop, 0), 0);
+	}
+	assert_int_equal(host->refusals.total - total, 2 * NTB_FAULT_RING);
+	port_says("0.port.records_lost", "0");
+	port_says("0.port.last.15.address", "0x7f");
+	port_says("0.port.last.15.function", "?");
+	port_says("0.port.last.16.address", "null");
+	fd_close(&fd);
+	turn();
+	nobody_joined();
+}
+
 static void it_is_forgotten_while_joined(void **state)
 {
 	struct cmd_error error;
@@ -609,6 +712,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_message_ends_it),
 		cmocka_unit_test(what_it_said_is_read_before_it_is_given_up),
 		cmocka_unit_test(a_change_of_the_bridge_waits_for_the_data_path),
+		cmocka_unit_test(a_fault_names_the_check_that_caught_it),
+		cmocka_unit_test(refusals_are_taken_at_every_beat),
 		cmocka_unit_test(it_is_forgotten_while_joined),
 	};
 
