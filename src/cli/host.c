@@ -50,6 +50,18 @@ static void print_port(json_object *port)
 	}
 }
 
+static void print_registers(json_object *regs)
+{
+	json_object *trip = cli_get(regs, "round_trip_us");
+
+	printf("    bridge registers: %s, %lld rings, the last was answered after ",
+	       cli_bool(regs, "up") ? "up" : "down", (long long)cli_int(regs, "rings"));
+	if (trip)
+		printf("%.1f us\n", json_object_get_double(trip));
+	else
+		puts("-");
+}
+
 static int print_hosts(const struct cli *cli, json_object *data)
 {
 	size_t n = json_object_array_length(data);
@@ -68,8 +80,10 @@ static int print_hosts(const struct cli *cli, json_object *data)
 		       (long long)cli_int(h, "windows"), (long long)cli_int(h, "joins"),
 		       (long long)cli_int(h, "leases_lost"));
 		print_functions(cli_get(h, "functions"));
-		if (cli->stats)
+		if (cli->stats) {
 			print_port(cli_get(h, "port"));
+			print_registers(cli_get(h, "registers"));
+		}
 	}
 	return 0;
 }
@@ -122,7 +136,7 @@ const struct cli_command cli_host_commands[] = {
 	{"host show", "[NAME]",
 	 "the compute hosts: state, slice, lease, memory, joins, leases lost, functions; with "
 	 "-s "
-	 "what their ports of the bridge passed and refused",
+	 "what their ports of the bridge passed and refused, and a doorbell's round trip",
 	 print_hosts, NULL},
 	{"host map", "[-o FILE]",
 	 "the global address map: hosts, windows, memory, functions; as a picture (SVG) with "

@@ -161,6 +161,7 @@ static struct json_object *compute_json(struct compute *compute)
 	json_add_u64(obj, "leases_lost", compute->lost);
 	json_add_u64(obj, "refused", compute->refused);
 	json_add(obj, "port", compute_port_json(compute));
+	json_add(obj, "registers", compute_regs_json(compute));
 	return obj;
 }
 

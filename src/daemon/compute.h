@@ -22,6 +22,7 @@
 #define LADON_DAEMON_COMPUTE_H
 
 #include "compute_port.h"
+#include "compute_regs.h"
 #include "fabric.h"
 #include "host.h"
 #include "iommu_domain.h"
@@ -72,6 +73,7 @@ struct compute {
 	uint64_t bytes;
 	uint64_t joins, lost, refused;
 	struct compute_refusals refusals; /* of the port's */
+	struct compute_regs regs;	  /* while it is joined */
 	struct log_limit log;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Compute hosts at the fabric's socket: joins, epochs, offers, leases, what ends them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -21,6 +22,7 @@
 #include "compute.h"
 #include "fd.h"
 #include "function.h"
+#include "jam.h"
 #include "nic_dp.h"
 #include "test_daemon.h"
 
@@ -174,6 +176,14 @@ static void nobody_joined(void)
 	assert_int_equal(host->epoch, 0);
 	assert_int_equal(host->num_windows, 0);
 	assert_int_equal(host->bytes, 0);
+}
+
+static void port_says(const char *path, const char *want)
+{
+	char text[80];
+
+	assert_string_equal(test_daemon_get(&td, "host show ch1", path, text, sizeof(text)),
+			    want);
 }
 
 /* ---- joining ---- */
@@ -528,6 +538,199 @@ static void what_it_said_is_read_before_it_is_given_up(void **state)
 	nobody_joined();
 }
 
+/* ---- the registers of the bridge ---- */
+
+static int part(int fd, uint64_t epoch, uint32_t which)
+{
+	struct fabric_msg msg = {.type = FABRIC_BRIDGE, .seq = 7, .epoch = epoch};
+	struct fabric_parcel parcel;
+
+	msg.bridge.part = which;
+	assert_int_equal(send_and_turn(fd, &msg, -1), 0);
+	do
+		assert_int_equal(fabric_recv(fd, &parcel), 1);
+	while (parcel.msg.type == FABRIC_BEAT);
+	assert_int_equal(parcel.msg.type, FABRIC_DONE);
+	assert_int_equal(parcel.msg.done.err, parcel.fd < 0 ? -EINVAL : 0);
+	return parcel.fd;
+}
+
+/* The other side of the page: own and peer are its eventfds. */
+static void open_regs(int fd, uint64_t epoch, struct ntb_dev *ret_dev, int *own, int *peer)
+{
+	int owns[NTB_EVENTS], peers[NTB_EVENTS];
+	const char *why;
+
+	*own = part(fd, epoch, FABRIC_BRIDGE_COMPUTE);
+	*peer = part(fd, epoch, FABRIC_BRIDGE_MANAGEMENT);
+	for (unsigned i = 0; i < NTB_EVENTS; i++) {
+		owns[i] = *own;
+		peers[i] = *peer;
+	}
+	assert_int_equal(ntb_dev_init(ret_dev, part(fd, epoch, FABRIC_BRIDGE_PAGE), 1, owns,
+				      peers, &why),
+			 0);
+	assert_int_equal(part(fd, epoch, FABRIC_BRIDGE_MANAGEMENT + 1), -1);
+	ntb_db_clear_mask(ret_dev, FABRIC_DB_RING);
+	ntb_link_enable(ret_dev);
+	ntb_event_take(*own);
+}
+
+static void a_turn(void)
+{
+	loop_timer_arm(host->turn, 0);
+	assert_int_equal(loop_once(td.daemon->loop, 0), 0);
+}
+
+static void a_scratchpad_keeps_the_lease(void **state)
+{
+	uint64_t lost = host->lost, epoch;
+	struct fabric_msg msg;
+	struct ntb_dev dev;
+	int fd = join(&epoch), own, peer;
+
+	(void)state;
+	open_regs(fd, epoch, &dev, &own, &peer);
+	turn();
+	for (uint32_t i = 1; i < 4 * COMPUTE_BEATS; i++) {
+		uint32_t beats = ntb_spad_read(&dev, FABRIC_SPAD_BEAT);
+
+		assert_int_equal(ntb_peer_spad_write(&dev, FABRIC_SPAD_BEAT, i), 0);
+		a_turn();
+		assert_int_equal(host->silent, 1);
+		assert_int_equal(ntb_spad_read(&dev, FABRIC_SPAD_BEAT), beats + 1);
+	}
+	/* No message meanwhile. The same number again is no beat. */
+	assert_int_equal(hear(fd, &msg), 0);
+	for (unsigned i = 0; i < COMPUTE_BEATS; i++) {
+		ntb_peer_spad_write(&dev, FABRIC_SPAD_BEAT, 4 * COMPUTE_BEATS - 1);
+		a_turn();
+	}
+	assert_int_equal(host->lost, lost + 1);
+	assert_false(ntb_link_is_up(&dev));
+	assert_int_equal(ntb_peer_spad_write(&dev, FABRIC_SPAD_BEAT, 0), -ENOTCONN);
+	ntb_dev_done(&dev);
+	fd_close(&own);
+	fd_close(&peer);
+	ended(fd, "three beats");
+	nobody_joined();
+}
+
+/* While the registers' link is down beats are messages, both ways. */
+static void without_registers_beats_are_messages(void **state)
+{
+	struct fabric_msg beat = {.type = FABRIC_BEAT};
+	struct fabric_parcel parcel;
+	int fd = join(&beat.epoch);
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * COMPUTE_BEATS; i++) {
+		assert_int_equal(fabric_send(fd, &beat, -1), 0);
+		turn();
+		a_turn();
+		assert_int_equal(host->silent, 1);
+		assert_int_equal(fabric_recv(fd, &parcel), 1);
+		assert_int_equal(parcel.msg.type, FABRIC_BEAT);
+	}
+	port_says("0.registers.up", "false");
+	fd_close(&fd);
+	turn();
+	nobody_joined();
+}
+
+static void a_ring_is_answered(void **state)
+{
+	struct ntb_dev dev;
+	uint64_t epoch;
+	int fd = join(&epoch), own, peer;
+
+	(void)state;
+	open_regs(fd, epoch, &dev, &own, &peer);
+	port_says("0.registers.up", "true");
+	port_says("0.registers.round_trip_us", "null");
+	a_turn();
+	assert_false(ntb_event_take(own)); /* it rings once a second */
+	host->regs.rung_ns = 0;
+	a_turn();
+	assert_true(ntb_event_take(own));
+	assert_int_equal(ntb_db_read(&dev), FABRIC_DB_RING);
+	ntb_db_clear(&dev, FABRIC_DB_RING);
+	assert_int_equal(ntb_spad_read(&dev, FABRIC_SPAD_RING), 1);
+	/* A doorbell that answers another ring is none. */
+	ntb_peer_spad_write(&dev, FABRIC_SPAD_RING, 2);
+	assert_int_equal(ntb_peer_db_set(&dev, FABRIC_DB_RING), 0);
+	turn();
+	assert_true(host->regs.waiting);
+	ntb_peer_spad_write(&dev, FABRIC_SPAD_RING, 1);
+	assert_int_equal(ntb_peer_db_set(&dev, FABRIC_DB_RING), 0);
+	turn();
+	assert_false(host->regs.waiting);
+	assert_null(host->regs.source);
+	port_says("0.registers.rings", "1");
+	/* Nobody listens to who rings unasked. */
+	ntb_peer_db_set(&dev, FABRIC_DB_RING);
+	turn();
+	assert_true(ntb_event_take(peer));
+	ntb_dev_done(&dev);
+	fd_close(&own);
+	fd_close(&peer);
+	fd_close(&fd);
+	turn();
+	port_says("0.registers.up", "false");
+	nobody_joined();
+}
+
+/* A late answer is found by a beat, and nobody listens meanwhile. */
+static void a_late_answer_counts(void **state)
+{
+	struct ntb_dev dev;
+	uint64_t epoch;
+	int fd = join(&epoch), own, peer;
+
+	(void)state;
+	open_regs(fd, epoch, &dev, &own, &peer);
+	host->regs.rung_ns = 0;
+	a_turn();
+	assert_non_null(host->regs.source);
+	a_turn();
+	assert_null(host->regs.source);
+	assert_true(host->regs.waiting);
+	ntb_peer_spad_write(&dev, FABRIC_SPAD_RING, host->regs.rings);
+	turn();
+	assert_true(host->regs.waiting);
+	a_turn();
+	assert_false(host->regs.waiting);
+	assert_true(host->regs.round_trip_ns > 0);
+	ntb_dev_done(&dev);
+	fd_close(&own);
+	fd_close(&peer);
+	fd_close(&fd);
+	turn();
+	nobody_joined();
+}
+
+/* It fills its eventfd and makes it block. */
+static void a_doorbell_that_blocks_ends_it(void **state)
+{
+	const uint64_t full = UINT64_MAX - 1;
+	struct ntb_dev dev;
+	uint64_t epoch;
+	int fd = join(&epoch), own, peer;
+
+	(void)state;
+	open_regs(fd, epoch, &dev, &own, &peer);
+	assert_int_equal(write(own, &full, sizeof(full)), sizeof(full));
+	assert_int_equal(fcntl(own, F_SETFL, 0), 0);
+	host->regs.rung_ns = 0;
+	a_turn();
+	assert_int_equal(fcntl(own, F_SETFL, O_NONBLOCK), 0);
+	ntb_dev_done(&dev);
+	fd_close(&own);
+	fd_close(&peer);
+	ended(fd, "made to block");
+	nobody_joined();
+}
+
 /* ---- the bridge and the data path ---- */
 
 #define HELD_US 20000
@@ -592,14 +795,6 @@ static const char *refused_by(struct function *fn, uint64_t iova)
 	assert_string_equal(test_daemon_get(&td, "faults", path, level, sizeof(level)), "ch1");
 	snprintf(path, sizeof(path), "%u.level", (unsigned)td.daemon->faults.total - 1);
 	return test_daemon_get(&td, "faults", path, level, sizeof(level));
-}
-
-static void port_says(const char *path, const char *want)
-{
-	char text[80];
-
-	assert_string_equal(test_daemon_get(&td, "host show ch1", path, text, sizeof(text)),
-			    want);
 }
 
 /* Each of the checks takes its turn to be the one that is in the way. */
@@ -711,11 +906,18 @@ int main(void)
 		cmocka_unit_test(what_only_we_say_ends_it),
 		cmocka_unit_test(what_is_no_message_ends_it),
 		cmocka_unit_test(what_it_said_is_read_before_it_is_given_up),
+		cmocka_unit_test(a_scratchpad_keeps_the_lease),
+		cmocka_unit_test(without_registers_beats_are_messages),
+		cmocka_unit_test(a_ring_is_answered),
+		cmocka_unit_test(a_late_answer_counts),
+		cmocka_unit_test(a_doorbell_that_blocks_ends_it),
 		cmocka_unit_test(a_change_of_the_bridge_waits_for_the_data_path),
 		cmocka_unit_test(a_fault_names_the_check_that_caught_it),
 		cmocka_unit_test(refusals_are_taken_at_every_beat),
 		cmocka_unit_test(it_is_forgotten_while_joined),
 	};
 
+	if (jam_init() < 0)
+		return 1;
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bits.h"
+#include "bridge.h"
 #include "clock.h"
 #include "link.h"
 #include "log.h"
@@ -21,9 +22,10 @@ struct node {
 	struct loop *loop; /* borrowed */
 	struct node_params params;
 	struct link_ops ops;
-	struct link *link; /* owned; NULL = ALONE */
-	struct mem *mem;   /* owned, likewise */
-	struct vf *vfs;	   /* owned */
+	struct link *link;     /* owned; NULL = ALONE */
+	struct mem *mem;       /* owned, likewise */
+	struct bridge *bridge; /* owned, likewise */
+	struct vf *vfs;	       /* owned */
 	struct loop_timer *retry;
 	uint64_t wait_ns, joined_ns;
 	char complaint[FABRIC_WHY_MAX]; /* the last that was logged */
@@ -81,6 +83,8 @@ static void leave(struct node *node)
 		drop_vf(&node->vfs);
 	mem_free(node->mem);
 	node->mem = NULL;
+	bridge_free(node->bridge);
+	node->bridge = NULL;
 	link_free(node->link);
 	node->link = NULL;
 }
@@ -96,6 +100,12 @@ static int join(struct node *node, const char **ret_why)
 	if (ret < 0) {
 		*ret_why = ret == -ENOMEM ? "there is no memory for remapping tables"
 					  : "remapping tables could not be offered";
+		leave(node);
+		return ret;
+	}
+	ret = bridge_new(node->loop, node->link, &node->bridge);
+	if (ret < 0) {
+		*ret_why = "the registers of the bridge could not be mapped";
 		leave(node);
 		return ret;
 	}
@@ -127,6 +137,11 @@ static void on_retry(void *arg)
 	loop_timer_arm(node->retry, node->wait_ns);
 }
 
+static bool beat(void *arg)
+{
+	return bridge_beat(((struct node *)arg)->bridge);
+}
+
 /* The link is on the stack: what it served is taken down by the timer. */
 static void over(void *arg, const char *why)
 {
@@ -156,7 +171,8 @@ int node_new(struct loop *loop, const struct node_params *params, struct node **
 		return -ENOMEM;
 	node->loop = loop;
 	node->params = *params;
-	node->ops = (struct link_ops){.arg = node, .assigned = assigned, .over = over};
+	node->ops = (struct link_ops){
+		.arg = node, .assigned = assigned, .beat = beat, .over = over};
 	node->wait_ns = WAIT_MIN_NS;
 	ret = loop_add_timer(loop, on_retry, node, &node->retry);
 	if (ret == 0)

@@ -13,7 +13,7 @@ import igbvf
 import vfio_user as vu
 from arena import Case
 from attacks import EICS, EIMS, EVENT, strange_fds
-from hosts import ASSIGN, BEAT, BYE, DONE, OFFER, OPEN, READ, REG, SIZE, UNASSIGN, WELCOME, WITHDRAW, WRITE, Hand
+from hosts import ASSIGN, BEAT, BRIDGE, BYE, DONE, OFFER, OPEN, READ, REG, SIZE, UNASSIGN, WELCOME, WITHDRAW, WRITE, Hand
 from ladond import memfd, wait_for
 from tenant import NUM, RDT, RX_RING, Tenant
 from vfio_user import BAR0
@@ -472,6 +472,51 @@ def uses_what_is_revoked(target):
     return f"{refused_at_the_bridge(target)} accesses refused at the bridge in {rounds} joinings"
 
 
+def registers(hand):
+    """Page and eventfds of the bridge's registers: evil's own, and the management host's."""
+    dones = [hand.ask(BRIDGE, struct.pack("<I", part)) for part in range(3)]
+    assert all(done.err == 0 and len(done.fds) == 1 for done in dones), [done.why for done in dones]
+    page, own, theirs = (done.fds[0] for done in dones)
+    mapped = mmap.mmap(page, PAGE)
+    os.close(page)
+    return mapped, own, theirs
+
+
+def vandalizes_registers(target):
+    """Any word anywhere in the registers it shares with the management host, doorbells rung all the time, the lease kept
+    by a scratchpad; then it fills its eventfd and lets it block."""
+    rounds = 0
+    while target.go() or not rounds:
+        with join(target) as hand:
+            page, own, theirs = registers(hand)
+            for part in (3, 1 << 31):
+                assert hand.ask(BRIDGE, struct.pack("<I", part)).err == errno.EINVAL
+            for i in range(3000):
+                struct.pack_into("<I", page, NOISE.randrange(PAGE // 4) * 4, NOISE.getrandbits(32))
+                struct.pack_into("<Q", page, 0, (1 << 64) - 1)  # all doorbells of the management host
+                with contextlib.suppress(BlockingIOError):
+                    os.eventfd_write(theirs, NOISE.choice((1, (1 << 64) - 2)))
+                if i % 100 == 0:
+                    struct.pack_into("<I", page, 192, i)  # its beat
+            page.close()
+            for fd in (own, theirs):
+                os.close(fd)
+        rounds += 1
+    with join(target) as hand:
+        page, own, theirs = registers(hand)
+        struct.pack_into("<I", page, 256 + 76, 1)  # its link is enabled: it will be rung
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(own)
+        os.eventfd_write(own, (1 << 64) - 2)
+        os.set_blocking(own, True)
+        said = hand.ended()  # the next ring is within a second
+        assert said.type == BYE and "block" in said.why, said.why
+        page.close()
+        for fd in (own, theirs):
+            os.close(fd)
+    return f"{rounds * 6000} words and rings"
+
+
 def opens_others(target):
     """Functions that are another's or nobody's; its own again and again; then it does not read the answers."""
     rounds = 0
@@ -554,6 +599,7 @@ CASES = [
     Case("keeps what it had", keeps_what_it_had, ["evil.joins"], r"host evil: host-left: it spoke under an epoch"),
     Case("uses windows while they are revoked", uses_what_is_revoked, ["evil.joins", "faults"],
          r"nic0/vf2: DMA fault: .*\(NTB window\)"),
+    Case("writes any shared register", vandalizes_registers, ["evil.joins"], r"host evil: host-left: its doorbell was made to block"),
     Case("opens others' VFs, floods OPEN", opens_others, ["evil.joins"], r"host evil: host-left: it does not read"),
     Case("rubbish, with descriptors", rubbish, ["evil.joins", "evil.refused"], r"host evil: host-left: what it said is no message"),
     Case("floods doorbells", floods_doorbells, ["vf2.attaches"], r"nic0/vf2: client attached"),
