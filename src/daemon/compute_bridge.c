@@ -65,8 +65,7 @@ static enum iommu_reason pass(void *arg, uint64_t iova, uint32_t need, bool say,
 	if (reason)
 		return reason_of(reason);
 	if (!say)
-		atomic_fetch_add_explicit(&compute->port.stats.passed, 1,
-					  memory_order_relaxed);
+		atomic_fetch_add_explicit(&compute->port.stats.passed, 1, memory_order_relaxed);
 	ret->addr = path.addr;
 	ret->perm = leaf.perm & path.perm;
 	ret->run = MIN(path.last - leaf.hpa + 1,
