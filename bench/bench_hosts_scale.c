@@ -31,6 +31,7 @@
 #define MAPS	   200u
 #define LOST_NS	   (20 * NSEC_PER_SEC) /* a busy machine may stall for seconds */
 #define LOOK_US	   50
+#define QUIET_S	   2 /* a card that has just worked looks more often */
 
 static const unsigned steps[] = {1, 4, 8, 16}; /* hosts, when a map and unmap is timed */
 
@@ -52,6 +53,7 @@ enum {
 	HOST_BUSY,
 	HOST_BUSY_MAX,
 	DAEMON_BUSY,
+	MPPS,
 	JOIN_LAST,
 	JOIN_ALL,
 	MAP_FIRST,
@@ -71,6 +73,7 @@ static const char *const names[FIGURES] = {
 	[HOST_BUSY] = "CPU of a `ladon-host` while two hosts' VFs exchange frames, %: median",
 	[HOST_BUSY_MAX] = "... most",
 	[DAEMON_BUSY] = "CPU of `ladond` meanwhile, %",
+	[MPPS] = "... at how many frames of 64 B, Mpps",
 	[JOIN_LAST] = "join, from the process's start to its VFs' sockets, the 16th of 16, ms",
 	[JOIN_ALL] = "... all 16 at once, until the last is there, ms",
 	[MAP_FIRST] = "map and unmap of a page, 1 host joined, us",
@@ -245,10 +248,13 @@ static void cpu(struct scale *s, bool frames, double *ret_host, double *ret_most
 	for (unsigned i = 0; i <= HOSTS; i++)
 		before[i] = bench_proc_cpu_ns(i < HOSTS ? s->nodes.pid[i] : s->pair.daemon.pid);
 	if (frames)
-		bench_run(&s->pair, 64, s->params->watch_ns, &took);
+		s->figure[MPPS] =
+			(double)bench_run(&s->pair, 64, s->params->watch_ns, &took) * 1e3;
 	else
 		usleep((useconds_t)(s->params->watch_ns / NSEC_PER_USEC));
 	took = clock_ns() - start;
+	if (frames)
+		s->figure[MPPS] /= (double)took;
 	for (unsigned i = 0; i <= HOSTS; i++) {
 		pid_t pid = i < HOSTS ? s->nodes.pid[i] : s->pair.daemon.pid;
 
@@ -386,11 +392,12 @@ static int measure(struct scale *s)
 	double unused;
 	int err;
 
+	sleep(QUIET_S);
 	cpu(s, false, &unused, &unused, &s->figure[DAEMON_ALONE]);
 	err = grow(s);
 	if (err)
 		return err;
-	sleep(1); /* a card that has just worked looks more often */
+	sleep(QUIET_S);
 	cpu(s, false, &s->figure[HOST_IDLE], &s->figure[HOST_IDLE_MAX],
 	    &s->figure[DAEMON_IDLE]);
 	memory(s);
@@ -428,7 +435,11 @@ static int one(const struct params *params, const struct layout *layout, double 
 	if (err) {
 		fprintf(stderr, "%s: %s\n%s", layout->name, strerror(-err),
 			demo_daemon_log(&s.pair.daemon, text, sizeof(text)));
-		bench_nodes_say(&s.nodes);
+		if (!leases_lost(&s) && figure[LEASES_LOST] > 0)
+			fprintf(stderr,
+				"%.0f leases were lost: a quiet machine is right, or a "
+				"longer lease (-l)\n",
+				figure[LEASES_LOST]);
 	}
 	for (unsigned i = 0; i < HOSTS; i++)
 		close_drivers(&s, i);

@@ -301,6 +301,36 @@ def the_management_host_starts_again():
 
 
 @CASE
+def the_management_host_is_killed():
+    """What its configuration says is there again; what was said at run time is not, and a host it does not know goes on trying."""
+    daemon, path = World.daemon, write_token(World.scratch / "late.token")
+    daemon.ok("host", "add", "late", "token-file", path)
+    late = Host(daemon, World.scratch, "late", path)
+    assign(2, "ch1")
+    World.ch1.has(2)
+    tenant = Tenant(World.ch1, 1)
+    daemon.stop(signal.SIGKILL)
+    World.ch1.has_not(1)
+    World.ch1.has_not(2)
+    tenant.drop()
+    tenant.client.close()
+    daemon.start()
+    World.ch1.joined()
+    World.ch2.joined()
+    wait_for("it says why it cannot join", lambda: "there is no host of this name with this key: it is tried again" in late.log())
+    assert show("ch1")["functions"] == ["nic0/vf1"] and show("ch2")["functions"] == ["nic0/vf2"]
+    assert "late" not in [row["host"] for row in daemon.ask("host", "show")]
+    one, other = Tenant(World.ch1, 1), Tenant(World.ch2, 2)
+    bounce(one, other)
+    one.close()
+    other.close()
+    daemon.ok("host", "add", "late", "token-file", path)
+    late.joined()
+    assert late.stop() == 0
+    daemon.ok("host", "del", "late")
+
+
+@CASE
 def a_host_leaves_and_ends_well():
     """SIGTERM: exit code 0, no socket stays; with --once it ends when it is thrown out."""
     rc = World.ch1.stop()
