@@ -178,6 +178,21 @@ def dma_outside_the_vms_memory_is_refused():
 
 
 @CASE
+def a_doorbell_is_rung_and_answered():
+    """Once a second, while beats are scratchpads; in JSON and in text, with what the port of the bridge has passed."""
+    regs = wait_for("ch1's answer", lambda: (r := show("ch1")["registers"])["round_trip_us"] and r)
+    assert regs["up"] and regs["rings"] >= 1 and regs["round_trip_us"] > 0, regs
+    port = show("ch1")["port"]
+    assert port["up"] and port["passed"] > 0 and not any(port["refused"].values()) and port["last"] == [], port
+    text = World.daemon.ok("-s", "host", "show", "ch1")
+    assert "bridge port: up, walks passed" in text and "refused: nothing, records lost 0" in text, text
+    assert "bridge registers: up, " in text and " us\n" in text, text
+    absent = show("evil")
+    assert not absent["port"]["up"] and not absent["registers"]["up"] and absent["registers"]["round_trip_us"] is None, absent
+    return f"{regs['round_trip_us']:.0f} us"
+
+
+@CASE
 def a_guests_pf_makes_the_vf():
     """A VF of a compute host's is there when the PF's driver in a guest has made it, and moves while that owns the card."""
     daemon, sriov = World.daemon, 0x160
