@@ -496,6 +496,16 @@ def refused_at_the_bridge(target):
     return refused["link_down"] + refused["revoked"] if last else 0
 
 
+def much_to_do(evil, num=4096):
+    """A ring so long that the card is at it for a while."""
+    at = 600 * PAGE
+    evil.memory[at:at + 16 * num] = igbvf.tx_desc(evil.base + FRAME, 64) * num
+    evil.client.reset()
+    igbvf.bus_master(evil.client)
+    igbvf.handshake(evil.client)
+    igbvf.start_tx(evil.client, evil.base + at, num)
+
+
 def uses_what_is_revoked(target):
     """It rings its doorbell on and on, mapped, while its joining ends: DMA under way finds the windows of the bridge shut."""
     rounds = 0
@@ -503,9 +513,10 @@ def uses_what_is_revoked(target):
         assert rounds < 500, "no DMA was under way when the windows were shut"
         with Evil(target) as evil:
             page = evil.client.queue_pages()
-            for i in range(2000):
-                struct.pack_into("<I", page, 0x1818, 200 if i % 2 else 100)
-                if i == 1000:
+            much_to_do(evil)
+            for i in range(400):
+                struct.pack_into("<I", page, 0x1818, 4000 if i % 2 else 2000)
+                if i == 200:
                     evil.hand.say(BEAT, epoch=evil.hand.epoch - 1)
             assert "epoch" in evil.hand.ended().why
             page.close()
