@@ -5,7 +5,7 @@
 PREFIX ?= /usr/local
 BUILD  ?= build
 
-.PHONY: all demo demo-pf demo-hosts check check-long breaks fuzz bench lint install clean deps deps-test \
+.PHONY: all demo demo-pf demo-hosts check check-long breaks fuzz bench bench-hosts-scale lint install clean deps deps-test \
 	instructions-accept profile
 
 all: deps
@@ -50,6 +50,11 @@ fuzz: deps-test
 bench: all
 	@ninja -C $(BUILD) --quiet bench-programs hostile-programs
 	@bench/run --build $(BUILD)
+
+# Sixteen compute hosts: the table "Scale" of docs/hosts.md.
+bench-hosts-scale: all
+	@ninja -C $(BUILD) --quiet bench-programs
+	@$(BUILD)/bench/bench_hosts_scale $(BUILD)/ladond $(BUILD)/ladon-host
 
 # Instructions a frame (tests/perf): what is counted now is right from now on; the path of 64 bytes by function.
 instructions-accept profile: deps-test

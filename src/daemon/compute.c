@@ -99,6 +99,7 @@ void compute_leave(struct compute *compute, const char *why)
 	fd_close(&compute->fd);
 	loop_timer_disarm(compute->turn);
 	loop_timer_disarm(compute->queue);
+	compute_regs_close(compute);
 	for (struct function *fn = compute->host.functions; fn; fn = fn->host_next)
 		vfu_sock_drop(fn->sock, "its host has gone");
 	compute->epoch = 0;
@@ -147,6 +148,14 @@ static void on_queue(void *arg)
 		loop_timer_arm(compute->queue, 0);
 }
 
+static void do_bridge(struct compute *compute, const struct fabric_msg *msg)
+{
+	int fd = compute_regs_part(compute, msg->bridge.part);
+
+	answer(compute, msg->seq, MIN(fd, 0), fd < 0 ? "the bridge has no such part" : NULL,
+	       fd);
+}
+
 static void do_reg(struct compute *compute, const struct fabric_msg *msg)
 {
 	vtd_write(compute->host.vtd, msg->reg.offset, msg->reg.size, msg->reg.value);
@@ -181,6 +190,9 @@ static const char *serve(struct compute *compute, struct fabric_parcel *parcel)
 		return NULL;
 	case FABRIC_OPEN:
 		do_open(compute, msg);
+		return NULL;
+	case FABRIC_BRIDGE:
+		do_bridge(compute, msg);
 		return NULL;
 	case FABRIC_BYE:
 		return "it said so";
@@ -237,10 +249,13 @@ static void on_turn(void *arg)
 	struct compute *compute = arg;
 	struct fabric_msg msg = {.type = FABRIC_BEAT};
 
+	compute_port_collect(compute);
 	if (compute_window_lost(compute)) {
 		compute_leave(compute, "memory that it offered was truncated");
 		return;
 	}
+	if (compute_regs_heard(compute))
+		compute->silent = 0;
 	if (++compute->silent > COMPUTE_BEATS)
 		on_host(compute, 0);
 	if (compute->fd < 0)
@@ -251,9 +266,16 @@ static void on_turn(void *arg)
 		return;
 	}
 	/* What waits says as much as a beat, when it goes. */
-	if (compute->out ? ++compute->unread > COMPUTE_BEATS
-			 : !compute_say(compute, &msg, -1)) {
+	if (!compute_regs_beat(compute) && !compute->out && !compute_say(compute, &msg, -1)) {
 		compute_leave(compute, "it does not read");
+		return;
+	}
+	if (compute->out && ++compute->unread > COMPUTE_BEATS) {
+		compute_leave(compute, "it does not read");
+		return;
+	}
+	if (compute_regs_jammed(compute)) {
+		compute_leave(compute, "its doorbell was made to block the management host");
 		return;
 	}
 	loop_timer_arm(compute->turn, beat_ms(compute) * NSEC_PER_MSEC);
@@ -284,6 +306,8 @@ int compute_join(struct daemon *daemon, int fd, const struct fabric_msg *msg, pi
 		return ret;
 	compute->epoch = ++daemon->epoch;
 	ret = compute_bridge_open(compute);
+	if (ret == 0)
+		ret = compute_regs_open(compute);
 	if (ret < 0) {
 		compute_bridge_shut(compute);
 		compute->epoch = 0;

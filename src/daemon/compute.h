@@ -21,6 +21,8 @@
 #ifndef LADON_DAEMON_COMPUTE_H
 #define LADON_DAEMON_COMPUTE_H
 
+#include "compute_port.h"
+#include "compute_regs.h"
 #include "fabric.h"
 #include "host.h"
 #include "iommu_domain.h"
@@ -74,6 +76,8 @@ struct compute {
 	unsigned num_windows;
 	uint64_t bytes;
 	uint64_t joins, lost, refused;
+	struct compute_refusals refusals; /* of the port's */
+	struct compute_regs regs;	  /* while it is joined */
 	struct log_limit log;
 };
 

@@ -15,6 +15,8 @@ struct link_ops {
 	void *arg;
 	/* ASSIGN, UNASSIGN. Never from within link_ask. */
 	void (*assigned)(void *arg, const struct fabric_msg *msg);
+	/* It is time to say that we live: is that said without a message? */
+	bool (*beat)(void *arg);
 	/* The connection is over; why is static or the link's. Nothing can be asked any more.
 	 */
 	void (*over)(void *arg, const char *why);

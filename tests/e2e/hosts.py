@@ -19,7 +19,7 @@ from ladond import BUILD, WAIT_S, clean_env, wait_for
 LADON_HOST = os.path.join(BUILD, "ladon-host")
 APART = ["unshare", "--user", "--map-root-user", "--net", "--mount"]
 SIZE, HEADER = 120, struct.Struct("<IIQ")  # type, seq, epoch
-JOIN, WELCOME, BYE, OFFER, WITHDRAW, REG, DONE, ASSIGN, UNASSIGN, OPEN, BEAT = range(1, 12)
+JOIN, WELCOME, BYE, OFFER, WITHDRAW, REG, DONE, ASSIGN, UNASSIGN, OPEN, BEAT, BRIDGE = range(1, 13)
 READ, WRITE = 1, 2
 
 

@@ -320,6 +320,21 @@ def dma_outside_the_vms_memory_is_refused():
 
 
 @CASE
+def a_doorbell_is_rung_and_answered():
+    """Once a second, while beats are scratchpads; in JSON and in text, with what the port of the bridge has passed."""
+    regs = wait_for("ch1's answer", lambda: (r := show("ch1")["registers"])["round_trip_us"] and r)
+    assert regs["up"] and regs["rings"] >= 1 and regs["round_trip_us"] > 0, regs
+    port = show("ch1")["port"]
+    assert port["up"] and port["passed"] > 0 and not any(port["refused"].values()) and port["last"] == [], port
+    text = World.daemon.ok("-s", "host", "show", "ch1")
+    assert "bridge port: up, walks passed" in text and "refused: nothing, records lost 0" in text, text
+    assert "bridge registers: up, " in text and " us\n" in text, text
+    absent = show("evil")
+    assert not absent["port"]["up"] and not absent["registers"]["up"] and absent["registers"]["round_trip_us"] is None, absent
+    return f"{regs['round_trip_us']:.0f} us"
+
+
+@CASE
 def a_guests_pf_makes_the_vf():
     """A VF of a compute host's is there when the PF's driver in a guest has made it, and moves while that owns the card."""
     daemon, sriov = World.daemon, 0x160
@@ -466,6 +481,36 @@ def the_management_host_starts_again():
     bounce(one, other)
     one.close()
     other.close()
+
+
+@CASE
+def the_management_host_is_killed():
+    """What its configuration says is there again; what was said at run time is not, and a host it does not know goes on trying."""
+    daemon, path = World.daemon, write_token(World.scratch / "late.token")
+    daemon.ok("host", "add", "late", "token-file", path)
+    late = Host(daemon, World.scratch, "late", path)
+    assign(2, "ch1")
+    World.ch1.has(2)
+    tenant = Tenant(World.ch1, 1)
+    daemon.stop(signal.SIGKILL)
+    World.ch1.has_not(1)
+    World.ch1.has_not(2)
+    tenant.drop()
+    tenant.client.close()
+    daemon.start()
+    World.ch1.joined()
+    World.ch2.joined()
+    wait_for("it says why it cannot join", lambda: "there is no host of this name with this key: it is tried again" in late.log())
+    assert show("ch1")["functions"] == ["nic0/vf1"] and show("ch2")["functions"] == ["nic0/vf2"]
+    assert "late" not in [row["host"] for row in daemon.ask("host", "show")]
+    one, other = Tenant(World.ch1, 1), Tenant(World.ch2, 2)
+    bounce(one, other)
+    one.close()
+    other.close()
+    daemon.ok("host", "add", "late", "token-file", path)
+    late.joined()
+    assert late.stop() == 0
+    daemon.ok("host", "del", "late")
 
 
 @CASE
