@@ -29,10 +29,10 @@ JUMBO, TSO, MSS = 9000, 65000, 1460
 
 
 class Setup:
-    """build: its directory; eal: further words for DPDK; card, driver: CPUs."""
+    """build: its directory; huge: there are huge pages for DPDK; card, driver: CPUs."""
 
-    def __init__(self, args, eal):
-        self.build, self.seconds, self.eal = os.path.abspath(args.build), args.seconds, eal
+    def __init__(self, args, huge):
+        self.build, self.seconds, self.huge = os.path.abspath(args.build), args.seconds, huge
         self.card, self.driver = (int(cpu) for cpu in args.cpus.split(","))
         self.ladond = os.path.join(self.build, "ladond")
 
@@ -218,7 +218,7 @@ def main():
         progress(f"huge pages: {about['huge pages']}")
         try:
             for number in range(args.rounds):
-                samples += one_round(Setup(args, ["--no-huge"] if pages.why else []), number, args.only, missing)
+                samples += one_round(Setup(args, not pages.why), number, args.only, missing)
         except KeyboardInterrupt:
             progress("interrupted: what there is so far")
     report(args, samples, about, missing)

@@ -16,6 +16,13 @@ MEMIF = "socket-abstract=no,bsize=2048,rsize=9"
 PACKET = "blocksz=4096,framesz=2048,framecnt=512,qpairs=1"
 
 
+def memory(huge, role):
+    """DPDK's words for 256 MiB that can be shared; each process has a role of its own."""
+    if huge:
+        return ["--in-memory", "--single-file-segments", "-m", "256"]
+    return ["--no-huge", "--no-shconf", f"--file-prefix=ladon-bench-{role}", "-m", "256"]
+
+
 def vhost(folder):
     """Virtual devices of forwarder and driver: vhost-user with split rings."""
     return ([f"net_vhost{i},iface={folder}/v{i},queues=1" for i in PORTS],
@@ -81,7 +88,7 @@ def folder_of_sockets():
 @contextlib.contextmanager
 def forwarder(setup, devices, prefix=()):
     """A testpmd that forwards on the card's CPU."""
-    pmd = Testpmd(setup.card, devices, setup.eal, ["--forward-mode=io"], prefix)
+    pmd = Testpmd(setup.card, devices, memory(setup.huge, "card"), ["--forward-mode=io"], prefix)
     try:
         pmd.command("start")
         yield pmd
@@ -94,7 +101,8 @@ def measure(setup, vdevs, size, prefixes=((), ())):
     with folder_of_sockets() as folder:
         ends = vdevs(folder)
         with forwarder(setup, ends[0], prefixes[0]):
-            driver = Testpmd(setup.driver, ends[1], setup.eal, ["--forward-mode=io", f"--txpkts={size - 4}"], prefixes[1])
+            driver = Testpmd(setup.driver, ends[1], memory(setup.huge, "driver"),
+                             ["--forward-mode=io", f"--txpkts={size - 4}"], prefixes[1])
             try:
                 driver.await_links(len(PORTS))
                 driver.command("start tx_first 32")
@@ -125,7 +133,7 @@ def measure_round(setup, vdevs):
         ends = vdevs(folder)
         with forwarder(setup, ends[0]):
             words = [program, "--lcores", f"0@{setup.driver}", "--no-pci", "--no-telemetry", "--log-level=error",
-                     "--in-memory", "--single-file-segments", "-m", "256", *setup.eal]
+                     *memory(setup.huge, "driver")]
             for vdev in ends[1]:
                 words += ["--vdev", vdev]
             with Watch() as watch:

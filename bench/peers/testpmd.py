@@ -27,11 +27,12 @@ def links(text):
 
 
 class Testpmd:
-    """A running testpmd. cpu: of all its threads; the one that forwards spins, the other waits for words."""
+    """A running testpmd. cpu: of all its threads; the one that forwards spins, the other waits for words. eal, args:
+    further words of DPDK's own and of testpmd's; prefix: a command that runs it."""
 
     def __init__(self, cpu, vdevs, eal, args, prefix=()):
         words = [*prefix, "stdbuf", "-oL", "dpdk-testpmd", "--lcores", f"0@{cpu},1@{cpu}", "--no-pci", "--no-telemetry",
-                 "--log-level=error", "--in-memory", "--single-file-segments", "-m", "256", *eal]
+                 "--log-level=error", *eal]
         for vdev in vdevs:
             words += ["--vdev", vdev]
         words += ["--", "-i", "--nb-cores=1", "--total-num-mbufs=8192", "--burst=32", *args]
