@@ -2,6 +2,7 @@
 #include "bench_idle.h"
 
 #include <errno.h>
+#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -50,9 +51,26 @@ int bench_idle_start(const struct bench_pair *b, unsigned num)
 	return err;
 }
 
+/* Register accesses of both VFs that were messages. */
+static uint64_t traps(const struct bench_pair *b)
+{
+	static const char *const lines[] = {"vf show nic0 0", "vf show nic0 1"};
+	struct json_object *vf, *value;
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (demo_daemon_ask(&b->daemon, lines[i], &vf) < 0)
+			continue;
+		if (json_object_object_get_ex(vf, "traps", &value))
+			sum += json_object_get_uint64(value);
+		json_object_put(vf);
+	}
+	return sum;
+}
+
 int bench_measure(struct bench_pair *b, unsigned size, uint64_t ns, struct bench_rate *ret)
 {
-	uint64_t took, got, copied, packets;
+	uint64_t took, got, copied, packets, trapped;
 
 	bench_run(b, size, WARM_UP_NS, &took);
 	bench_settle(b);
@@ -60,11 +78,13 @@ int bench_measure(struct bench_pair *b, unsigned size, uint64_t ns, struct bench
 	packets = demo_daemon_counter(&b->daemon, 1, "stats.rx.packets");
 	if (copied == UINT64_MAX)
 		return -EIO;
+	trapped = traps(b);
 	got = bench_run(b, size, ns, &took);
 	bench_settle(b);
 	copied = demo_daemon_counter(&b->daemon, 1, "ladon.copied_bytes") - copied;
 	packets = demo_daemon_counter(&b->daemon, 1, "stats.rx.packets") - packets;
 	ret->mpps = (double)got * 1e3 / (double)took;
 	ret->copied = packets ? (double)copied / (double)packets : 0;
+	ret->traps = packets ? (double)(traps(b) - trapped) * 1e3 / (double)packets : 0;
 	return got ? 0 : -ETIMEDOUT;
 }

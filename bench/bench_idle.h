@@ -8,9 +8,10 @@
 
 #define BENCH_IDLE_MAX 253u
 
-/* @mpps: million packets a second received; @copied: bytes the card copied for each */
+/* @mpps: million packets a second received; @copied: bytes the card copied for each; @traps:
+ * messages for 1,000 of them */
 struct bench_rate {
-	double mpps, copied;
+	double mpps, copied, traps;
 };
 
 /* As many file descriptors as the system lets us have: each VF takes several. */

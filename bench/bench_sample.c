@@ -83,6 +83,7 @@ int sample_rate(const struct sample_params *p)
 		return err;
 	sample_put("rate", rate.mpps, "Mpps");
 	sample_put("copied", rate.copied, "B");
+	sample_put("traps", rate.traps, "/1000");
 	return 0;
 }
 

@@ -18,7 +18,7 @@ import time
 
 import chart
 import figures
-from machine import HugePages, Watch, facts
+from machine import HugePages, Watch, await_quiet, facts
 from peers import dpdk
 from peers.testpmd import PeerError
 
@@ -29,11 +29,12 @@ JUMBO, TSO, MSS = 9000, 65000, 1460
 
 
 class Setup:
-    """build: its directory; huge: there are huge pages for DPDK; card, driver: CPUs."""
+    """build: its directory; huge: there are huge pages for DPDK; card, driver: CPUs; patience: seconds to wait for quiet."""
 
     def __init__(self, args, huge):
         self.build, self.seconds, self.huge = os.path.abspath(args.build), args.seconds, huge
         self.card, self.driver = (int(cpu) for cpu in args.cpus.split(","))
+        self.patience = args.patience
         self.ladond = os.path.join(self.build, "ladond")
 
     def sample(self, case, *words):
@@ -159,6 +160,16 @@ def progress(text):
     print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
 
 
+def undisturbed(setup, measure):
+    """A sample of a quiet moment; when there is none in time, of a busy one."""
+    end = time.monotonic() + setup.patience
+    while True:
+        await_quiet(end - time.monotonic(), figures.DISTURBED)
+        rows = measure(setup)
+        if max(row[-1] for row in rows) <= figures.DISTURBED or time.monotonic() >= end:
+            return rows
+
+
 def one_round(setup, number, groups, missing):
     """All samples of one round. missing: {(group, contestant): why}, of those that could not be measured."""
     samples = []
@@ -168,7 +179,7 @@ def one_round(setup, number, groups, missing):
         for name, measure in entries[turn:] + entries[:turn]:
             progress(f"round {number + 1}: {group}: {name}")
             try:
-                samples += [figures.Sample(number, *row) for row in measure(setup)]
+                samples += [figures.Sample(number, *row) for row in undisturbed(setup, measure)]
             except (PeerError, subprocess.TimeoutExpired) as error:
                 missing.setdefault((group, name), str(error))
                 progress(f"{name}: {error}")
@@ -198,6 +209,7 @@ def options():
     parser.add_argument("--out", default="build/bench/results", help="directory of samples.csv and performance.svg")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="of one sample")
+    parser.add_argument("--patience", type=float, default=20, help="seconds to wait, for each sample, that others are quiet")
     parser.add_argument("--cpus", default="0,1", help="of card and driver")
     parser.add_argument("--only", nargs="+", choices=GROUPS, default=list(GROUPS))
     args = parser.parse_args()

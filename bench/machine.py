@@ -6,6 +6,7 @@ import subprocess
 import time
 
 TICK = os.sysconf("SC_CLK_TCK")
+KTHREADD = 2  # parent of the kernel's threads
 HUGE = "/sys/kernel/mm/hugepages/hugepages-2048kB"
 
 
@@ -15,10 +16,9 @@ def read(path):
         return text.read()
 
 
-def busy_ticks(stat):
-    """Clock ticks that all CPUs worked, of /proc/stat's text: user, nice, system, irq, softirq, steal."""
-    numbers = [int(word) for word in stat.splitlines()[0].split()[1:]]
-    return sum(numbers[:3]) + sum(numbers[5:8])
+def stolen_ticks(stat):
+    """Clock ticks that the hypervisor gave to others, of /proc/stat's text."""
+    return int(stat.splitlines()[0].split()[8])
 
 
 def process_ticks(stat):
@@ -27,19 +27,25 @@ def process_ticks(stat):
     return int(words[1]), sum(int(word) for word in words[11:15])
 
 
-def own_ticks(top, processes):
-    """Ticks of process top and of all below it. processes: pid -> (parent, ticks)."""
-    mine, new = 0, {top}
+def tree(top, processes):
+    """Process top and all below it. processes: pid -> (parent, ticks)."""
+    found, new = set(), {top}
     while new:
-        mine += sum(processes[pid][1] for pid in new if pid in processes)
+        found |= new
         new = {pid for pid, (parent, _) in processes.items() if parent in new}
-    return mine
+    return found
+
+
+def other_ticks(top, processes):
+    """Ticks of all processes but those of top and below, and but the kernel's threads: what those do, they do for packets."""
+    left_out = tree(top, processes) | tree(KTHREADD, processes)
+    return sum(ticks for pid, (_, ticks) in processes.items() if pid not in left_out)
 
 
 def others_percent(before, after):
-    """What others used between two looks, in per cent of one CPU. A look: (seconds, busy ticks, own ticks)."""
-    seconds, busy, own = (b - a for a, b in zip(before, after))
-    return max(0.0, 100 * (busy - own) / TICK / seconds) if seconds > 0 else 0.0
+    """What others used between two looks, in per cent of one CPU. A look: (seconds, ticks of others, stolen ticks)."""
+    seconds, used, stolen = (b - a for a, b in zip(before, after))
+    return max(0.0, 100 * (used + stolen) / TICK / seconds) if seconds > 0 else 0.0
 
 
 class Watch:
@@ -51,7 +57,7 @@ class Watch:
 
     @staticmethod
     def look():
-        """Now: (seconds, busy ticks, own ticks)."""
+        """Now: (seconds, ticks of others, stolen ticks)."""
         processes = {}
         for name in os.listdir("/proc"):
             if name.isdigit():
@@ -59,7 +65,7 @@ class Watch:
                     processes[int(name)] = process_ticks(read(f"/proc/{name}/stat"))
                 except (OSError, ValueError):
                     pass  # ended meanwhile
-        return time.monotonic(), busy_ticks(read("/proc/stat")), own_ticks(os.getpid(), processes)
+        return time.monotonic(), other_ticks(os.getpid(), processes), stolen_ticks(read("/proc/stat"))
 
     def __enter__(self):
         self._before = self.look()
@@ -67,6 +73,16 @@ class Watch:
 
     def __exit__(self, *_):
         self.others = others_percent(self._before, self.look())
+
+
+def await_quiet(seconds, limit):
+    """Waits until others use no more than limit per cent of a CPU, for so many seconds at most."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with Watch() as watch:
+            time.sleep(min(0.2, seconds))
+        if watch.others <= limit:
+            return
 
 
 class HugePages:

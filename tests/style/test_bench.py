@@ -4,7 +4,9 @@
 import os
 import subprocess
 import sys
+import types
 import unittest
+import unittest.mock as mock
 import xml.dom.minidom
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -46,7 +48,7 @@ Port MAC Address       Name         Driver         Status   Link
 1    56:48:4F:53:54:01 net_vhost1   net_vhost      up       10 Gbps
 testpmd> """
 
-PROC_STAT = "cpu  100 20 30 5000 7 1 2 3 900 0\ncpu0 50 10 15 2500 3 0 1 1 0 0\n"
+PROC_STAT = "cpu  100 20 30 5000 7 1 2 4 900 0\ncpu0 50 10 15 2500 3 0 1 1 0 0\n"
 PID_STAT = "77 (a ) b) S 42 77 77 0 -1 4194560 1 2 3 4 10 5 3 2 20 0 1 0 100 1 1"
 
 A, B = ("switch", "ladon", 64), ("switch", "memif", 64)
@@ -81,20 +83,20 @@ class Peers(unittest.TestCase):
 class Machine(unittest.TestCase):
     """Whose CPU time it was."""
 
-    def test_busy_is_neither_idle_nor_a_guests_twice(self):
-        self.assertEqual(machine.busy_ticks(PROC_STAT), 156)
+    def test_stolen_time_is_others(self):
+        self.assertEqual(machine.stolen_ticks(PROC_STAT), 4)
 
     def test_a_process_and_its_dead_children(self):
         self.assertEqual(machine.process_ticks(PID_STAT), (42, 20))
 
-    def test_own_is_the_whole_tree(self):
-        processes = {1: (0, 1000), 10: (1, 5), 11: (10, 7), 12: (11, 9), 13: (1, 500)}
-        self.assertEqual(machine.own_ticks(10, processes), 21)
+    def test_others_are_neither_our_tree_nor_the_kernel(self):
+        processes = {1: (0, 1000), 10: (1, 5), 11: (10, 7), 12: (11, 9), 13: (1, 500), 2: (0, 1), 3: (2, 70)}
+        self.assertEqual(machine.other_ticks(10, processes), 1500)
 
     def test_others(self):
         tick = machine.TICK
-        self.assertAlmostEqual(machine.others_percent((0, 0, 0), (2, 4 * tick, 3.8 * tick)), 10)
-        self.assertEqual(machine.others_percent((0, 0, 0), (2, tick, 2 * tick)), 0)
+        self.assertAlmostEqual(machine.others_percent((0, 0, 0), (2, 0.15 * tick, 0.05 * tick)), 10)
+        self.assertEqual(machine.others_percent((0, 10, 0), (2, 9, 0)), 0)
 
 
 class Figures(unittest.TestCase):
@@ -159,15 +161,21 @@ class Order(unittest.TestCase):
         def absent(setup):
             raise testpmd.PeerError("not here")
 
-        compare.GROUPS["test"] = [entry("a"), entry("b"), ("absent", absent)]
-        compare.progress = lambda text: None
-        try:
-            got = [s for r in range(3) for s in compare.one_round(None, r, ["test"], missing)]
-        finally:
-            del compare.GROUPS["test"]
+        groups = {"test": [entry("a"), entry("b"), ("absent", absent)]}
+        setup = types.SimpleNamespace(patience=0)
+        with mock.patch.multiple(compare, GROUPS=groups, progress=lambda text: None):
+            got = [s for r in range(3) for s in compare.one_round(setup, r, ["test"], missing)]
         self.assertEqual(seen, ["a", "b", "b", "a", "a", "b"])
         self.assertEqual([s.round for s in got], [0, 0, 1, 1, 2, 2])
         self.assertEqual(missing, {("test", "absent"): "not here"})
+
+    def test_a_disturbed_sample_is_taken_again_while_there_is_patience(self):
+        for patience, others in ((3600, [60.0, 60.0, 0.0]), (0, [60.0])):
+            disturbed = iter(others)
+            setup = types.SimpleNamespace(patience=patience)
+            with mock.patch.object(compare, "await_quiet"):
+                rows = compare.undisturbed(setup, lambda _, rest=disturbed: [("c", "a", 64, 1.0, "x", next(rest))])
+            self.assertEqual(rows[0][-1], others[-1])
 
     def test_a_word_that_is_none_is_refused(self):
         done = subprocess.run([os.path.join(ROOT, "bench", "run"), "--only", "swich"], capture_output=True, text=True,
