@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench_idle.h"
+#include "bench_rate.h"
 #include "bits.h"
 #include "clock.h"
 #include "sample.h"

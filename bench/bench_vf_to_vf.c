@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bench_idle.h"
+#include "bench_rate.h"
 #include "clock.h"
 
 #define ROUNDS_MAX 99

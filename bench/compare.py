@@ -94,7 +94,7 @@ def idle(num, size):
     """Two busy VFs with num idle ones beside them."""
     def measure(setup):
         got, others = setup.sample("rate", "-s", size, "-i", num)
-        return [("idle", f"{num or 'none'} idle", size, value, unit, others) for name, value, unit in got if name == "rate"]
+        return [("idle-vfs", f"{num or 'none'} idle", size, value, unit, others) for name, value, unit in got if name == "rate"]
     return f"{num} idle, {size} B", measure
 
 
@@ -150,7 +150,7 @@ GROUPS = {
               one_frame("cache line", lambda setup: setup.sample("line"))],
     "bulk": [bulk(JUMBO, 0), bulk(TSO, MSS)],
     "policy": [("policy", policy)],
-    "idle": [idle(num, size) for size in SIZES for num in (0, 61)],
+    "idle-vfs": [idle(num, size) for size in SIZES for num in (0, 61)],
     "chain": [("chain", chain)],
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* bench_idle.h - what a pair of VFs is measured by, and VFs with a driver that does nothing
+/* bench_rate.h - what a pair of VFs is measured by, and VFs with a driver that does nothing
  * beside it. */
-#ifndef LADON_BENCH_IDLE_H
-#define LADON_BENCH_IDLE_H
+#ifndef LADON_BENCH_RATE_H
+#define LADON_BENCH_RATE_H
 
 #include "bench_pair.h"
 

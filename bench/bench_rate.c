@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "bench_idle.h"
+#include "bench_rate.h"
 
 #include <errno.h>
 #include <json-c/json.h>
