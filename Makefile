@@ -5,7 +5,8 @@
 PREFIX ?= /usr/local
 BUILD  ?= build
 
-.PHONY: all demo demo-pf demo-hosts check check-long breaks fuzz bench lint install clean deps deps-test
+.PHONY: all demo demo-pf demo-hosts check check-long breaks fuzz bench lint install clean deps deps-test \
+	instructions-accept profile
 
 all: deps
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --prefix $(PREFIX) -Dtests=disabled >/dev/null
@@ -53,6 +54,12 @@ bench: all
 	@meson setup --reconfigure $(BUILD) -Dpeers=auto >/dev/null
 	@ninja -C $(BUILD) --quiet bench-programs hostile-programs
 	@bench/run --build $(BUILD) --rounds "$(ROUNDS)" --seconds "$(SECONDS)" --only "$(ONLY)" --docs "$(DOCS)"
+
+# Instructions a frame (tests/perf): what is counted now is right from now on; the path of 64 bytes by function.
+instructions-accept profile: deps-test
+	@test -f build-check/build.ninja || meson setup build-check -Dtests=enabled -Dwerror=true >/dev/null
+	@ninja -C build-check --quiet tests/perf/perf_path
+	@ninja -C build-check $@
 
 lint: deps-test
 	@tests/style/lint

@@ -6,6 +6,7 @@
  */
 #include "nic_deliver.h"
 
+#include "copy.h"
 #include "net_csum.h"
 #include "net_eth.h"
 #include "nic_capture.h"
@@ -277,7 +278,8 @@ static enum nic_drop deliver_wire(struct delivery *d, uint8_t *hdr, uint32_t hdr
 				  void (*finish)(struct delivery *d, uint8_t *hdr,
 						 uint32_t payload, struct tally *t))
 {
-	struct nic_sink sink = {.n = 0};
+	struct nic_sink
+		sink; /* rx_buffers fills it: a kilobyte of zeros would be for nothing */
 	struct sink_pos pos = {.sink = &sink};
 	enum nic_drop r = get_buffers(d, hdr_len, payload, &sink);
 	uint32_t tag = d->meta.tags_len;
@@ -317,17 +319,16 @@ static bool made_l4_csum(const struct nic_frame *f, const struct net_parsed *p)
 
 /* What the receiver is told of checksums, as far as it is known before the copy. hdr: as it
  * will be sent. */
-static void checksum_meta(struct delivery *d, const uint8_t *hdr, const struct tally *t)
+static void checksum_meta(struct nic_rx_meta *meta, const struct nic_frame *f,
+			  const uint8_t *hdr, const struct tally *t)
 {
-	const struct nic_frame *f = d->f;
-	bool l4 = d->parsed.l4 != NET_L4_NONE;
+	const struct net_parsed *p = meta->parsed;
+	bool l4 = p->l4 != NET_L4_NONE;
 
-	d->meta.ip_checked = d->parsed.l3 == NET_L3_IPV4;
-	d->meta.ip_ok =
-		d->meta.ip_checked && (f->csum_valid || net_ip_csum_ok(hdr, &d->parsed));
-	d->meta.l4_ok = l4 && (f->csum_valid || made_l4_csum(f, &d->parsed));
-	d->meta.l4_checked =
-		l4 && (d->meta.l4_ok || (t->mode != TALLY_NONE && !f->off.l4_csum));
+	meta->ip_checked = p->l3 == NET_L3_IPV4;
+	meta->ip_ok = meta->ip_checked && (f->csum_valid || net_ip_csum_ok(hdr, p));
+	meta->l4_ok = l4 && (f->csum_valid || made_l4_csum(f, p));
+	meta->l4_checked = l4 && (meta->l4_ok || (t->mode != TALLY_NONE && !f->off.l4_csum));
 }
 
 static unsigned deliver_plain(struct delivery *d)
@@ -351,7 +352,7 @@ static unsigned deliver_plain(struct delivery *d)
 		t = offload_start(f, hdr);
 	else if (!f->csum_valid)
 		t = verify_start(f, &d->parsed);
-	checksum_meta(d, hdr, &t);
+	checksum_meta(&d->meta, f, hdr, &t);
 	r = deliver_wire(d, hdr, f->hdr_len, f->len - f->hdr_len, &t, finish_plain);
 	if (r != NIC_DROP_NONE) {
 		if (r == NIC_DROP_NODESC && d->dst->may_wait)
@@ -361,6 +362,49 @@ static unsigned deliver_plain(struct delivery *d)
 	}
 	count_rx(d->dst, &d->meta, f->hdr);
 	return 1;
+}
+
+/* What net_parse finds in a frame that has no tag. */
+static void parse_untagged(const struct nic_frame *f, struct net_parsed *ret)
+{
+	uint16_t type = get_be16(f->hdr + 12);
+
+	if (type == NET_ETH_P_IPV4 || type == NET_ETH_P_IPV6)
+		net_parse(f->hdr, f->hdr_len, ret);
+	else
+		*ret = (struct net_parsed){
+			.ethertype = type, .l3_off = NET_ETH_HLEN, .hdr_len = NET_ETH_HLEN};
+}
+
+void nic_deliver_at(uint8_t *to, const struct nic_frame *f, struct nic_rx_meta *meta,
+		    struct net_parsed *parsed)
+{
+	struct tally t = {.mode = TALLY_NONE};
+	uint8_t *at = to + f->hdr_len;
+
+	parse_untagged(f, parsed);
+	memset(meta, 0, sizeof(*meta));
+	meta->len = MAX(f->len, (uint32_t)NET_ETH_ZLEN);
+	meta->local = f->local;
+	meta->hdr = f->hdr;
+	meta->parsed = parsed;
+	if (parsed->l3 != NET_L3_NONE) {
+		if (!f->csum_valid)
+			t = verify_start(f, parsed);
+		checksum_meta(meta, f, f->hdr, &t);
+	}
+	for (unsigned i = 0; i < f->num_segs; i++) {
+		copy_tally(&t, at, f->segs[i].ptr, f->segs[i].len);
+		at += f->segs[i].len;
+	}
+	if (f->len < NET_ETH_ZLEN)
+		memset(at, 0, NET_ETH_ZLEN - f->len);
+	if (t.mode != TALLY_NONE)
+		meta->l4_ok = verify_finish(f, parsed, &t);
+	copy_small(to, f->hdr, f->hdr_len);
+#ifdef LADON_BREAK_SNAPSHOT
+	memcpy(to, f->guest, NET_ETH_HLEN);
+#endif
 }
 
 static void finish_segment(struct delivery *d, uint8_t *hdr, uint32_t payload, struct tally *t)
@@ -422,6 +466,7 @@ unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
 	d.meta = (struct nic_rx_meta){.tagged = tags.tagged,
 				      .tci = f->tci,
 				      .local = f->local,
+				      .more = f->more,
 				      .parsed = &d.parsed,
 				      .hdr = f->hdr};
 #ifdef LADON_BREAK_SNAPSHOT

@@ -447,6 +447,17 @@ void nic_dp_stop(struct nic_dp *dp)
 	dp->stopped = true;
 }
 
+bool nic_dp_round(struct nic_dp *dp, uint64_t now)
+{
+	uint64_t tick;
+	bool work;
+
+	assert(dp->stopped);
+	work = dp_round(dp, now, false, &tick);
+	pass_quiesce(dp);
+	return work;
+}
+
 void nic_dp_free(struct nic_dp *dp)
 {
 	if (!dp)

@@ -42,6 +42,9 @@ int nic_dp_new(const struct nic_dp_params *params, struct nic_dp **ret_dp);
 /* The thread ends; no port is polled any more. Calls run here from now on, and all is quiet:
  * what is left to be taken down waits for nobody. */
 void nic_dp_stop(struct nic_dp *dp);
+/* After it: one round as the thread did it, by the caller and his clock (ns), for whoever
+ * counts what a round costs. Returns true when there was work. */
+bool nic_dp_round(struct nic_dp *dp, uint64_t now);
 /* All ports have been removed. Takes NULL. */
 void nic_dp_free(struct nic_dp *dp);
 

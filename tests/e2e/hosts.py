@@ -9,6 +9,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import time
 import uuid
 
 import vfio_user
@@ -84,9 +85,15 @@ class Host:
         wait_for(f"{self.name} does not serve {card}/vf{vf}", lambda: not os.path.exists(self.path(vf, card)))
 
     def attach(self, vf=0, card="nic0", **how):
-        """A vfio-user client on a VF."""
+        """A vfio-user client on a VF. A socket that has its name, but does not listen yet, refuses."""
         self.has(vf, card)
-        return vfio_user.Client(self.path(vf, card), **how)
+        end = time.monotonic() + WAIT_S
+        while True:
+            try:
+                return vfio_user.Client(self.path(vf, card), **how)
+            except ConnectionRefusedError:
+                assert time.monotonic() < end, f"{self.name} refuses {card}/vf{vf}"
+                time.sleep(0.01)
 
     def fds(self):
         """How many descriptors it has open."""
