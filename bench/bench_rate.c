@@ -10,6 +10,7 @@
 #include "clock.h"
 
 #define WARM_UP_NS (20 * NSEC_PER_MSEC)
+#define LOST_NS	   (20 * NSEC_PER_SEC) /* a busy machine may stall for seconds */
 
 static struct bench_side idle_side[BENCH_IDLE_MAX];
 
@@ -68,6 +69,18 @@ static uint64_t traps(const struct bench_pair *b)
 	return sum;
 }
 
+/* bench_run(), for longer where the card did not get a CPU meanwhile. */
+static uint64_t run(struct bench_pair *b, unsigned size, uint64_t ns, uint64_t *ret_ns)
+{
+	uint64_t start = clock_ns(), got;
+
+	do {
+		got = bench_run(b, size, ns, ret_ns);
+		*ret_ns = clock_ns() - start;
+	} while (!got && *ret_ns < LOST_NS);
+	return got;
+}
+
 int bench_measure(struct bench_pair *b, unsigned size, uint64_t ns, struct bench_rate *ret)
 {
 	uint64_t took, got, copied, packets, trapped;
@@ -79,7 +92,7 @@ int bench_measure(struct bench_pair *b, unsigned size, uint64_t ns, struct bench
 	if (copied == UINT64_MAX)
 		return -EIO;
 	trapped = traps(b);
-	got = bench_run(b, size, ns, &took);
+	got = run(b, size, ns, &took);
 	bench_settle(b);
 	copied = demo_daemon_counter(&b->daemon, 1, "ladon.copied_bytes") - copied;
 	packets = demo_daemon_counter(&b->daemon, 1, "stats.rx.packets") - packets;

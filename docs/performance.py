@@ -17,6 +17,8 @@ SVG = os.path.join(page.ROOT, "docs", "performance.svg")
 def tables(text):
     """What was measured on, the ratios beside their goals, every figure."""
     samples, facts = figures.from_csv(text)
+    if not samples:
+        return "No run is stored here yet: `make bench DOCS=1` on a quiet machine stores one.\n"
     about = "; ".join(f"{name}: {value}" for name, value in facts.items())
     rounds = len({s.round for s in samples})
     return (f"{about}; {rounds} rounds.\n\n{figures.goal_table(samples)}\n"
