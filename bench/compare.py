@@ -170,9 +170,8 @@ def undisturbed(setup, measure):
             return rows
 
 
-def one_round(setup, number, groups, missing):
-    """All samples of one round. missing: {(group, contestant): why}, of those that could not be measured."""
-    samples = []
+def one_round(setup, number, groups, samples, missing):
+    """Adds the samples of one round. missing: {(group, contestant): why}, of those that could not be measured."""
     for group in groups:
         entries = GROUPS[group]
         turn = number % len(entries)
@@ -183,7 +182,6 @@ def one_round(setup, number, groups, missing):
             except (PeerError, subprocess.TimeoutExpired) as error:
                 missing.setdefault((group, name), str(error))
                 progress(f"{name}: {error}")
-    return samples
 
 
 def report(args, samples, about, missing):
@@ -230,7 +228,7 @@ def main():
         progress(f"huge pages: {about['huge pages']}")
         try:
             for number in range(args.rounds):
-                samples += one_round(Setup(args, not pages.why), number, args.only, missing)
+                one_round(Setup(args, not pages.why), number, args.only, samples, missing)
         except KeyboardInterrupt:
             progress("interrupted: what there is so far")
     report(args, samples, about, missing)

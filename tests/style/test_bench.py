@@ -153,7 +153,7 @@ class Order(unittest.TestCase):
     """Who is measured when."""
 
     def test_everybody_once_a_round_and_first_in_turn(self):
-        seen, missing = [], {}
+        seen, got, missing = [], [], {}
 
         def entry(name):
             return name, lambda setup: seen.append(name) or [("c", name, 64, 1.0, "x", 0.0)]
@@ -164,7 +164,8 @@ class Order(unittest.TestCase):
         groups = {"test": [entry("a"), entry("b"), ("absent", absent)]}
         setup = types.SimpleNamespace(patience=0)
         with mock.patch.multiple(compare, GROUPS=groups, progress=lambda text: None):
-            got = [s for r in range(3) for s in compare.one_round(setup, r, ["test"], missing)]
+            for number in range(3):
+                compare.one_round(setup, number, ["test"], got, missing)
         self.assertEqual(seen, ["a", "b", "b", "a", "a", "b"])
         self.assertEqual([s.round for s in got], [0, 0, 1, 1, 2, 2])
         self.assertEqual(missing, {("test", "absent"): "not here"})
