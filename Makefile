@@ -53,7 +53,8 @@ bench: all
 	@packaging/install-deps peers || echo "going on: rows of peers that are not there will be missing"
 	@meson setup --reconfigure $(BUILD) -Dpeers=auto >/dev/null
 	@ninja -C $(BUILD) --quiet bench-programs hostile-programs
-	@bench/run --build $(BUILD) --rounds "$(ROUNDS)" --seconds "$(SECONDS)" --only "$(ONLY)" --docs "$(DOCS)"
+	@bench/run --build $(BUILD) --rounds "$(ROUNDS)" --seconds "$(SECONDS)" \
+		--patience "$(PATIENCE)" --only "$(ONLY)" --docs "$(DOCS)"
 
 # Instructions a frame (tests/perf): what is counted now is right from now on; the path of 64 bytes by function.
 instructions-accept profile: deps-test

@@ -5,6 +5,7 @@ import html
 import figures
 
 W, PANEL, LEFT, TOP, ROW, BAR = 1000, 480, 150, 92, 30, 18
+CUT = 2  # medians
 COLOURS = {"ladon": "#c65b4a"}
 OTHER = "#4a7dbd"
 PANELS = [  # title, unit, [(case, size)]
@@ -31,7 +32,8 @@ def rows_of(samples, wanted):
 def panel(out, rows, left, top, title, unit):
     """One group of bars; the longest fills the panel."""
     out.append(f'<text x="{left}" y="{top - 14}" class="t">{title}, {unit}</text>')
-    most = max((spread.most for _, _, spread in rows), default=0) or 1
+    # A maximum far beyond everything else is cut off.
+    most = min(max(spread.most for _, _, spread in rows), CUT * max(spread.median for _, _, spread in rows)) or 1
     scale = (PANEL - LEFT - 70) / most
     for i, (label, who, spread) in enumerate(rows):
         x, y = left + LEFT, top + i * ROW
@@ -39,9 +41,9 @@ def panel(out, rows, left, top, title, unit):
         out.append(f'<text x="{x - 8}" y="{middle + 4}" class="l">{html.escape(label)}</text>')
         out.append(f'<rect x="{x}" y="{y}" width="{spread.median * scale:.1f}" height="{BAR}" '
                    f'fill="{COLOURS.get(who, OTHER)}"/>')
-        out.append(f'<path d="M{x + spread.least * scale:.1f} {middle}H{x + spread.most * scale:.1f}" stroke="#222" '
-                   'stroke-width="1.5"/>')
-        out.append(f'<text x="{x + spread.most * scale + 6:.1f}" y="{middle + 4}" class="v">'
+        end = x + min(spread.most, most) * scale
+        out.append(f'<path d="M{x + spread.least * scale:.1f} {middle}H{end:.1f}" stroke="#222" stroke-width="1.5"/>')
+        out.append(f'<text x="{end + 6:.1f}" y="{middle + 4}" class="v">'
                    f'{figures.shown(spread.median)}</text>')
 
 
@@ -60,5 +62,5 @@ def draw(samples):
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {W} {height}" font-family="sans-serif">', STYLE,
         f'<rect width="{W}" height="{height}" fill="white"/>',
         '<text x="20" y="32" class="h">Ladon beside its peers, on the same two cores</text>', *out,
-        f'<text x="20" y="{height - 14}" class="k">Bars: medians; lines: minimum to maximum. More is better, but for the '
+        f'<text x="20" y="{height - 14}" class="k">Bars: medians; lines: minimum to maximum, at most twice the longest bar. More is better, but for the '
         'time of a frame.</text>', "</svg>\n"])

@@ -118,6 +118,11 @@ def pin_lab(setup, process, done):
             return
 
 
+def hops_words(num):
+    """A chain's length in words."""
+    return f"{num:.0f} hop" + ("" if num == 1 else "s")
+
+
 def chain(setup):
     """`ladon lab chain`: frames x hops a second, as a part of those of one hop."""
     with tempfile.TemporaryDirectory(prefix="ladon-bench.") as folder, Watch() as watch:
@@ -136,7 +141,7 @@ def chain(setup):
                 rows = list(csv.DictReader(file))
         except OSError as error:
             raise PeerError(f"ladon lab chain: {said.strip()[-300:]}") from error
-    return [("chain", f"{float(row['hops']):.0f} hops", 1518, float(row["relative_to_one_hop"]), "of 1 hop", watch.others)
+    return [("chain", hops_words(float(row["hops"])), 1518, float(row["relative_to_one_hop"]), "of 1 hop", watch.others)
             for row in rows]
 
 

@@ -55,7 +55,7 @@ GOALS = [
          at_most=3.5),
     Goal("there and back p50, to a cache line's round trip", ("back-p50", "ladon", 64), ("line-p50", "cache line", 64)),
     Goal("full policy to none, 64 B", ("policy", "full", 64), ("policy", "none", 64), at_least=0.95),
-    Goal("8 hops to 1, frames x hops", ("chain", "8 hops", 1518), ("chain", "1 hops", 1518), at_least=0.9),
+    Goal("8 hops to 1, frames x hops", ("chain", "8 hops", 1518), ("chain", "1 hop", 1518), at_least=0.9),
     Goal("61 idle VFs beside, to none, 64 B", ("idle-vfs", "61 idle", 64), ("idle-vfs", "none idle", 64), at_least=0.95),
     Goal("61 idle VFs beside, to none, 1500 B", ("idle-vfs", "61 idle", 1500), ("idle-vfs", "none idle", 1500), at_least=0.95),
 ]

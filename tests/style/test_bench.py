@@ -192,8 +192,10 @@ class Order(unittest.TestCase):
         sizes = {64, 1500, 1518, compare.JUMBO, compare.TSO}
         for goal in figures.GOALS:
             self.assertTrue({goal.top[2], goal.bottom[2]} <= sizes, goal)
+        hops = {compare.hops_words(n) for n in range(1, 9)}
         names = {name for name, _ in compare.PEERS} | {"ladon"}
         for goal in figures.GOALS:
+            self.assertTrue(goal.top[0] != "chain" or {goal.top[1], goal.bottom[1]} <= hops, goal)
             if goal.top[0] == "switch":
                 self.assertTrue({goal.top[1], goal.bottom[1]} <= names, goal)
 
