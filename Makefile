@@ -47,9 +47,14 @@ breaks: deps-test
 fuzz: deps-test
 	@fuzz/run "$(T)" "$(SECONDS)"
 
+# Ladon beside its peers, then what its parts cost: make bench ROUNDS=9 SECONDS=2 ONLY="switch round". DOCS=1 puts
+# the comparison into docs/performance.md.
 bench: all
+	@packaging/install-deps peers || echo "going on: rows of peers that are not there will be missing"
+	@meson setup --reconfigure $(BUILD) -Dpeers=auto >/dev/null
 	@ninja -C $(BUILD) --quiet bench-programs hostile-programs
-	@bench/run --build $(BUILD)
+	@bench/run --build $(BUILD) --rounds "$(ROUNDS)" --seconds "$(SECONDS)" \
+		--patience "$(PATIENCE)" --only "$(ONLY)" --docs "$(DOCS)"
 
 # Sixteen compute hosts: the table "Scale" of docs/hosts.md.
 bench-hosts-scale: all
