@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 BUILD  ?= build
 
 .PHONY: all demo demo-pf demo-hosts check check-long breaks fuzz bench lint install clean deps deps-test \
-	instructions-accept profile
+	instructions-accept profile bench-vms
 
 all: deps
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --prefix $(PREFIX) -Dtests=disabled >/dev/null
@@ -50,6 +50,11 @@ fuzz: deps-test
 bench: all
 	@ninja -C $(BUILD) --quiet bench-programs hostile-programs
 	@bench/run --build $(BUILD)
+
+# Pairs of VMs on Ladon, on QEMU's igb and on virtio-net, in turn (needs root); every sample in bench/vms.csv of BUILD.
+bench-vms: all
+	@packaging/install-deps vm
+	@LADON_BUILD=$(BUILD) python3 bench/vms.py --csv $(BUILD)/bench/vms.csv
 
 # Instructions a frame (tests/perf): what is counted now is right from now on; the path of 64 bytes by function.
 instructions-accept profile: deps-test
