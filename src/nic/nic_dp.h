@@ -9,11 +9,11 @@
  * (nic_dp_quiesce). While the thread sleeps it is at its quiesce point, so waiting costs
  * nothing then.
  *
- * Idle: after work it spins, then yields, then sleeps: 50 us doubling up to 1 ms in the first
- * second, and up to idle_sleep_us after it (or less where that is shorter): the bound on the
- * latency that idleness adds to a doorbell in a mapped page (those make no system call, so
- * nobody wakes it). A kick (trapped doorbell, interrupt unmask, call) or a frame at the uplink
- * wakes it at once.
+ * Idle: after work it spins, then yields, then sleeps, each time an eighth of the silence so
+ * far: from 50 us up to 1 ms in the first second, and up to idle_sleep_us after it (or less
+ * where that is shorter): the bound on the latency that idleness adds to a doorbell in a mapped
+ * page (those make no system call, so nobody wakes it). A kick (trapped doorbell, interrupt
+ * unmask, call) or a frame at the uplink wakes it at once.
  */
 #ifndef LADON_NIC_DP_H
 #define LADON_NIC_DP_H
