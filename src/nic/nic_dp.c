@@ -316,17 +316,13 @@ static bool last_look(struct nic_dp *dp, uint64_t now, uint64_t *ret_tick)
 	return work;
 }
 
-/* What is still to come is waited for in proportion: a frame after a long silence may wait
- * longer. A kick ends a silence, too: its sender is awake, and may soon ring a mapped doorbell.
- */
-static uint64_t sleep_length(const struct nic_dp *dp, uint64_t now, uint64_t idle_since)
+uint64_t nic_dp_sleep_ns(uint64_t idle_ns, uint64_t silent_ns, uint32_t idle_sleep_us)
 {
-	uint64_t bound = dp->params.idle_sleep_us * NSEC_PER_USEC;
-	uint64_t silence = now - MAX(idle_since, dp->kicked_ns);
+	uint64_t bound = idle_sleep_us * NSEC_PER_USEC;
 
-	if (now - idle_since < LULL_NS)
+	if (idle_ns < LULL_NS)
 		bound = MIN(bound, LULL_SLEEP_NS);
-	return MIN(MAX(silence / SLEEP_PART, FIRST_SLEEP_NS), bound);
+	return MIN(MAX(silent_ns / SLEEP_PART, FIRST_SLEEP_NS), bound);
 }
 
 /* Sleeps until something happens; each waking by the clock costs one look. Returns true when
@@ -339,7 +335,8 @@ static bool sleep_until_work(struct nic_dp *dp, uint64_t idle_since)
 
 		if (work || atomic_load(&dp->stop))
 			return work;
-		length = sleep_length(dp, now, idle_since);
+		length = nic_dp_sleep_ns(now - idle_since, now - MAX(idle_since, dp->kicked_ns),
+					 dp->params.idle_sleep_us);
 		wait = tick == NEVER ? length : MIN(length, tick > now ? tick - now : 0);
 		if (!dp_sleep(dp, wait))
 			continue;

@@ -38,6 +38,13 @@ struct nic_dp_params {
 
 #define NIC_DP_IDLE_SLEEP_US 4000u
 
+/*
+ * How long to sleep, in ns, when there has been no frame for idle_ns, and neither frame nor
+ * kick for silent_ns: in proportion, so that a frame waits little longer than it took to come.
+ * A kick counts because its sender is awake, and may soon ring a mapped doorbell.
+ */
+uint64_t nic_dp_sleep_ns(uint64_t idle_ns, uint64_t silent_ns, uint32_t idle_sleep_us);
+
 int nic_dp_new(const struct nic_dp_params *params, struct nic_dp **ret_dp);
 /* The thread ends; no port is polled any more. Calls run here from now on, and all is quiet:
  * what is left to be taken down waits for nobody. */
