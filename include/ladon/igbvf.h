@@ -118,8 +118,14 @@ LADON_API void ladon_igbvf_close(struct ladon_igbvf *vf);
 
 /* A buffer of the pool: data = head, len = 0, no flags; NULL when none is left. */
 LADON_API struct ladon_buf *ladon_igbvf_buf_alloc(struct ladon_igbvf *vf);
+/* Up to n of them into bufs. Return: how many there were. */
+LADON_API unsigned ladon_igbvf_buf_alloc_bulk(struct ladon_igbvf *vf, struct ladon_buf **bufs,
+					      unsigned n);
 /* Gives back a frame: buf and all its next. Takes NULL. */
 LADON_API void ladon_igbvf_buf_free(struct ladon_igbvf *vf, struct ladon_buf *buf);
+/* Gives back n frames. */
+LADON_API void ladon_igbvf_buf_free_bulk(struct ladon_igbvf *vf, struct ladon_buf *const *bufs,
+					 unsigned n);
 /* Buffers that could be allocated now. */
 LADON_API unsigned ladon_igbvf_buf_available(const struct ladon_igbvf *vf);
 

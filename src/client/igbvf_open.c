@@ -61,32 +61,13 @@ static int ring_init(struct igbvf_ring *r, unsigned num, uint8_t *mem, uint64_t 
 	return r->sw ? 0 : -ENOMEM;
 }
 
-static int pool_init(struct ladon_igbvf *vf, uint8_t *mem, uint64_t iova)
-{
-	const struct ladon_igbvf_config *c = &vf->config;
-
-	vf->bufs = calloc(c->num_bufs, sizeof(*vf->bufs));
-	vf->free = calloc(c->num_bufs, sizeof(struct ladon_buf *));
-	if (!vf->bufs || !vf->free)
-		return -ENOMEM;
-	for (unsigned i = 0; i < c->num_bufs; i++) {
-		struct ladon_buf *buf = &vf->bufs[i];
-
-		buf->head = mem + (size_t)i * c->buf_size;
-		buf->iova = iova + (uint64_t)i * c->buf_size;
-		buf->size = c->buf_size;
-		igbvf_buf_put(vf, buf);
-	}
-	return 0;
-}
-
 /* One piece of DMA memory: receive ring, transmit ring, buffers. */
 static int memory_init(struct ladon_igbvf *vf)
 {
 	const struct ladon_igbvf_config *c = &vf->config;
 	size_t rx = ALIGN_UP(c->rx_desc * sizeof(struct igbvf_desc), RING_ALIGN);
 	size_t tx = ALIGN_UP(c->tx_desc * sizeof(struct igbvf_desc), RING_ALIGN);
-	size_t size = rx + tx + (size_t)c->num_bufs * c->buf_size;
+	size_t size = rx + tx + igbvf_pool_bytes(c);
 	uint8_t *mem;
 	uint64_t iova;
 	int err = ladon_dma_alloc(vf->fn, size, LADON_DMA_HUGE, &vf->dma);
@@ -102,7 +83,7 @@ static int memory_init(struct ladon_igbvf *vf)
 	if (!err)
 		err = ring_init(&vf->tx.r, c->tx_desc, mem + rx, iova + rx,
 				ladon_bar_pointer(vf->fn, 0, VF_TDT));
-	return err ? err : pool_init(vf, mem + rx + tx, iova + rx + tx);
+	return err ? err : igbvf_pool_init(vf, mem + rx + tx, iova + rx + tx);
 }
 
 struct reg_value {
@@ -278,26 +259,6 @@ void ladon_igbvf_close(struct ladon_igbvf *vf)
 	free(vf->bufs);
 	free(vf->free);
 	free(vf);
-}
-
-struct ladon_buf *ladon_igbvf_buf_alloc(struct ladon_igbvf *vf)
-{
-	return igbvf_buf_get(vf);
-}
-
-void ladon_igbvf_buf_free(struct ladon_igbvf *vf, struct ladon_buf *buf)
-{
-	while (buf) {
-		struct ladon_buf *next = buf->next;
-
-		igbvf_buf_put(vf, buf);
-		buf = next;
-	}
-}
-
-unsigned ladon_igbvf_buf_available(const struct ladon_igbvf *vf)
-{
-	return vf->num_free;
 }
 
 int ladon_igbvf_link(struct ladon_igbvf *vf, struct ladon_link *ret_link)

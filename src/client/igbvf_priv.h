@@ -12,6 +12,7 @@
 
 #include "igbvf_regs.h"
 
+#define DESC_PER_LINE  (CACHE_LINE / sizeof(struct igbvf_desc))
 #define IGBVF_RX_BATCH 16u /* refills that are worth a doorbell */
 #define IGBVF_RS_EVERY 32u /* descriptors between two status reports inside a burst */
 
@@ -117,6 +118,11 @@ static inline int igbvf_doorbell(struct ladon_igbvf *vf, struct igbvf_ring *r, u
 	__atomic_store_n(r->tail, tail, __ATOMIC_RELEASE);
 	return 0;
 }
+
+/* Bytes of DMA memory for the buffers of config. */
+size_t igbvf_pool_bytes(const struct ladon_igbvf_config *config);
+/* Cuts so many at mem, for the card at iova, into vf's buffers. Returns 0 or -ENOMEM. */
+int igbvf_pool_init(struct ladon_igbvf *vf, uint8_t *mem, uint64_t iova);
 
 /* Fills the receive ring from the pool; rings when it pays, or always with force. */
 int igbvf_rx_refill(struct ladon_igbvf *vf, bool force);

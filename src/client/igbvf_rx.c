@@ -8,6 +8,8 @@
 #include "clock.h"
 #include "igbvf_priv.h"
 
+#define AHEAD (3 * DESC_PER_LINE)
+
 int igbvf_rx_refill(struct ladon_igbvf *vf, bool force)
 {
 	struct igbvf_ring *r = &vf->rx.r;
@@ -46,6 +48,12 @@ static uint32_t rx_flags(uint32_t status)
 	return flags;
 }
 
+/* The card is not trusted with our memory's length. */
+static uint32_t part_len(const struct ladon_buf *buf, uint32_t len_vlan)
+{
+	return MIN(len_vlan & 0xffff, buf->size);
+}
+
 /* Appends the buffer to the open frame. Returns the frame when this is its good end. */
 static struct ladon_buf *rx_join(struct ladon_igbvf *vf, struct ladon_buf *buf, uint32_t status,
 				 uint32_t len_vlan)
@@ -53,8 +61,7 @@ static struct ladon_buf *rx_join(struct ladon_igbvf *vf, struct ladon_buf *buf, 
 	struct igbvf_rx *rx = &vf->rx;
 	struct ladon_buf *frame;
 
-	/* The card is not trusted with our memory's length. */
-	buf->len = MIN(len_vlan & 0xffff, buf->size);
+	buf->len = part_len(buf, len_vlan);
 	if (rx->last)
 		rx->last->next = buf;
 	else
@@ -72,6 +79,20 @@ static struct ladon_buf *rx_join(struct ladon_igbvf *vf, struct ladon_buf *buf, 
 	frame->flags = rx_flags(status);
 	frame->vlan_tci = (uint16_t)(len_vlan >> 16);
 	return frame;
+}
+
+/* Is this a whole good frame in one buffer? */
+static bool rx_is_plain(const struct igbvf_rx *rx, uint32_t status)
+{
+	return (status & (RXD_EOP | RXD_RXE)) == RXD_EOP && !rx->last;
+}
+
+/* What rx_join would make of it. */
+static void rx_finish(struct ladon_buf *buf, uint32_t status, uint32_t len_vlan)
+{
+	buf->len = part_len(buf, len_vlan);
+	buf->flags = rx_flags(status);
+	buf->vlan_tci = (uint16_t)(len_vlan >> 16);
 }
 
 /* Status of the next descriptor when the card is done with it, 0 otherwise. */
@@ -94,13 +115,22 @@ int ladon_igbvf_rx_burst(struct ladon_igbvf *vf, struct ladon_buf **bufs, unsign
 	int err;
 
 	while (got < n && (status = rx_next_status(r))) {
-		uint32_t i = r->clean++ & r->mask;
-		struct ladon_buf *frame =
-			rx_join(vf, r->sw[i], status, r->desc[i].olinfo_status);
+		uint32_t i = r->clean++ & r->mask, len_vlan = r->desc[i].olinfo_status;
+		struct ladon_buf *frame = r->sw[i];
 
-		__builtin_prefetch(&r->desc[(i + 4) & r->mask]);
-		if (frame)
-			bufs[got++] = frame;
+		/* Behind a few frames there are probably more: their lines, which the refill
+		 * will write. */
+		if (got && i % DESC_PER_LINE == 0)
+			__builtin_prefetch(&r->desc[(i + AHEAD) & r->mask], 1);
+		if (likely(rx_is_plain(&vf->rx, status)))
+			rx_finish(frame, status, len_vlan);
+		else
+			frame = rx_join(vf, frame, status, len_vlan);
+
+		if (!frame)
+			continue;
+		__builtin_prefetch(frame->data); /* which the caller is going to look at */
+		bufs[got++] = frame;
 	}
 	err = igbvf_rx_refill(vf, false);
 	return err && got == 0 ? err : (int)got;

@@ -13,6 +13,7 @@
 #include "net_csum.h"
 
 #define TX_MAX_PARTS 40u
+#define FETCH_MAX    64u
 #define TX_DATA_MAX  0xffffu
 #define IPV4_LEN     20u
 #define IPV6_LEN     40u
@@ -188,6 +189,20 @@ static void tx_set_rs(struct igbvf_tx *tx)
 	tx->since_rs = 0;
 }
 
+/* Most frames: one part, and nothing asked of the card. */
+static bool tx_is_plain(const struct ladon_buf *b)
+{
+	return !b->next && !(b->flags & (LADON_TX_VLAN | TX_OFFLOADS)) && tx_part_ok(b);
+}
+
+static void tx_plain(struct igbvf_tx *tx, struct ladon_buf *b)
+{
+	tx_put(tx, b, b->iova + (uint64_t)(b->data - b->head),
+	       TXD_DATA | TXD_DEXT | TXD_IFCS | TXD_EOP | b->len, b->len << TXD_PAYLEN);
+	if (tx->since_rs >= IGBVF_RS_EVERY)
+		tx_set_rs(tx);
+}
+
 static void tx_frame(struct igbvf_tx *tx, struct ladon_buf *first, const struct tx_frame *f)
 {
 	uint32_t cmd = tx_cmd(first), olinfo = tx_olinfo(first, f->bytes);
@@ -209,6 +224,13 @@ static void tx_frame(struct igbvf_tx *tx, struct ladon_buf *first, const struct 
 		tx_set_rs(tx);
 }
 
+/* The next n descriptors, for writing: the card has read them last. */
+static void fetch_next(const struct igbvf_ring *r, unsigned n)
+{
+	for (unsigned i = 0; i < n; i += DESC_PER_LINE)
+		__builtin_prefetch(&r->desc[(r->use + i) & r->mask], 1);
+}
+
 int ladon_igbvf_tx_burst(struct ladon_igbvf *vf, struct ladon_buf *const *bufs, unsigned n)
 {
 	struct igbvf_tx *tx = &vf->tx;
@@ -221,6 +243,11 @@ int ladon_igbvf_tx_burst(struct ladon_igbvf *vf, struct ladon_buf *const *bufs, 
 	for (done = 0; done < n; done++) {
 		struct tx_frame f;
 
+		if (likely(room > 1 && tx_is_plain(bufs[done]))) {
+			tx_plain(tx, bufs[done]);
+			room--;
+			continue;
+		}
 		if (!tx_check(bufs[done], &f) || f.parts >= tx->r.num - 1) {
 			err = -EINVAL;
 			break;
@@ -235,5 +262,6 @@ int ladon_igbvf_tx_burst(struct ladon_igbvf *vf, struct ladon_buf *const *bufs, 
 	if (tx->since_rs)
 		tx_set_rs(tx);
 	err = igbvf_doorbell(vf, &tx->r, VF_TDT);
+	fetch_next(&tx->r, MIN(done, FETCH_MAX));
 	return err ? err : (int)done;
 }

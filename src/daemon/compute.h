@@ -37,6 +37,7 @@
 #define COMPUTE_WINDOWS	   4096u	/* pieces of memory that a host may offer */
 #define COMPUTE_BYTES_MAX  (1ull << 40) /* of memory in them */
 
+struct compute_out;
 struct daemon;
 struct json_object;
 struct loop_fd;
@@ -55,13 +56,16 @@ struct compute {
 	struct compute *next;
 	unsigned slot; /* of the global address map */
 	uint8_t key[UUID_SIZE];
-	struct ntb_port port;	  /* of the bridge: windows, who is admitted */
-	int fd;			  /* owned, -1 = absent */
-	struct loop_fd *source;	  /* owned */
-	struct loop_timer *turn;  /* owned: beats, silence */
-	struct loop_timer *queue; /* owned: the rest of its invalidation queue */
-	uint64_t epoch;		  /* 0 = absent */
-	unsigned lease_ms;	  /* COMPUTE_LEASE_MIN ... MAX */
+	struct ntb_port port;		    /* of the bridge: windows, who is admitted */
+	int fd;				    /* owned, -1 = absent */
+	struct loop_fd *source;		    /* owned */
+	struct loop_timer *turn;	    /* owned: beats, silence */
+	struct loop_timer *queue;	    /* owned: the rest of its invalidation queue */
+	uint64_t epoch;			    /* 0 = absent */
+	unsigned lease_ms;		    /* COMPUTE_LEASE_MIN ... MAX */
+	struct compute_out *out, **out_end; /* owned: what it has not been told yet */
+	unsigned num_out;
+	unsigned unread; /* beats since it took something of that */
 	unsigned silent; /* beats since it was heard, of those on which we were awake */
 	pid_t pid;
 	uid_t uid;

@@ -175,7 +175,7 @@ static int make_tables(struct way *way, pci_rid_t rid)
 	struct vtd *unit = way->compute->daemon->local.vtd;
 	struct vtd_tables *tables = vtd_own_tables(unit);
 	uint64_t base = way->compute->port.base, size = way->compute->port.limit - base + 1;
-	int ret = vtd_tables_attach(tables, &way->pt, rid, vtd_free_did(unit));
+	int ret = vtd_tables_attach(tables, &way->pt, rid);
 
 	if (ret < 0)
 		return ret;

@@ -85,10 +85,17 @@ struct fabric_msg {
 
 /* The entry of a compute host's interrupt-remapping table that vector v of function rid, as
  * that host knows it, has: what the management host puts into the function's message. */
-#define FABRIC_IRTE_BITS 12u
+#define FABRIC_IRTE_BITS 13u
 static inline uint32_t fabric_irte(uint16_t rid, unsigned v)
 {
 	return (rid & 0xffu) << 4 | (v & 15u);
+}
+
+/* The one that it has while it is posted: a second one, so that an entry never changes its form
+ * while something may be raised through it. */
+static inline uint32_t fabric_irte_posted(uint16_t rid, unsigned v)
+{
+	return 1u << 12 | fabric_irte(rid, v);
 }
 
 /* A message and at most one descriptor. */

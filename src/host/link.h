@@ -40,6 +40,13 @@ int link_ask(struct link *link, struct fabric_msg *msg, int fd, int *ret_fd,
 	     const char **ret_why);
 /* Gives the connection up for a reason of our own; ops.over is told, later. */
 void link_end(struct link *link, const char *why);
+/*
+ * Beats if it is time to, and takes what has come: whoever keeps the loop from running, because
+ * it waits for what the management host does, calls this as often as link_beat_ms says. Not
+ * from within link_ask, which does it itself.
+ */
+void link_keep(struct link *link);
+unsigned link_beat_ms(const struct link *link);
 /* Is the other end there? */
 bool link_alive(const struct link *link);
 

@@ -52,6 +52,13 @@ static void drop_vf(struct vf **at)
 static void assigned(void *arg, const struct fabric_msg *msg)
 {
 	struct node *node = arg;
+	const struct vf_place place = {
+		.loop = node->loop,
+		.link = node->link,
+		.mem = node->mem,
+		.dir = node->params.dir,
+		.uids = &node->params.uids,
+	};
 	struct vf **at = find(node, msg);
 	int ret;
 
@@ -61,7 +68,7 @@ static void assigned(void *arg, const struct fabric_msg *msg)
 	}
 	if (msg->type == FABRIC_UNASSIGN || *at)
 		return;
-	ret = vf_new(node->loop, node->link, node->mem, node->params.dir, msg, at);
+	ret = vf_new(&place, msg, at);
 	if (ret == -EADDRINUSE)
 		log_err("%s/vf%u: cannot be served: another process serves its socket in %s: "
 			"another --run-dir is right",

@@ -6,6 +6,7 @@
  */
 #include "nic_deliver.h"
 
+#include "copy.h"
 #include "net_csum.h"
 #include "net_eth.h"
 #include "nic_capture.h"
@@ -271,27 +272,65 @@ static void count_rx(struct nic_port *dst, const struct nic_rx_meta *meta, const
 	}
 }
 
-/* Writes payload, then header, hands it over. payload comes from d->cur. */
-static enum nic_drop deliver_wire(struct delivery *d, uint8_t *hdr, uint32_t hdr_len,
-				  uint32_t payload, struct tally *t,
-				  void (*finish)(struct delivery *d, uint8_t *hdr,
-						 uint32_t payload, struct tally *t))
+/* Completes hdr by what was summed while the payload was copied. */
+typedef void finish_fn(struct delivery *d, uint8_t *hdr, uint32_t payload, struct tally *t);
+
+/* A frame of hdr_len + payload bytes, the payload coming from d->cur, into one piece of memory,
+ * without tags: what most receivers offer, and most frames are. */
+static void store_whole(struct delivery *d, uint8_t *to, uint8_t *hdr, uint32_t hdr_len,
+			uint32_t payload, struct tally *t, finish_fn *finish)
 {
-	struct nic_sink sink = {.n = 0};
-	struct sink_pos pos = {.sink = &sink};
-	enum nic_drop r = get_buffers(d, hdr_len, payload, &sink);
+	uint8_t *at = to + hdr_len;
+	struct cursor *cur = &d->cur;
+
+	for (uint32_t left = payload; left;) {
+		uint32_t n = MIN(left, cur->seg->len - cur->off);
+
+		copy_tally(t, at, cur->seg->ptr + cur->off, n);
+		at += n;
+		left -= n;
+		cur->off += n;
+		if (cur->off == cur->seg->len) {
+			cur->seg++;
+			cur->off = 0;
+		}
+	}
+	if (hdr_len + payload < d->meta.len)
+		memset(at, 0, d->meta.len - hdr_len - payload);
+	finish(d, hdr, payload, t);
+	copy_small(to, hdr, hdr_len);
+}
+
+static void store_in_pieces(struct delivery *d, const struct nic_sink *sink, uint8_t *hdr,
+			    uint32_t hdr_len, uint32_t payload, struct tally *t,
+			    finish_fn *finish)
+{
+	struct sink_pos pos = {.sink = sink};
 	uint32_t tag = d->meta.tags_len;
 
-	if (r != NIC_DROP_NONE)
-		return r;
 	sink_skip(&pos, hdr_len + tag);
 	sink_payload(&pos, t, &d->cur, payload);
 	if (hdr_len + tag + payload < d->meta.len)
 		sink_zero(&pos, d->meta.len - hdr_len - tag - payload);
-	if (finish)
-		finish(d, hdr, payload, t);
-	pos = (struct sink_pos){.sink = &sink};
+	finish(d, hdr, payload, t);
+	pos = (struct sink_pos){.sink = sink};
 	sink_header(&pos, hdr, hdr_len, d);
+}
+
+/* Writes payload, then header, hands it over. */
+static enum nic_drop deliver_wire(struct delivery *d, uint8_t *hdr, uint32_t hdr_len,
+				  uint32_t payload, struct tally *t, finish_fn *finish)
+{
+	/* Not zeroed: rx_buffers fills it, and it is a kilobyte. */
+	struct nic_sink sink;
+	enum nic_drop r = get_buffers(d, hdr_len, payload, &sink);
+
+	if (r != NIC_DROP_NONE)
+		return r;
+	if (likely(sink.n == 1 && !d->meta.tags_len))
+		store_whole(d, sink.iov[0].ptr, hdr, hdr_len, payload, t, finish);
+	else
+		store_in_pieces(d, &sink, hdr, hdr_len, payload, t, finish);
 	r = d->dst->ops->rx_commit(d->dst, &d->meta);
 	if (unlikely(d->dst->captures) && r == NIC_DROP_NONE)
 		nic_capture_buffers(d->dst, &sink, &d->meta);
@@ -317,17 +356,16 @@ static bool made_l4_csum(const struct nic_frame *f, const struct net_parsed *p)
 
 /* What the receiver is told of checksums, as far as it is known before the copy. hdr: as it
  * will be sent. */
-static void checksum_meta(struct delivery *d, const uint8_t *hdr, const struct tally *t)
+static void checksum_meta(struct nic_rx_meta *meta, const struct nic_frame *f,
+			  const uint8_t *hdr, const struct tally *t)
 {
-	const struct nic_frame *f = d->f;
-	bool l4 = d->parsed.l4 != NET_L4_NONE;
+	const struct net_parsed *p = meta->parsed;
+	bool l4 = p->l4 != NET_L4_NONE;
 
-	d->meta.ip_checked = d->parsed.l3 == NET_L3_IPV4;
-	d->meta.ip_ok =
-		d->meta.ip_checked && (f->csum_valid || net_ip_csum_ok(hdr, &d->parsed));
-	d->meta.l4_ok = l4 && (f->csum_valid || made_l4_csum(f, &d->parsed));
-	d->meta.l4_checked =
-		l4 && (d->meta.l4_ok || (t->mode != TALLY_NONE && !f->off.l4_csum));
+	meta->ip_checked = p->l3 == NET_L3_IPV4;
+	meta->ip_ok = meta->ip_checked && (f->csum_valid || net_ip_csum_ok(hdr, p));
+	meta->l4_ok = l4 && (f->csum_valid || made_l4_csum(f, p));
+	meta->l4_checked = l4 && (meta->l4_ok || (t->mode != TALLY_NONE && !f->off.l4_csum));
 }
 
 static unsigned deliver_plain(struct delivery *d)
@@ -351,7 +389,7 @@ static unsigned deliver_plain(struct delivery *d)
 		t = offload_start(f, hdr);
 	else if (!f->csum_valid)
 		t = verify_start(f, &d->parsed);
-	checksum_meta(d, hdr, &t);
+	checksum_meta(&d->meta, f, hdr, &t);
 	r = deliver_wire(d, hdr, f->hdr_len, f->len - f->hdr_len, &t, finish_plain);
 	if (r != NIC_DROP_NONE) {
 		if (r == NIC_DROP_NODESC && d->dst->may_wait)
@@ -361,6 +399,49 @@ static unsigned deliver_plain(struct delivery *d)
 	}
 	count_rx(d->dst, &d->meta, f->hdr);
 	return 1;
+}
+
+/* What net_parse finds in a frame that has no tag. */
+static void parse_untagged(const struct nic_frame *f, struct net_parsed *ret)
+{
+	uint16_t type = get_be16(f->hdr + 12);
+
+	if (type == NET_ETH_P_IPV4 || type == NET_ETH_P_IPV6)
+		net_parse(f->hdr, f->hdr_len, ret);
+	else
+		*ret = (struct net_parsed){
+			.ethertype = type, .l3_off = NET_ETH_HLEN, .hdr_len = NET_ETH_HLEN};
+}
+
+void nic_deliver_at(uint8_t *to, const struct nic_frame *f, struct nic_rx_meta *meta,
+		    struct net_parsed *parsed)
+{
+	struct tally t = {.mode = TALLY_NONE};
+	uint8_t *at = to + f->hdr_len;
+
+	parse_untagged(f, parsed);
+	memset(meta, 0, sizeof(*meta));
+	meta->len = MAX(f->len, (uint32_t)NET_ETH_ZLEN);
+	meta->local = f->local;
+	meta->hdr = f->hdr;
+	meta->parsed = parsed;
+	if (parsed->l3 != NET_L3_NONE) {
+		if (!f->csum_valid)
+			t = verify_start(f, parsed);
+		checksum_meta(meta, f, f->hdr, &t);
+	}
+	for (unsigned i = 0; i < f->num_segs; i++) {
+		copy_tally(&t, at, f->segs[i].ptr, f->segs[i].len);
+		at += f->segs[i].len;
+	}
+	if (f->len < NET_ETH_ZLEN)
+		memset(at, 0, NET_ETH_ZLEN - f->len);
+	if (t.mode != TALLY_NONE)
+		meta->l4_ok = verify_finish(f, parsed, &t);
+	copy_small(to, f->hdr, f->hdr_len);
+#ifdef LADON_BREAK_SNAPSHOT
+	memcpy(to, f->guest, NET_ETH_HLEN);
+#endif
 }
 
 static void finish_segment(struct delivery *d, uint8_t *hdr, uint32_t payload, struct tally *t)
@@ -394,6 +475,7 @@ static unsigned deliver_segments(struct delivery *d)
 		uint8_t hdr[NIC_HDR_MAX];
 		enum nic_drop r;
 
+		d->meta.more = (uint8_t)MIN(count - 1 - i + f->more, (uint32_t)UINT8_MAX);
 		net_tso_header(hdr, f->hdr, &f->off, &seg);
 		r = deliver_wire(d, hdr, f->hdr_len, seg.payload_len, &t, finish_segment);
 		if (r != NIC_DROP_NONE) {
@@ -422,6 +504,7 @@ unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
 	d.meta = (struct nic_rx_meta){.tagged = tags.tagged,
 				      .tci = f->tci,
 				      .local = f->local,
+				      .more = f->more,
 				      .parsed = &d.parsed,
 				      .hdr = f->hdr};
 #ifdef LADON_BREAK_SNAPSHOT

@@ -6,6 +6,7 @@
 #ifndef LADON_NIC_DELIVER_H
 #define LADON_NIC_DELIVER_H
 
+#include "net_parse.h"
 #include "nic_frame.h"
 #include "nic_port.h"
 
@@ -20,5 +21,13 @@
 #define NIC_DELIVER_WAITS (~0u)
 unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
 		     const struct nic_frame *f, struct nic_tags tags, uint32_t copy);
+
+/*
+ * Stores f, which asks for no offload, as it is, without tags, at to: f->len bytes, or
+ * NET_ETH_ZLEN when it is shorter. Fills meta with its length and what is known of its
+ * checksums, and *parsed, to which meta points from then on. For nic_port_ops.rx_run.
+ */
+void nic_deliver_at(uint8_t *to, const struct nic_frame *f, struct nic_rx_meta *meta,
+		    struct net_parsed *parsed);
 
 #endif

@@ -49,6 +49,7 @@ struct nic_frame {
 	uint16_t stci;		    /* 802.1ad tag around it, when svlan: the switch's */
 	bool tagged, svlan;
 	bool local;		/* came from a function of this card, not from the uplink */
+	uint8_t more;		/* frames behind it in its burst */
 	bool csum_valid;	/* checksums are known to be right (we made them, or checked) */
 	struct net_offload off; /* l2_len without the tags kept apart; all zero = none */
 #ifdef LADON_BREAK_SNAPSHOT
@@ -56,6 +57,11 @@ struct nic_frame {
 #endif
 	uint8_t hdr[NIC_HDR_MAX] __attribute__((aligned(CACHE_LINE)));
 };
+
+static inline bool nic_frame_has_offload(const struct nic_frame *f)
+{
+	return f->off.ip_csum || f->off.l4_csum || f->off.tso;
+}
 
 /* The VLAN that it is switched in; NIC_SVLAN beside the number of an 802.1ad tag. */
 static inline uint16_t nic_frame_vid(const struct nic_frame *f)

@@ -34,6 +34,7 @@ struct nic_rx_meta {
 	bool ip_checked,
 		ip_ok; /* IPv4 header checksum: looked at (or made) by the card; right */
 	bool l4_checked, l4_ok; /* TCP, UDP, SCTP likewise */
+	uint8_t more; /* frames that may follow at once, at most: what to get ready for */
 	/* Of the bytes without those tags; borrowed for the call. */
 	const struct net_parsed *parsed;
 	const uint8_t *hdr; /* those bytes, at least up to parsed->hdr_len; likewise */
@@ -73,6 +74,14 @@ struct nic_port_ops {
 	/* The bytes are in the buffers of the last rx_buffers. Never fails for memory ports; an
 	 * uplink returns NIC_DROP_UPLINK when its other end did not take the frame. */
 	enum nic_drop (*rx_commit)(struct nic_port *port, const struct nic_rx_meta *meta);
+	/*
+	 * Takes frames that all go to this port, without offloads and tags, and without being
+	 * asked for buffers first (nic_deliver_at). Stops before the first that needs more than
+	 * one buffer, is longer than max bytes, or for which there is none: that one comes
+	 * again by rx_buffers. Returns how many it took. NULL = all come that way.
+	 */
+	unsigned (*rx_run)(struct nic_port *port, const struct nic_frame *frames, unsigned n,
+			   uint32_t max);
 	/* End of a round in which the port received: write-backs published, interrupt. */
 	void (*rx_done)(struct nic_port *port, uint64_t now_ns);
 	/* Throttled interrupts and the like. Returns ns until it wants to be called again. NULL

@@ -11,6 +11,7 @@
 #include "nic_capture.h"
 #include "nic_deliver.h"
 #include "nic_mirror.h"
+#include "nic_run.h"
 #include "nic_wire.h"
 #include "probe.h"
 
@@ -229,6 +230,7 @@ static enum nic_drop egress(const struct nic_port *src, const struct nic_port *d
  * function of this card did. */
 struct fate {
 	unsigned offered;
+	struct nic_port *last; /* who took it, the last of them */
 	bool local, taken;
 	bool stopped; /* offered to nobody: it was one too many, or waits */
 };
@@ -277,6 +279,7 @@ static void deliver_to(struct nic_switch *sw, struct nic_port *src, struct nic_p
 	if (!taken)
 		return;
 	fate->taken = true;
+	fate->last = dst;
 	fate->local |= !dst->is_uplink;
 	nic_switch_received(sw, dst);
 	if (unlikely(dst->mirrors))
@@ -434,10 +437,11 @@ static void refuse(struct nic_switch *sw, struct nic_port *src, const struct nic
 static bool switch_frame(struct nic_switch *sw, struct nic_port *src,
 			 const struct nic_policy *sp, struct nic_frame *f)
 {
-	bool group = net_mac_is_group(f->hdr);
+	bool group = net_mac_is_group(f->hdr), untagged = !f->tagged;
 	enum nic_drop drop = ingress(sp, f);
 	struct fate fate = {0};
 
+	sw->run.dst = NULL;
 	if (drop != NIC_DROP_NONE) {
 		refuse(sw, src, f, drop);
 		return false;
@@ -461,6 +465,8 @@ static bool switch_frame(struct nic_switch *sw, struct nic_port *src,
 		count_tx(src, f, fate.local);
 	if (unlikely(src->mirrors))
 		nic_mirror_sent(sw, src, f, wire_frames(f));
+	if (fate.taken && fate.offered == 1 && untagged && !group && !sp->loopback)
+		nic_run_begin(sw, src, sp, fate.last, f);
 	return fate.taken || (group && !fate.offered);
 }
 
@@ -477,10 +483,17 @@ unsigned nic_switch_from(struct nic_switch *sw, struct nic_port *src, struct nic
 		}
 		return burst->n;
 	}
+	sw->run.dst = NULL;
 	for (unsigned i = first; i < burst->n; i++) {
 		struct nic_frame *f = &burst->frame[i];
 		bool gone = false;
 
+		if (likely(sw->run.dst)) {
+			i += nic_run_take(sw, src, burst, i);
+			if (i == burst->n)
+				break;
+			f = &burst->frame[i];
+		}
 		if (unlikely(svlans) && !nic_frame_lift_svlan(f))
 			lose(src, f, NIC_DROP_MALFORMED);
 		else
@@ -499,8 +512,10 @@ unsigned nic_switch_from(struct nic_switch *sw, struct nic_port *src, struct nic
 void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst)
 {
 	PROBE2(burst, src->index, burst->n);
-	for (unsigned i = 0; i < burst->n; i++)
+	for (unsigned i = 0; i < burst->n; i++) {
 		burst->frame[i].svlan = false;
+		burst->frame[i].more = (uint8_t)(burst->n - 1 - i);
+	}
 	nic_switch_from(sw, src, burst, 0);
 }
 

@@ -10,10 +10,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "net_eth.h"
 #include "nic_fdb.h"
 #include "nic_port.h"
 
 struct nic_wire;
+
+/* What the frame before was: one that looks the same goes the same way (nic_run.h). */
+struct nic_run {
+	struct nic_port *dst;		 /* NULL = it went no simple way */
+	const struct nic_policy *policy; /* dst's, by which it was judged */
+	uint8_t head[NET_ETH_HLEN];	 /* addresses and type */
+};
 
 struct nic_switch {
 	struct nic_port *port[NIC_MAX_PORTS]; /* dense: [0, num) */
@@ -26,6 +34,7 @@ struct nic_switch {
 	_Atomic(const struct nic_fdb *) fdb;
 	struct nic_port *dirty[NIC_MAX_PORTS]; /* received since the last flush */
 	unsigned num_dirty;
+	struct nic_run run;
 	uint64_t now_ns; /* of this round, for limits */
 	bool owed;	 /* what is sent now is of a port's minimum */
 	bool kept;	 /* a port is short of descriptors, and who is owed has them first */

@@ -26,12 +26,14 @@ WINDOW = 2 * MIB
 HPA, MEM = 1 << 32, 8 * MIB  # evil's memory, as evil calls it
 ROOT, CTX, PML4, PDPT, PD, IRT, QUEUE, STATUS, RING, FRAME = (i * PAGE for i in (0, 1, 2, 3, 4, 16, 1024, 1200, 512, 513))
 RDH = 0x2810
+EICR = 0x1580
 GCMD, RTADDR, FSTS, IQT, IQA, IRTA = 0x18, 0x20, 0x34, 0x88, 0x90, 0xb8
 TE, SRTP, QIE, IRE, SIRTP = (1 << n for n in (31, 30, 26, 25, 24))
 GLOBAL_IOTLB, WAIT_STATUS = 2 | 1 << 4, 5 | 1 << 5
 QUEUE_LEN = 32768
 RID = 0x100  # evil's first function, as evil sees it
 INTR_RANGES, NO_MEMORY, MH_IOMMU = (0x0e, 0x87), 0xf1, 0xf6
+BAD_ENTRY, NO_DESCRIPTOR = 0x24, 0x27
 COMPUTE_IOMMU = {0x05, 0x06, 0x79, 0x85, 0x86}  # not mapped there
 
 
@@ -320,6 +322,47 @@ def forges_rids(target):
     return f"{rounds} tables"
 
 
+def post(target, evil, pda, more=0):
+    """Its entry 0 posts to pda, and something is raised through it; returns the fault's code."""
+    before = target.daemon.ask("show")["faults"]
+    evil.words(IRT, 1 | 1 << 15 | 67 << 16 | (pda & 0xffffffff) >> 6 << 38 | more, RID | 1 << 18 | pda >> 32 << 32)
+    evil.client.write32(BAR0, EICR, 7)
+    evil.client.write32(BAR0, EICS, 1)
+    wait_for(f"the fault of posting to {pda:#x}", lambda: target.daemon.ask("show")["faults"] > before)
+    last = target.daemon.ask("faults")[-1]
+    assert last["function"] == "nic0/vf2", last
+    return last["code"]
+
+
+def posts_anywhere(target):
+    """Its entries name descriptors in others' memory, in what it took back, in what is nobody's: nothing is written."""
+    slices = [row["slice_base"] for row in target.daemon.ask("host", "show")]
+    places = [a + off for a in (*slices, 3 * TIB, 63 * TIB) for off in (0, 2 * MIB, FEE) if a + off]
+    places += [a + HPA + off for a in slices if a for off in (0, WINDOW)] + [HPA - 64, HPA + MEM, (1 << 46) + HPA, (1 << 64) - 64]
+    spare, event, rounds = memfd(WINDOW), os.eventfd(0, os.EFD_NONBLOCK), 0
+    with Evil(target) as evil:
+        evil.client.set_irqs(vu.MSIX, EVENT, 0, 1, [event])
+        evil.reg(IRTA, HPA + IRT | 15 - 4)
+        evil.command(SIRTP, stays=False)
+        evil.command(IRE)
+        evil.client.write32(BAR0, EIMS, 1)
+        while target.go() or rounds < len(places):
+            assert post(target, evil, places[rounds % len(places)]) == NO_DESCRIPTOR
+            rounds += 1
+        assert post(target, evil, HPA + FRAME, more=1 << 37) == BAD_ENTRY  # bit 5 of the address
+        for perm in (READ, READ | WRITE):
+            err, why = evil.hand.offer(HPA + MEM, WINDOW, spare, perm=perm)
+            assert err == 0, why
+            if perm == READ:
+                assert post(target, evil, HPA + MEM) == NO_DESCRIPTOR
+            evil.hand.ask(WITHDRAW, struct.pack("<Q", HPA + MEM))
+            assert post(target, evil, HPA + MEM) == NO_DESCRIPTOR
+        assert os.pread(spare, WINDOW, 0) == bytes(WINDOW), "a descriptor was written that it had taken back"
+    os.close(spare)
+    os.close(event)
+    return f"{rounds} places"
+
+
 def replays(target):
     """Says under every new epoch what it said under the old one, and what it invents."""
     fd = memfd(WINDOW)
@@ -520,6 +563,7 @@ CASES = [
     Case("random unit registers", random_unit, ["evil.joins"], r"host evil: host-left"),
     Case("a full invalidation queue", fills_the_queue, ["evil.joins"], r"host evil: host-left"),
     Case("forged RIDs, noise in the IRT", forges_rids, ["faults"], r"nic0/vf2: DMA fault: interrupt"),
+    Case("posts at others' memory", posts_anywhere, ["faults"], r"nic0/vf2: DMA fault: interrupt .*descriptor lies outside"),
     Case("old epochs", replays, ["evil.joins"], r"host evil: host-left: it spoke under an epoch that is over"),
     Case("windows come and go", storm, ["evil.joins"], r"host evil: host-left"),
     Case("bad offers, too many", bad_offers, ["evil.joins"], r"host evil: host-left"),

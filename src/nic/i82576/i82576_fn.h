@@ -22,11 +22,19 @@
 
 #define I82576_MAX_QUEUES     16u
 #define I82576_TX_FETCH	      64u   /* descriptors looked at in one poll of a queue */
+#define I82576_RX_AHEAD	      16u   /* receive descriptors read at once */
 #define I82576_DEFAULT_BUFFER 2048u /* bytes: RCTL.BSIZE after a reset */
 
 /* A transmit context descriptor as the driver wrote it (82576 7.2.2.2). */
 struct i82576_context {
 	uint32_t vlan_macip_lens, seqnum, type_tucmd, mss_l4len_idx;
+};
+
+/* A receive descriptor read before its frame has come. */
+struct i82576_rx_ahead {
+	uint8_t *wb;	  /* where it is in the ring */
+	uint64_t addr[2]; /* what it says */
+	uint8_t *ptr;	  /* addr[0] looked up; NULL = out of reach, or in pieces */
 };
 
 /* A receive descriptor taken for the frame under way. */
@@ -49,6 +57,8 @@ struct i82576_queue {
 	_Atomic bool active; /* data path uses the ring; cleared when it sees ENABLE = 0 */
 	uint8_t index;
 	bool rx_ring; /* rx: received since rx_done */
+	bool rx_live; /* rx: followed in this round, until rx_done or a frame it had no room for
+		       */
 	bool stalled; /* its ring is not mapped: nothing until it is set up anew or the domain
 			 changes */
 	uint64_t generation; /* of the domain when it stalled */
@@ -62,6 +72,9 @@ struct i82576_queue {
 			bool skipping; /* inside a chain that makes no frame, until its EOP */
 		} tx;
 		struct {
+			/* while live */
+			uint32_t tail, size, ahead_at, num_ahead;
+			struct i82576_rx_ahead ahead[I82576_RX_AHEAD];
 			/* between rx_buffers and rx_commit */
 			struct i82576_rx_slot slot[NIC_SINK_MAX];
 			unsigned num_slots;

@@ -289,6 +289,7 @@ const struct nic_port_ops i82576_port_ops = {
 	.rx_strips_tag = port_strips_tag,
 	.rx_buffers = i82576_rx_buffers,
 	.rx_commit = i82576_rx_commit,
+	.rx_run = i82576_rx_run,
 	.rx_done = i82576_rx_done,
 	.tick = port_tick,
 };

@@ -77,6 +77,8 @@ void i82576_tx_done(struct nic_port *port, uint64_t now_ns);
 enum nic_drop i82576_rx_buffers(struct nic_port *port, const struct nic_rx_meta *meta,
 				struct nic_sink *sink);
 enum nic_drop i82576_rx_commit(struct nic_port *port, const struct nic_rx_meta *meta);
+unsigned i82576_rx_run(struct nic_port *port, const struct nic_frame *frames, unsigned n,
+		       uint32_t max);
 void i82576_rx_done(struct nic_port *port, uint64_t now_ns);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "i82576_queue.h"
 #include "net_eth.h"
+#include "nic_deliver.h"
 
 #define MAX_BSIZEHDR 960u /* what the 10 bits of the header length can tell */
 
@@ -55,36 +56,100 @@ static uint32_t header_part(const struct i82576_queue *q, const struct nic_rx_me
 	return part;
 }
 
-static enum nic_drop take_desc(struct i82576_fn *fn, struct i82576_queue *q, uint32_t index,
-			       uint32_t hdr, uint32_t len, struct nic_sink *sink)
+/*
+ * Reads want descriptors from index on, as far as they are the card's and lie in one piece, and
+ * fetches the first lines of their buffers for writing: the guest's driver had them last, and
+ * one after the other they would cost more than all the rest.
+ */
+static void read_ahead(struct i82576_fn *fn, struct i82576_queue *q, uint32_t index,
+		       uint32_t want)
 {
-	struct i82576_rx_slot *slot = &q->rx.slot[q->rx.num_slots];
-	uint64_t addr[2];
-	uint32_t run;
-	enum nic_drop r = NIC_DROP_NONE;
+	uint32_t end = q->rx.tail > index ? q->rx.tail : q->num, run;
+	uint8_t *wb = i82576_queue_desc(fn, q, index, IOMMU_READ | IOMMU_WRITE, &run);
 
-	if (q->rx.num_slots == NIC_SINK_MAX)
-		return NIC_DROP_SIZE;
-	slot->wb = i82576_queue_desc(fn, q, index, IOMMU_READ | IOMMU_WRITE, &run);
-	if (!slot->wb)
-		return NIC_DROP_IOMMU;
-	memcpy(addr, slot->wb, sizeof(addr));
-	if (!i82576_not_stale(fn, (const uint8_t *)addr))
-		return NIC_DROP_NODESC;
-	slot->len = len;
-	q->rx.num_slots++;
-	if (hdr)
-		r = sink_add(fn, sink, addr[1] & ~1ull, hdr);
-	if (r == NIC_DROP_NONE && len)
-		r = sink_add(fn, sink, addr[0] & ~1ull, len);
-	return r;
+	q->rx.num_ahead = 0;
+	if (!wb)
+		return;
+	want = MIN(MIN(want, I82576_RX_AHEAD), MIN(end - index, run));
+	/* And those of the next time. */
+	for (uint32_t off = 0; off < MIN(2 * want, run) * DESC_SIZE; off += CACHE_LINE)
+		__builtin_prefetch(wb + off, 1);
+	for (uint32_t i = 0; i < want; i++) {
+		struct i82576_rx_ahead *a = &q->rx.ahead[i];
+		uint32_t len = q->rx.size;
+
+		a->wb = wb + i * DESC_SIZE;
+		memcpy(a->addr, a->wb, sizeof(a->addr));
+		a->ptr = iommu_xlate(fn->dom, a->addr[0] & ~1ull, &len, IOMMU_WRITE);
+		if (len < q->rx.size)
+			a->ptr = NULL;
+		__builtin_prefetch(a->ptr, 1);
+	}
+	q->rx.ahead_at = index;
+	q->rx.num_ahead = want;
 }
 
+/* more: descriptors that may be wanted soon. */
+static const struct i82576_rx_ahead *ahead_of(struct i82576_fn *fn, struct i82576_queue *q,
+					      uint32_t index, uint32_t more)
+{
+	if (unlikely(index - q->rx.ahead_at >= q->rx.num_ahead))
+		read_ahead(fn, q, index, more + 1);
+	return q->rx.num_ahead ? &q->rx.ahead[index - q->rx.ahead_at] : NULL;
+}
+
+static enum nic_drop take_desc(struct i82576_fn *fn, struct i82576_queue *q,
+			       const struct i82576_rx_ahead *a, uint32_t hdr, uint32_t len,
+			       struct nic_sink *sink)
+{
+	struct i82576_rx_slot *slot = &q->rx.slot[q->rx.num_slots];
+	enum nic_drop r = NIC_DROP_NONE;
+
+	if (!a)
+		return NIC_DROP_IOMMU;
+	if (!i82576_not_stale(fn, (const uint8_t *)a->addr))
+		return NIC_DROP_NODESC;
+	slot->wb = a->wb;
+	slot->len = len;
+	q->rx.num_slots++;
+	if (unlikely(hdr))
+		r = sink_add(fn, sink, a->addr[1] & ~1ull, hdr);
+	if (r != NIC_DROP_NONE || !len)
+		return r;
+	if (unlikely(!a->ptr || sink->n == NIC_SINK_MAX))
+		return sink_add(fn, sink, a->addr[0] & ~1ull, len);
+	sink->iov[sink->n].ptr = a->ptr;
+	sink->iov[sink->n++].len = len;
+	return NIC_DROP_NONE;
+}
+
+/* Queue i if it is on: its registers are looked at once a round. */
 static struct i82576_queue *queue_if_on(struct i82576_fn *fn, unsigned i)
 {
-	if (i < fn->num_queues && i82576_owns(fn, i) && i82576_queue_follow(fn, &fn->rx[i]))
-		return &fn->rx[i];
-	return NULL;
+	struct i82576_queue *q = &fn->rx[i];
+
+	if (i >= fn->num_queues)
+		return NULL;
+	if (likely(q->rx_live))
+		return q;
+	if (!i82576_owns(fn, i) || !i82576_queue_follow(fn, q))
+		return NULL;
+	q->rx_live = true;
+	q->rx.tail = i82576_queue_tail(q);
+	q->rx.num_ahead = 0;
+	q->rx.size = FIELD_GET(SRRCTL_BSIZEPKT, q->srrctl) * 1024;
+	if (!q->rx.size)
+		q->rx.size = atomic_load_explicit(&fn->default_buffer, memory_order_relaxed);
+	return q;
+}
+
+/* Has the queue a descriptor at index? The guest may have added some since the round began. */
+static bool has_desc(struct i82576_queue *q, uint32_t index)
+{
+	if (likely(index != q->rx.tail))
+		return true;
+	q->rx.tail = i82576_queue_tail(q);
+	return index != q->rx.tail;
 }
 
 /* A frame for a queue that is off is lost, as the card has it. */
@@ -107,16 +172,25 @@ static struct i82576_queue *rss_queue(struct i82576_fn *fn, const struct i82576_
 	return q;
 }
 
+/* The first that is on. */
+static struct i82576_queue *first_queue(struct i82576_fn *fn)
+{
+	struct i82576_queue *q = NULL;
+
+	for (unsigned i = 0; i < fn->num_queues && !q; i++)
+		q = queue_if_on(fn, i);
+	return q;
+}
+
 /* The queue a frame goes to. Where no PF driver says anything: the first that is on. */
 static struct i82576_queue *rx_queue(struct i82576_fn *fn, const struct nic_rx_meta *meta)
 {
 	const struct i82576_rss *rss = atomic_load_explicit(&fn->rss, memory_order_acquire);
-	struct i82576_queue *q = NULL;
+	struct i82576_queue *q;
 
 	if (rss)
 		return rss_queue(fn, rss, meta);
-	for (unsigned i = 0; i < fn->num_queues && !q; i++)
-		q = queue_if_on(fn, i);
+	q = first_queue(fn);
 	if (q)
 		q->rx.rss_type = q->rx.rss_hash = 0;
 	return q;
@@ -125,20 +199,19 @@ static struct i82576_queue *rx_queue(struct i82576_fn *fn, const struct nic_rx_m
 static enum nic_drop take_descs(struct i82576_fn *fn, struct i82576_queue *q,
 				const struct nic_rx_meta *meta, struct nic_sink *sink)
 {
-	uint32_t size = FIELD_GET(SRRCTL_BSIZEPKT, q->srrctl) * 1024;
 	uint32_t hdr = header_part(q, meta, &q->rx.hdr_info), left = meta->len - hdr;
-	uint32_t index = q->head, tail = i82576_queue_tail(q);
+	uint32_t index = q->head, more = left / q->rx.size + meta->more;
 
-	if (!size)
-		size = atomic_load_explicit(&fn->default_buffer, memory_order_relaxed);
 	q->rx.num_slots = 0;
 	do {
-		uint32_t len = MIN(left, size);
+		uint32_t len = MIN(left, q->rx.size);
 		enum nic_drop r;
 
-		if (index == tail)
+		if (!has_desc(q, index))
 			return NIC_DROP_NODESC;
-		r = take_desc(fn, q, index, hdr, len, sink);
+		if (q->rx.num_slots == NIC_SINK_MAX)
+			return NIC_DROP_SIZE;
+		r = take_desc(fn, q, ahead_of(fn, q, index, more), hdr, len, sink);
 		if (r != NIC_DROP_NONE)
 			return r;
 		hdr = 0;
@@ -196,15 +269,18 @@ enum nic_drop i82576_rx_buffers(struct nic_port *port, const struct nic_rx_meta 
 	r = take_descs(fn, q, meta, sink);
 	if (r == NIC_DROP_IOMMU && q->rx.num_slots)
 		skip_bad(fn, q);
+	q->rx_live = r == NIC_DROP_NONE;
 	fn->rx_now = q;
 	fn->sink_now = sink;
 	return r;
 }
 
-static uint32_t packet_type(const struct net_parsed *p)
+static inline uint32_t packet_type(const struct net_parsed *p)
 {
 	uint32_t t = 0;
 
+	if (p->l3 == NET_L3_NONE)
+		return 0;
 	if (p->l3 == NET_L3_IPV4)
 		t |= RXD_PKT_IPV4 | (p->ext_headers ? RXD_PKT_IPV4E : 0);
 	if (p->l3 == NET_L3_IPV6)
@@ -218,7 +294,7 @@ static uint32_t packet_type(const struct net_parsed *p)
 	return t;
 }
 
-static uint32_t status_word(const struct nic_rx_meta *meta)
+static inline uint32_t status_word(const struct nic_rx_meta *meta)
 {
 	uint32_t s = RXD_DD | RXD_EOP;
 
@@ -251,9 +327,58 @@ enum nic_drop i82576_rx_commit(struct nic_port *port, const struct nic_rx_meta *
 		write_back(q, slot, i ? 0 : first, last ? status : RXD_DD, last ? vlan : 0);
 		q->head = i82576_queue_next(q, q->head);
 	}
-	i82576_queue_show_head(q);
 	q->rx_ring = true;
 	return NIC_DROP_NONE;
+}
+
+/* The queue for a run: where no frame's bytes decide, and each takes one plain buffer. */
+static struct i82576_queue *run_queue(struct i82576_fn *fn)
+{
+	struct i82576_queue *q;
+	uint32_t type;
+
+	if (!atomic_load_explicit(&fn->dma_on, memory_order_acquire) ||
+	    atomic_load_explicit(&fn->rss, memory_order_acquire) ||
+	    (fn->ops && fn->ops->received))
+		return NULL;
+	q = first_queue(fn);
+	type = q ? FIELD_GET(SRRCTL_DESCTYPE, q->srrctl) : DESCTYPE_LEGACY;
+	return type == DESCTYPE_ONEBUF ? q : NULL;
+}
+
+static void put(struct i82576_queue *q, const struct i82576_rx_ahead *a,
+		const struct nic_frame *f)
+{
+	struct i82576_rx_slot slot = {.wb = a->wb};
+	struct net_parsed parsed;
+	struct nic_rx_meta meta;
+
+	nic_deliver_at(a->ptr, f, &meta, &parsed);
+	slot.len = meta.len;
+	write_back(q, &slot, packet_type(&parsed), status_word(&meta), 0);
+	q->head = i82576_queue_next(q, q->head);
+}
+
+unsigned i82576_rx_run(struct nic_port *port, const struct nic_frame *frames, unsigned n,
+		       uint32_t max)
+{
+	struct i82576_fn *fn = i82576_fn_of(port);
+	struct i82576_queue *q = run_queue(fn);
+	unsigned i;
+
+	if (!q)
+		return 0;
+	max = MIN(max, q->rx.size);
+	for (i = 0; i < n && frames[i].len <= max && has_desc(q, q->head); i++) {
+		const struct i82576_rx_ahead *a = ahead_of(fn, q, q->head, n - 1 - i);
+
+		if (unlikely(!a || !a->ptr || !i82576_not_stale(fn, (const uint8_t *)a->addr)))
+			break;
+		put(q, a, &frames[i]);
+	}
+	q->rx_ring |= i > 0;
+	q->rx_live = i > 0; /* else nobody may tell rx_done */
+	return i;
 }
 
 void i82576_rx_done(struct nic_port *port, uint64_t now_ns)
@@ -265,6 +390,8 @@ void i82576_rx_done(struct nic_port *port, uint64_t now_ns)
 		if (!fn->rx[i].rx_ring)
 			continue;
 		fn->rx[i].rx_ring = false;
+		fn->rx[i].rx_live = false;
+		i82576_queue_show_head(&fn->rx[i]);
 		i82576_raise(fn, &fn->rx[i], false);
 	}
 }

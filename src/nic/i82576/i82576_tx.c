@@ -5,6 +5,7 @@
  * its first one, as the card waits, too. What makes no frame is consumed, counted and dropped,
  * and the queue goes on.
  */
+#include "copy.h"
 #include "i82576_queue.h"
 #include "net_eth.h"
 #include "nic_capture.h"
@@ -32,6 +33,11 @@ struct fetch {
 	uint32_t num; /* valid in desc[] */
 	uint32_t bytes;
 	struct desc desc[I82576_TX_FETCH];
+	/* Where the buffers of desc[] are, as far as looked up; NULL = out of reach, or in
+	 * pieces.
+	 */
+	const uint8_t *at[I82576_TX_FETCH];
+	uint32_t num_at;
 };
 
 static bool is_context(const struct desc *d)
@@ -53,10 +59,36 @@ static void fetch_descs(struct fetch *f, uint32_t tail)
 		if (!p)
 			return;
 		run = MIN(run, want);
-		memcpy(&f->desc[f->num], p, run * sizeof(f->desc[0]));
-		f->num += run;
+		for (uint32_t k = 0; k < run; k++)
+			copy_16((uint8_t *)&f->desc[f->num++], p + k * DESC_SIZE);
 		i = (i + run) % q->num;
 	}
+}
+
+/*
+ * Looks up the buffers of as many frames as one burst takes, and fetches what the snapshots
+ * will read: the guest's driver had these lines last, and one after the other they would cost
+ * more than all the rest.
+ */
+static void locate(struct fetch *f)
+{
+	unsigned frames = 0;
+	uint32_t i;
+
+	for (i = 0; i < f->num && frames < NIC_BURST; i++) {
+		const struct desc *d = &f->desc[i];
+		uint32_t len = d->cmd & TXD_LEN, run = len;
+
+		f->at[i] = NULL;
+		if (is_context(d))
+			continue;
+		frames += d->cmd & TXD_EOP ? 1 : 0;
+		f->at[i] = iommu_xlate(f->fn->dom, d->addr, &run, IOMMU_READ);
+		if (run < len)
+			f->at[i] = NULL;
+		__builtin_prefetch(f->at[i]);
+	}
+	f->num_at = i;
 }
 
 static void store_context(struct i82576_queue *q, const struct desc *d)
@@ -140,35 +172,56 @@ static bool add_seg(struct nic_burst *b, struct nic_frame *fr, const uint8_t *p,
 	return true;
 }
 
-/* One buffer: the header snapshot is filled first (up to want), the rest becomes segments. */
-static enum nic_drop add_buffer(struct fetch *f, struct nic_frame *fr, uint64_t addr,
+/* len bytes at p: the header snapshot is filled first (up to want), the rest is a segment. */
+static enum nic_drop add_piece(struct fetch *f, struct nic_frame *fr, const uint8_t *p,
+			       uint32_t len, uint32_t want)
+{
+	uint32_t n = MIN(len, want - fr->hdr_len);
+
+#ifdef LADON_BREAK_SNAPSHOT
+	fr->guest = fr->hdr_len ? fr->guest : p;
+#endif
+	copy_small(fr->hdr + fr->hdr_len, p, n);
+	fr->hdr_len = (uint16_t)(fr->hdr_len + n);
+	fr->len += n;
+	if (len > n && !add_seg(f->burst, fr, p + n, len - n))
+		return NIC_DROP_MALFORMED;
+	return fr->len > NIC_FRAME_MAX ? NIC_DROP_MALFORMED : NIC_DROP_NONE;
+}
+
+/* A buffer that was not looked up, or is not in one piece. */
+static enum nic_drop add_pieces(struct fetch *f, struct nic_frame *fr, uint64_t addr,
 				uint32_t len, uint32_t want)
 {
-	if (len == 0)
-		return NIC_DROP_MALFORMED;
 	while (len) {
-		uint32_t run = len, n;
+		uint32_t run = len;
 		const uint8_t *p = iommu_xlate(f->fn->dom, addr, &run, IOMMU_READ);
+		enum nic_drop r;
 
 		if (!p) {
 			i82576_fault(f->fn, addr, IOMMU_READ);
 			return NIC_DROP_IOMMU;
 		}
-#ifdef LADON_BREAK_SNAPSHOT
-		fr->guest = fr->hdr_len ? fr->guest : p;
-#endif
-		n = MIN(run, want - fr->hdr_len);
-		memcpy(fr->hdr + fr->hdr_len, p, n);
-		fr->hdr_len = (uint16_t)(fr->hdr_len + n);
-		fr->len += n;
-		if (run > n && !add_seg(f->burst, fr, p + n, run - n))
-			return NIC_DROP_MALFORMED;
+		r = add_piece(f, fr, p, run, want);
+		if (r != NIC_DROP_NONE)
+			return r;
 		addr += run;
 		len -= run;
-		if (fr->len > NIC_FRAME_MAX)
-			return NIC_DROP_MALFORMED;
 	}
 	return NIC_DROP_NONE;
+}
+
+/* The buffer of desc[i]. */
+static enum nic_drop add_buffer(struct fetch *f, struct nic_frame *fr, uint32_t i,
+				uint32_t want)
+{
+	uint32_t len = f->desc[i].cmd & TXD_LEN;
+
+	if (len == 0)
+		return NIC_DROP_MALFORMED;
+	if (likely(i < f->num_at && f->at[i]))
+		return add_piece(f, fr, f->at[i], len, want);
+	return add_pieces(f, fr, f->desc[i].addr, len, want);
 }
 
 static uint32_t snapshot_len(const struct net_offload *off)
@@ -219,8 +272,7 @@ static enum nic_drop build_frame(struct fetch *f, struct nic_frame *fr, uint32_t
 	if (want < NET_ETH_HLEN || want > NIC_HDR_MAX || last - first >= MAX_CHAIN)
 		return NIC_DROP_MALFORMED;
 	for (uint32_t i = first; i <= last; i++) {
-		uint32_t len = f->desc[i].cmd & TXD_LEN;
-		enum nic_drop r = add_buffer(f, fr, f->desc[i].addr, len, want);
+		enum nic_drop r = add_buffer(f, fr, i, want);
 
 		if (r != NIC_DROP_NONE)
 			return r;
@@ -268,6 +320,46 @@ static void take_frame(struct fetch *f, uint32_t first, uint32_t last)
 	f->burst->num_segs = segs;
 }
 
+/* Is desc[i] a whole frame that asks for nothing, in one piece of memory? What most are. */
+static bool is_plain(const struct fetch *f, uint32_t i)
+{
+	const struct desc *d = &f->desc[i];
+	uint32_t len = d->cmd & TXD_LEN;
+
+	return (d->cmd & (TXD_DEXT | TXD_DTYP | TXD_EOP | TXD_TSE | TXD_VLE)) ==
+		       (TXD_DEXT | FIELD_PREP(TXD_DTYP, DTYP_DATA) | TXD_EOP) &&
+	       !(d->sta & (TXD_IXSM | TXD_TXSM)) && len >= NET_ETH_HLEN + NET_VLAN_HLEN &&
+	       len <= NIC_JUMBO_MAX && i < f->num_at && f->at[i] && !f->q->tx.skipping &&
+	       !f->fn->ops;
+}
+
+/* What build_frame would make of it. */
+static void take_plain(struct fetch *f, uint32_t i)
+{
+	struct nic_burst *b = f->burst;
+	struct nic_frame *fr = &b->frame[b->n++];
+	uint32_t len = f->desc[i].cmd & TXD_LEN, n = MIN(len, (uint32_t)NIC_HDR_PLAIN);
+
+	fr->len = len;
+	fr->hdr_len = (uint16_t)n;
+	fr->num_segs = 0;
+	if (len > n) {
+		b->seg[b->num_segs] = (struct nic_seg){f->at[i] + n, len - n};
+		fr->segs = &b->seg[b->num_segs++];
+		fr->num_segs = 1;
+	}
+	fr->off = (struct net_offload){0};
+	fr->tagged = fr->csum_valid = false;
+	fr->local = true;
+	copy_small(fr->hdr, f->at[i], n);
+#ifdef LADON_BREAK_SNAPSHOT
+	fr->guest = f->at[i];
+#endif
+	if (unlikely(get_be16(fr->hdr + 12) == NET_ETH_P_VLAN))
+		nic_frame_lift_tag(fr);
+	f->bytes += len;
+}
+
 /*
  * The chain that starts at desc[i] has no end in desc[]. Is it only not announced yet? No, when
  * it is longer than any frame may be, or when it fills the whole ring.
@@ -304,29 +396,41 @@ static uint32_t parse_one(struct fetch *f, uint32_t i)
 	return last - 1;
 }
 
+/* desc[i] is used up. */
+static void use_up(struct fetch *f, uint32_t i)
+{
+	struct i82576_queue *q = f->q;
+
+	if (f->desc[i].cmd & TXD_RS)
+		q->tx.rs[q->tx.num_rs++] = q->tx.next;
+	q->tx.next = i82576_queue_next(q, q->tx.next);
+}
+
 /* Parses desc[]; leaves in q->tx.next how far the ring was consumed. */
 static void parse(struct fetch *f)
 {
-	struct i82576_queue *q = f->q;
 	uint32_t i = 0;
 
 	while (i < f->num && f->burst->n < NIC_BURST && f->bytes < BURST_BYTES &&
 	       f->burst->num_segs < NIC_BURST_SEGS / 2) {
-		uint32_t last = parse_one(f, i);
+		uint32_t last;
 
+		if (likely(is_plain(f, i))) {
+			take_plain(f, i);
+			use_up(f, i++);
+			continue;
+		}
+		last = parse_one(f, i);
 		if (last == f->num)
 			break;
-		for (; i <= last; i++) {
-			if (f->desc[i].cmd & TXD_RS)
-				q->tx.rs[q->tx.num_rs++] = q->tx.next;
-			q->tx.next = i82576_queue_next(q, q->tx.next);
-		}
+		for (; i <= last; i++)
+			use_up(f, i);
 	}
 }
 
 static bool poll_queue(struct i82576_fn *fn, struct i82576_queue *q, struct nic_burst *burst)
 {
-	struct fetch f = {.fn = fn, .q = q, .burst = burst};
+	struct fetch f; /* not zeroed: desc[] is a kilobyte, and most polls find nothing */
 	uint32_t tail;
 	bool on = i82576_queue_follow(fn, q);
 
@@ -343,9 +447,14 @@ static bool poll_queue(struct i82576_fn *fn, struct i82576_queue *q, struct nic_
 		q->tail_seen = tail;
 		return false;
 	}
+	f.fn = fn;
+	f.q = q;
+	f.burst = burst;
+	f.num = f.bytes = 0;
 	fetch_descs(&f, tail);
 	if (f.num && !i82576_not_stale(fn, (const uint8_t *)&f.desc[0]))
 		return false;
+	locate(&f);
 	parse(&f);
 	return q->tx.next != q->head;
 }

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "nic_run.h"
+
+#include <string.h>
+
+static bool any(const _Atomic unsigned *num_ports)
+{
+	return atomic_load_explicit(num_ports, memory_order_relaxed);
+}
+
+/* Does the switch as a whole do no more than switch? */
+static bool is_simple(const struct nic_switch *sw)
+{
+	return !sw->wire && !sw->owed && !sw->kept && !any(&sw->num_promisc) &&
+	       !any(&sw->num_svlan);
+}
+
+static bool nobody_looks(const struct nic_port *port)
+{
+	return !port->captures && !port->mirrors;
+}
+
+/* Is what dst gets of f, tagged as it may be by now, without tags again? */
+static bool stays_untagged(const struct nic_policy *p, const struct nic_frame *f)
+{
+	return !f->svlan && (!f->tagged || p->pvid);
+}
+
+void nic_run_begin(struct nic_switch *sw, const struct nic_port *src,
+		   const struct nic_policy *sp, struct nic_port *dst, const struct nic_frame *f)
+{
+	const struct nic_policy *dp = atomic_load_explicit(&dst->policy, memory_order_acquire);
+
+	sw->run.dst = NULL;
+	if (!dst->ops->rx_run || dst->is_uplink || !is_simple(sw) || !nobody_looks(src) ||
+	    !nobody_looks(dst) || sp->mtu || sp->spoof_neigh || dp->mtu ||
+	    !stays_untagged(dp, f) || net_is_tag(get_be16(f->hdr + 12)))
+		return;
+	sw->run.dst = dst;
+	sw->run.policy = dp;
+	memcpy(sw->run.head, f->hdr, sizeof(sw->run.head));
+}
+
+static bool follows(const struct nic_run *run, const struct nic_frame *f)
+{
+	return !memcmp(run->head, f->hdr, sizeof(run->head)) && !f->tagged &&
+	       !nic_frame_has_offload(f);
+}
+
+static void count(struct nic_port *src, struct nic_port *dst, const struct nic_frame *f,
+		  unsigned n)
+{
+	struct nic_port_stats *tx = &src->stats, *rx = &dst->stats;
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		bytes += MAX(f[i].len, (uint32_t)NET_ETH_ZLEN);
+	nic_count(&tx->tx_packets, n);
+	nic_count(&tx->tx_bytes, bytes);
+	nic_count(&tx->tx_local_packets, n);
+	nic_count(&tx->tx_local_bytes, bytes);
+	nic_count(&rx->rx_packets, n);
+	nic_count(&rx->rx_bytes, bytes);
+	nic_count(&rx->copied_bytes, bytes);
+	if (!f->local)
+		return;
+	nic_count(&rx->rx_local_packets, n);
+	nic_count(&rx->rx_local_bytes, bytes);
+}
+
+unsigned nic_run_take(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst,
+		      unsigned first)
+{
+	struct nic_port *dst = sw->run.dst;
+	struct nic_frame *f = &burst->frame[first];
+	unsigned n = 0;
+
+	if (!dst || atomic_load_explicit(&dst->policy, memory_order_acquire) != sw->run.policy)
+		return 0;
+	while (first + n < burst->n && follows(&sw->run, &f[n]))
+		n++;
+	if (n)
+		n = dst->ops->rx_run(dst, f, n, sw->run.policy->max_frame);
+	if (n) {
+		nic_switch_received(sw, dst);
+		count(src, dst, f, n);
+	}
+	return n;
+}
