@@ -5,7 +5,7 @@
 PREFIX ?= /usr/local
 BUILD  ?= build
 
-.PHONY: all demo demo-pf demo-hosts check check-long breaks fuzz bench bench-hosts-scale lint install clean deps deps-test \
+.PHONY: all demo demo-pf demo-hosts check check-long breaks fuzz bench bench-hosts-scale bench-vms lint install clean deps deps-test \
 	instructions-accept profile
 
 all: deps
@@ -60,6 +60,11 @@ bench: all
 bench-hosts-scale: all
 	@ninja -C $(BUILD) --quiet bench-programs
 	@$(BUILD)/bench/bench_hosts_scale $(BUILD)/ladond $(BUILD)/ladon-host
+
+# Pairs of VMs on Ladon, on QEMU's igb and on virtio-net, in turn (needs root); every sample in bench/vms.csv of BUILD.
+bench-vms: all
+	@packaging/install-deps vm
+	@LADON_BUILD=$(BUILD) python3 bench/vms.py --csv $(BUILD)/bench/vms.csv
 
 # Instructions a frame (tests/perf): what is counted now is right from now on; the path of 64 bytes by function.
 instructions-accept profile: deps-test

@@ -332,18 +332,19 @@ static struct sample median(struct sample (*all)[CASES_MAX], unsigned rounds, un
 static void print_table(const struct test_case *cases, const struct sample *s, unsigned num)
 {
 	static const char *const heads[KINDS] = {
-		"\n| idle | functions attached | ladond's CPU % |\n|---|---|---|\n",
-		"\n| 64 bytes, there and back | doorbells | driver | frames a second | of them "
-		"came "
-		"| p50 us | p99 us | ladond's CPU % |\n|---|---|---|---|---|---|---|---|\n",
-		"\n| register read | after us | p50 us | p99 us | ladond's CPU % "
-		"|\n|---|---|---|---|---|\n"};
+		"| idle | functions attached | ladond's CPU % |\n|---|---|---|\n",
+		("| 64 B, there and back | doorbells | driver | to be sent a second | "
+		 "came | p50 us | p99 us | ladond's CPU % "
+		 "|\n|---|---|---|---|---|---|---|---|\n"),
+		("| register read | after us | p50 us | p99 us | ladond's CPU % |\n"
+		 "|---|---|---|---|---|\n"),
+	};
 
 	for (unsigned i = 0; i < num; i++, s++) {
 		const struct test_case *c = &cases[i];
 
 		if (i == 0 || c->kind != cases[i - 1].kind)
-			fputs(heads[c->kind], stdout);
+			printf("\n%s", heads[c->kind]);
 		printf("| %s ", c->mode->name);
 		if (c->kind == PULSE)
 			printf("| %s | %s | %u | %.0f ", c->mode->doorbells, drivers[c->driver],
