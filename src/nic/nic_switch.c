@@ -232,6 +232,7 @@ struct fate {
 	unsigned offered;
 	struct nic_port *last; /* who took it, the last of them */
 	bool local, taken;
+	bool unknown; /* no port owns its address: the next one may be a storm's */
 	bool stopped; /* offered to nobody: it was one too many, or waits */
 };
 
@@ -365,6 +366,7 @@ static void unicast(struct nic_switch *sw, struct nic_port *src, const struct ni
 	struct nic_port *dst = owner_of(sw, f);
 	bool unknown = !dst;
 
+	fate->unknown = unknown;
 	if (unknown && is_storm(sw, &src->storm_uucast, sp->storm_uucast_pps, f)) {
 		fate->stopped = true;
 		return;
@@ -465,7 +467,8 @@ static bool switch_frame(struct nic_switch *sw, struct nic_port *src,
 		count_tx(src, f, fate.local);
 	if (unlikely(src->mirrors))
 		nic_mirror_sent(sw, src, f, wire_frames(f));
-	if (fate.taken && fate.offered == 1 && untagged && !group && !sp->loopback)
+	if (fate.taken && fate.offered == 1 && !fate.unknown && untagged && !group &&
+	    !sp->loopback)
 		nic_run_begin(sw, src, sp, fate.last, f);
 	return fate.taken || (group && !fate.offered);
 }

@@ -142,13 +142,27 @@ static struct i82576_queue *queue_if_on(struct i82576_fn *fn, unsigned i)
 	return q;
 }
 
-/* Has the queue a descriptor at index? The guest may have added some since the round began. */
+/* Descriptors from the head up to i. */
+static uint32_t distance(const struct i82576_queue *q, uint32_t i)
+{
+	return i < q->head ? i + q->num - q->head : i - q->head;
+}
+
+/*
+ * Has the queue a descriptor at index? The guest may have added some since the round began. A
+ * tail that went back, or out of the ring, while a frame takes descriptors adds none.
+ */
 static bool has_desc(struct i82576_queue *q, uint32_t index)
 {
+	uint32_t tail;
+
 	if (likely(index != q->rx.tail))
 		return true;
-	q->rx.tail = i82576_queue_tail(q);
-	return index != q->rx.tail;
+	tail = i82576_queue_tail(q);
+	if (distance(q, tail) <= distance(q, index))
+		return false;
+	q->rx.tail = tail;
+	return true;
 }
 
 /* A frame for a queue that is off is lost, as the card has it. */
@@ -386,10 +400,11 @@ void i82576_rx_done(struct nic_port *port, uint64_t now_ns)
 
 	(void)now_ns;
 	for (unsigned i = 0; i < fn->num_queues; i++) {
+		/* Also of one that was looked at and received nothing. */
+		fn->rx[i].rx_live = false;
 		if (!fn->rx[i].rx_ring)
 			continue;
 		fn->rx[i].rx_ring = false;
-		fn->rx[i].rx_live = false;
 		i82576_queue_show_head(&fn->rx[i]);
 		i82576_raise(fn, &fn->rx[i], false);
 	}
