@@ -27,10 +27,9 @@ static bool stays_untagged(const struct nic_policy *p, const struct nic_frame *f
 }
 
 void nic_run_begin(struct nic_switch *sw, const struct nic_port *src,
-		   const struct nic_policy *sp, struct nic_port *dst, const struct nic_frame *f)
+		   const struct nic_policy *sp, struct nic_port *dst,
+		   const struct nic_policy *dp, const struct nic_frame *f)
 {
-	const struct nic_policy *dp = atomic_load_explicit(&dst->policy, memory_order_acquire);
-
 	sw->run.dst = NULL;
 	if (!dst->ops->rx_run || dst->is_uplink || !is_simple(sw) || !nobody_looks(src) ||
 	    !nobody_looks(dst) || sp->mtu || sp->spoof_neigh || dp->mtu ||

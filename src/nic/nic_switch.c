@@ -230,7 +230,8 @@ static enum nic_drop egress(const struct nic_port *src, const struct nic_port *d
  * function of this card did. */
 struct fate {
 	unsigned offered;
-	struct nic_port *last; /* who took it, the last of them */
+	struct nic_port *last; /* who took it, the last of them; and by this policy */
+	const struct nic_policy *policy;
 	bool local, taken;
 	bool unknown; /* no port owns its address: the next one may be a storm's */
 	bool stopped; /* offered to nobody: it was one too many, or waits */
@@ -281,6 +282,7 @@ static void deliver_to(struct nic_switch *sw, struct nic_port *src, struct nic_p
 		return;
 	fate->taken = true;
 	fate->last = dst;
+	fate->policy = p;
 	fate->local |= !dst->is_uplink;
 	nic_switch_received(sw, dst);
 	if (unlikely(dst->mirrors))
@@ -469,7 +471,7 @@ static bool switch_frame(struct nic_switch *sw, struct nic_port *src,
 		nic_mirror_sent(sw, src, f, wire_frames(f));
 	if (fate.taken && fate.offered == 1 && !fate.unknown && untagged && !group &&
 	    !sp->loopback)
-		nic_run_begin(sw, src, sp, fate.last, f);
+		nic_run_begin(sw, src, sp, fate.last, fate.policy, f);
 	return fate.taken || (group && !fate.offered);
 }
 
