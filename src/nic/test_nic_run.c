@@ -156,6 +156,20 @@ static void third_promisc(void)
 	atomic_store(&sw.num_promisc, 1);
 }
 
+/* Not in this VLAN; its policy may change within the burst. */
+static void third_promisc_elsewhere(void)
+{
+	third_promisc();
+	port[3].policy.untagged = false;
+}
+
+/* An address that the wire's port owns. */
+static void known_at_the_wire(void)
+{
+	nic_fdb_add((struct nic_fdb *)(uintptr_t)atomic_load(&sw.fdb), net_mac_u64(nobody), 0,
+		    UPLINK);
+}
+
 static void third_svlan(void)
 {
 	port[3].policy.svlan = true;
@@ -451,6 +465,8 @@ static const struct table_case table[] = {
 	{"sender mirrored", src_mirrored, alike, 0, 0},
 	{"receiver mirrored", dst_mirrored, alike, 0, 0},
 	{"third port promiscuous", third_promisc, alike, 0, 0},
+	{"promiscuous in another VLAN", third_promisc_elsewhere, alike, 0, 0},
+	{"known at the wire", known_at_the_wire, to_nobody, 0, 0},
 	{"third port with an 802.1ad VLAN", third_svlan, alike, 0, 0},
 	{"flow control", flow_on, alike, 0, 0},
 	{"flow control, from the wire", flow_on, from_the_wire, 0, UPLINK},

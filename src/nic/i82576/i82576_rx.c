@@ -88,11 +88,11 @@ static void read_ahead(struct i82576_fn *fn, struct i82576_queue *q, uint32_t in
 	q->rx.num_ahead = want;
 }
 
-/* more: descriptors that may be wanted soon. */
+/* more: descriptors that may be wanted soon. A ring out of reach is one fault, not two. */
 static const struct i82576_rx_ahead *ahead_of(struct i82576_fn *fn, struct i82576_queue *q,
 					      uint32_t index, uint32_t more)
 {
-	if (unlikely(index - q->rx.ahead_at >= q->rx.num_ahead))
+	if (unlikely(index - q->rx.ahead_at >= q->rx.num_ahead) && !q->stalled)
 		read_ahead(fn, q, index, more + 1);
 	return q->rx.num_ahead ? &q->rx.ahead[index - q->rx.ahead_at] : NULL;
 }

@@ -262,6 +262,53 @@ static void a_frame_of_two_buffers_is_no_run(void **state)
 	assert_frame(tx_buf(&g[0], 3), 900);
 }
 
+static void a_frame_above_the_limit_is_no_run(void **state)
+{
+	(void)state;
+	nic_card_guest_lpe(tc.card, 1, 1518); /* with FCS */
+	rings_on();
+	for (unsigned k = 0; k < 4; k++) {
+		make_frame(k, k == 2 ? 1700 : 1400);
+		tx_desc(&g[0], tx_iova(k), CMD_LAST | (k == 2 ? 1700 : 1400), 0);
+	}
+	tx_bell(&g[0]);
+	one_round();
+	assert_int_equal(rx_packets(), 3);
+	assert_int_equal(ran, 1);
+	assert_int_equal(rx_drop(NIC_DROP_SIZE), 1);
+}
+
+/* Of a ring of 16 the first 8 are there: one fault, one frame, and the queue waits. */
+static void a_ring_that_is_half_there(void **state)
+{
+	uint64_t base = ELSEWHERE + 4096 - 8 * DESC_SIZE;
+	struct iommu_mem *mem;
+
+	for (unsigned slow = 0; slow < 2; slow++) {
+		if (slow && (tear_down(state) < 0 || set_up(state) < 0))
+			fail();
+		take_the_slow_way(slow);
+		rx_on(&g[1], 16, SRRCTL_ONEBUF);
+		tx_on(&g[0], 64);
+		assert_int_equal(iommu_mem_anon(4096, &mem), 0);
+		memcpy((uint8_t *)mem->base + 4096 - 8 * DESC_SIZE, g[1].mem + RX_RING,
+		       8 * DESC_SIZE);
+		assert_int_equal(
+			iommu_map(g[1].dom, ELSEWHERE, 4096, IOMMU_READ | IOMMU_WRITE, mem, 0),
+			0);
+		ring_on(rx_regs(&g[1]), base, 16);
+		put_reg(rx_regs(&g[1]), Q_TAIL, 15);
+		send_many(12, 100);
+		one_round();
+		assert_int_equal(ran, slow ? 0 : 7);
+		assert_int_equal(rx_packets(), 8);
+		assert_int_equal(rx_drop(NIC_DROP_IOMMU), 1);
+		assert_int_equal(rx_drop(NIC_DROP_RXOFF), 3);
+		assert_fault_once(ELSEWHERE + 4096);
+		assert_int_equal(get_reg(rx_regs(&g[1]), Q_HEAD), 8);
+	}
+}
+
 /* Memory that may be a private copy: the guest's first descriptor is all zeros to us. */
 static void a_descriptor_of_zeros_waits(void **state)
 {
@@ -383,6 +430,25 @@ static void a_queue_may_be_set_up_anew_between_rounds(void **state)
 	assert_int_equal(get_reg(rx_regs(&g[1]), Q_HEAD), 3);
 }
 
+/* Though nothing else came to the queue in this round. */
+static void a_run_alone_is_told(void **state)
+{
+	static struct nic_frame f;
+	struct nic_port *port = &g[1].vf->fn.port;
+
+	(void)state;
+	rings_on();
+	memcpy(f.hdr, make_frame(0, 64), 64);
+	f.len = f.hdr_len = 64;
+	assert_int_equal(i82576_rx_run(port, &f, 1, 1518), 1);
+	assert_int_equal(get_reg(rx_regs(&g[1]), Q_HEAD), 0);
+	i82576_rx_done(port, now);
+	assert_int_equal(get_reg(rx_regs(&g[1]), Q_HEAD), 1);
+	assert_frame(tx_buf(&g[0], 0), 64);
+	one_round();
+	assert_int_equal(got(&g[1], 1), 1);
+}
+
 /* One that was looked at for a run and received nothing is followed anew, too. */
 static void a_queue_that_took_no_run_is_followed_anew(void **state)
 {
@@ -405,8 +471,11 @@ static void a_queue_that_took_no_run_is_followed_anew(void **state)
 
 /* ---- what happens within a round ---- */
 
+/* What they say is theirs to decide until then. */
 static void two_more(void)
 {
+	for (unsigned i = 3; i < 5; i++)
+		put_le64(rx_desc_at(&g[1], i), BASE + RX_BUF + (200ull + i) * BUF_SIZE);
 	put_reg(rx_regs(&g[1]), Q_TAIL, 5);
 }
 
@@ -415,11 +484,19 @@ static void descriptors_may_come_within_a_round(void **state)
 	(void)state;
 	rings_on();
 	put_reg(rx_regs(&g[1]), Q_TAIL, 3);
-	send_many(3, 100);
+	for (unsigned k = 0; k < 8; k++) {
+		make_frame(k, 100);
+		tx_buf(&g[0], k)[5] ^= k < 3 ? 0 : 0x40; /* nobody's */
+		tx_desc(&g[0], tx_iova(k), CMD_LAST | 100, 0);
+	}
+	tx_bell(&g[0]);
 	wire_sends(3, 100);
 	in_round = two_more;
 	one_round();
 	assert_int_equal(rx_packets(), 5);
+	for (unsigned i = 3; i < 5; i++)
+		assert_memory_equal(g[1].mem + RX_BUF + (200 + i) * BUF_SIZE, wire.tx[0].bytes,
+				    100);
 	assert_int_equal(rx_drop(NIC_DROP_NODESC), 1);
 	assert_int_equal(get_reg(rx_regs(&g[1]), Q_HEAD), 5);
 	assert_int_equal(get_le32(rx_desc_at(&g[1], 5) + 8) & RXD_DD, 0);
@@ -500,6 +577,25 @@ static void half_an_inner_tag_is_refused(void **state)
 		assert_int_equal(tx_drop(NIC_DROP_MALFORMED), 4 * (i + 1));
 		assert_nothing();
 	}
+}
+
+/* A chain longer than a frame may be: what would be a frame is its end. */
+static void the_end_of_an_endless_chain_is_no_frame(void **state)
+{
+	(void)state;
+	rings_on();
+	make_frame(0, 100);
+	for (unsigned i = 0; i < 100; i++)
+		tx_desc(&g[0], tx_iova(0), CMD_MORE | 10, 0);
+	tx_bell(&g[0]);
+	one_round();
+	one_round();
+	tx_desc(&g[0], tx_iova(0), CMD_LAST | 100, 0);
+	tx_desc(&g[0], tx_iova(0), CMD_LAST | 100, 0);
+	tx_bell(&g[0]);
+	one_round();
+	assert_int_equal(rx_packets(), 1);
+	assert_int_equal(tx_drop(NIC_DROP_MALFORMED), 1);
 }
 
 /* Frames before and behind one whose buffer is cut, or is nowhere. */
@@ -685,8 +781,9 @@ static void random_frame(unsigned k)
 		tx_desc(&g[0], 14u << 9 | (p.l3 == NET_L3_IPV4 ? 20u : 40u),
 			CMD_CONTEXT |
 				FIELD_PREP(CTX_L4T, p.l4 == NET_L4_TCP ? L4T_TCP : L4T_UDP),
-			0);
+			FIELD_PREP(CTX_L4LEN, test_l4_size[p.l4]) | FIELD_PREP(CTX_MSS, 90));
 		sta = TXD_TXSM;
+		cmd |= test_below(2) ? TXD_TSE : 0;
 		break;
 	case 4:
 		tx_desc(&g[0], at, CMD_MORE | 20, 0);
@@ -806,16 +903,20 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(runs_stop_where_a_frame_is_special),
 		TEST(a_frame_of_two_buffers_is_no_run),
+		TEST(a_frame_above_the_limit_is_no_run),
 		TEST(a_descriptor_of_zeros_waits),
+		TEST(a_ring_that_is_half_there),
 		TEST(a_buffer_may_change_between_rounds),
 		TEST(a_buffer_may_be_unmapped_between_rounds),
 		TEST(a_ring_may_move_between_rounds),
 		TEST(a_queue_may_be_set_up_anew_between_rounds),
 		TEST(a_queue_that_took_no_run_is_followed_anew),
+		TEST(a_run_alone_is_told),
 		TEST(descriptors_may_come_within_a_round),
 		TEST(a_tail_that_goes_back_adds_no_descriptors),
 		TEST(the_head_of_a_disabled_queue_is_left_alone),
 		TEST(half_an_inner_tag_is_refused),
+		TEST(the_end_of_an_endless_chain_is_no_frame),
 		TEST(buffers_that_are_not_in_one_piece),
 		TEST(long_announcements),
 		TEST(a_run_tells_of_checksums_what_a_frame_alone_does),
