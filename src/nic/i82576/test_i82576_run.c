@@ -782,7 +782,7 @@ static void random_frame(unsigned k)
 			CMD_CONTEXT |
 				FIELD_PREP(CTX_L4T, p.l4 == NET_L4_TCP ? L4T_TCP : L4T_UDP),
 			FIELD_PREP(CTX_L4LEN, test_l4_size[p.l4]) | FIELD_PREP(CTX_MSS, 90));
-		sta = TXD_TXSM;
+		sta = test_below(2) ? TXD_TXSM : 0;
 		cmd |= test_below(2) ? TXD_TSE : 0;
 		break;
 	case 4:
