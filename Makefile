@@ -5,7 +5,7 @@
 PREFIX ?= /usr/local
 BUILD  ?= build
 
-.PHONY: all demo demo-pf demo-hosts check check-long breaks fuzz bench lint install clean deps deps-test \
+.PHONY: all demo demo-pf demo-hosts check check-long breaks fuzz bench bench-hosts-scale bench-vms lint install clean deps deps-test \
 	instructions-accept profile
 
 all: deps
@@ -47,9 +47,24 @@ breaks: deps-test
 fuzz: deps-test
 	@fuzz/run "$(T)" "$(SECONDS)"
 
+# Ladon beside its peers, then what its parts cost: make bench ROUNDS=9 SECONDS=2 ONLY="switch round". DOCS=1 puts
+# the comparison into docs/performance.md.
 bench: all
+	@packaging/install-deps peers || echo "going on: rows of peers that are not there will be missing"
+	@meson setup --reconfigure $(BUILD) -Dpeers=auto >/dev/null
 	@ninja -C $(BUILD) --quiet bench-programs hostile-programs
-	@bench/run --build $(BUILD)
+	@bench/run --build $(BUILD) --rounds "$(ROUNDS)" --seconds "$(SECONDS)" \
+		--patience "$(PATIENCE)" --only "$(ONLY)" --docs "$(DOCS)"
+
+# Sixteen compute hosts: the table "Scale" of docs/hosts.md.
+bench-hosts-scale: all
+	@ninja -C $(BUILD) --quiet bench-programs
+	@$(BUILD)/bench/bench_hosts_scale $(BUILD)/ladond $(BUILD)/ladon-host
+
+# Pairs of VMs on Ladon, on QEMU's igb and on virtio-net, in turn (needs root); every sample in bench/vms.csv of BUILD.
+bench-vms: all
+	@packaging/install-deps vm
+	@LADON_BUILD=$(BUILD) python3 bench/vms.py --csv $(BUILD)/bench/vms.csv
 
 # Instructions a frame (tests/perf): what is counted now is right from now on; the path of 64 bytes by function.
 instructions-accept profile: deps-test

@@ -12,7 +12,6 @@
  * the daemon's control thread answers; this thread is awake before and sleeps while it waits.
  * All cases are measured in turn within each round; figures are medians of the rounds.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
@@ -23,6 +22,7 @@
 #include <unistd.h>
 
 #include "bench_pair.h"
+#include "bench_proc.h"
 #include "bits.h"
 #include "clock.h"
 
@@ -76,33 +76,6 @@ static uint64_t taken[SAMPLES]; /* ns */
 static unsigned num_taken;
 
 /* ---- the daemon ---- */
-
-/* CPU time of all its threads in ns. */
-static uint64_t cpu_ns(void)
-{
-	char path[300];
-	uint64_t sum = 0;
-	struct dirent *task;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)rig.daemon.pid);
-	dir = opendir(path);
-	while (dir && (task = readdir(dir))) {
-		unsigned long long ns;
-		FILE *f;
-
-		snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", (int)rig.daemon.pid,
-			 task->d_name);
-		f = fopen(path, "re");
-		if (!f)
-			continue;
-		sum += fscanf(f, "%llu", &ns) == 1 ? ns : 0;
-		fclose(f);
-	}
-	if (dir)
-		closedir(dir);
-	return sum;
-}
 
 static void rig_stop(void)
 {
@@ -302,9 +275,9 @@ static int measure(const char *ladond, const struct test_case *c, uint64_t ns,
 		do_case(c, ns / 10); /* what comes first is no steady state */
 	num_taken = 0;
 	start = clock_ns();
-	cpu = cpu_ns();
+	cpu = (uint64_t)bench_proc_cpu_ns(rig.daemon.pid);
 	num = do_case(c, ns);
-	cpu = cpu_ns() - cpu;
+	cpu = (uint64_t)bench_proc_cpu_ns(rig.daemon.pid) - cpu;
 	start = clock_ns() - start;
 	rig_stop();
 	qsort(taken, num_taken, sizeof(taken[0]), by_ns);
@@ -359,18 +332,19 @@ static struct sample median(struct sample (*all)[CASES_MAX], unsigned rounds, un
 static void print_table(const struct test_case *cases, const struct sample *s, unsigned num)
 {
 	static const char *const heads[KINDS] = {
-		"\n| idle | functions attached | ladond's CPU % |\n|---|---|---|\n",
-		"\n| 64 bytes, there and back | doorbells | driver | frames a second | of them "
-		"came "
-		"| p50 us | p99 us | ladond's CPU % |\n|---|---|---|---|---|---|---|---|\n",
-		"\n| register read | after us | p50 us | p99 us | ladond's CPU % "
-		"|\n|---|---|---|---|---|\n"};
+		"| idle | functions attached | ladond's CPU % |\n|---|---|---|\n",
+		("| 64 B, there and back | doorbells | driver | to be sent a second | "
+		 "came | p50 us | p99 us | ladond's CPU % "
+		 "|\n|---|---|---|---|---|---|---|---|\n"),
+		("| register read | after us | p50 us | p99 us | ladond's CPU % |\n"
+		 "|---|---|---|---|---|\n"),
+	};
 
 	for (unsigned i = 0; i < num; i++, s++) {
 		const struct test_case *c = &cases[i];
 
 		if (i == 0 || c->kind != cases[i - 1].kind)
-			fputs(heads[c->kind], stdout);
+			printf("\n%s", heads[c->kind]);
 		printf("| %s ", c->mode->name);
 		if (c->kind == PULSE)
 			printf("| %s | %s | %u | %.0f ", c->mode->doorbells, drivers[c->driver],

@@ -134,8 +134,14 @@ void bench_node_kill(struct bench_nodes *nodes, unsigned i)
 	nodes->pid[i] = 0;
 }
 
+const char *bench_node_socket(const struct bench_nodes *nodes, unsigned i, const char *card,
+			      unsigned n, char *buf)
+{
+	snprintf(buf, DEMO_PATH_MAX, "%s/ch%u/%s-vf%u.sock", nodes->dir, i + 1, card, n);
+	return buf;
+}
+
 const char *bench_node_vf(const struct bench_nodes *nodes, unsigned i, unsigned n, char *buf)
 {
-	snprintf(buf, DEMO_PATH_MAX, "%s/ch%u/nic0-vf%u.sock", nodes->dir, i + 1, n);
-	return buf;
+	return bench_node_socket(nodes, i, "nic0", n, buf);
 }

@@ -8,7 +8,7 @@
 
 #include "demo_daemon.h"
 
-#define BENCH_NODES_MAX 8u
+#define BENCH_NODES_MAX 16u
 
 struct bench_nodes {
 	const char *program; /* ladon-host; borrowed */
@@ -31,7 +31,10 @@ void bench_nodes_say(const struct bench_nodes *nodes);
 int bench_node_start(struct bench_nodes *nodes, unsigned i, const struct demo_daemon *daemon);
 /* SIGKILL, and waits for its end. */
 void bench_node_kill(struct bench_nodes *nodes, unsigned i);
-/* The socket of VF n of nic0 at host i, into buf of DEMO_PATH_MAX bytes; returns buf. */
+/* The socket of VF n of a card at host i, into buf of DEMO_PATH_MAX bytes; returns buf. */
+const char *bench_node_socket(const struct bench_nodes *nodes, unsigned i, const char *card,
+			      unsigned n, char *buf);
+/* The same of nic0, into buf of DEMO_PATH_MAX bytes; returns buf. */
 const char *bench_node_vf(const struct bench_nodes *nodes, unsigned i, unsigned n, char *buf);
 
 #endif

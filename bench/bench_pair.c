@@ -79,6 +79,12 @@ int bench_start(struct bench_pair *b, const char *ladond, const char *const *ext
 int bench_start_rx(struct bench_pair *b, const char *ladond, const char *const *extra,
 		   const struct ladon_igbvf_config *rx)
 {
+	return bench_start_with(b, ladond, extra, NULL, rx);
+}
+
+int bench_start_with(struct bench_pair *b, const char *ladond, const char *const *extra,
+		     const struct ladon_igbvf_config *tx, const struct ladon_igbvf_config *rx)
+{
 	char text[2000], path[DEMO_PATH_MAX];
 	int err;
 
@@ -89,7 +95,7 @@ int bench_start_rx(struct bench_pair *b, const char *ladond, const char *const *
 
 		err = bench_side_attach(s, demo_daemon_vf(&b->daemon, i, path));
 		if (!err)
-			err = bench_side_open(s, i ? rx : NULL);
+			err = bench_side_open(s, i ? rx : tx);
 	}
 	if (err) {
 		fprintf(stderr, "%s: %s\n%s", ladond, strerror(-err),

@@ -32,6 +32,9 @@ int bench_start(struct bench_pair *b, const char *ladond, const char *const *ext
 /* The same with a configuration for the driver of side 1. */
 int bench_start_rx(struct bench_pair *b, const char *ladond, const char *const *extra,
 		   const struct ladon_igbvf_config *rx);
+/* The same with one for each side's driver. */
+int bench_start_with(struct bench_pair *b, const char *ladond, const char *const *extra,
+		     const struct ladon_igbvf_config *tx, const struct ladon_igbvf_config *rx);
 void bench_stop(struct bench_pair *b);
 /* A frame from side 0 to side 1 in a buffer of side 0, or NULL. size counts the FCS, as
  * everywhere in networking. */

@@ -10,19 +10,14 @@
  * never sleeps; the card's data path is the other thread. What a VF with a driver costs the
  * others while it does nothing is in the rows with idle VFs; one without costs nothing.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 
-#include "bench_pair.h"
+#include "bench_rate.h"
 #include "clock.h"
 
 #define ROUNDS_MAX 99
-#define WARM_UP_NS (20 * NSEC_PER_MSEC)
-#define IDLE_MAX   253u
 
 struct mode {
 	const char *name;
@@ -35,68 +30,15 @@ static const struct mode modes[] = {
 	{"trapped doorbells", {"--busy-poll", "--no-mapped-doorbells", NULL}, 0},
 	{"and 5 idle VFs", {"--busy-poll", NULL}, 5},
 	{"and 61 idle VFs", {"--busy-poll", NULL}, 61},
-	{"and 253 idle VFs", {"--busy-poll", NULL}, IDLE_MAX},
+	{"and 253 idle VFs", {"--busy-poll", NULL}, BENCH_IDLE_MAX},
 };
 static const unsigned sizes[] = {64, 1500};
 
 #define NUM_MODES (sizeof(modes) / sizeof(modes[0]))
 #define NUM_SIZES (sizeof(sizes) / sizeof(sizes[0]))
 
-struct sample {
-	double mpps, copied; /* million packets a second, bytes copied a packet */
-};
-
-static int measure(struct bench_pair *b, unsigned size, uint64_t ns, struct sample *ret)
-{
-	uint64_t took, got, copied, packets;
-
-	bench_run(b, size, WARM_UP_NS, &took);
-	bench_settle(b);
-	copied = demo_daemon_counter(&b->daemon, 1, "ladon.copied_bytes");
-	packets = demo_daemon_counter(&b->daemon, 1, "stats.rx.packets");
-	if (copied == UINT64_MAX)
-		return -EIO;
-	got = bench_run(b, size, ns, &took);
-	bench_settle(b);
-	copied = demo_daemon_counter(&b->daemon, 1, "ladon.copied_bytes") - copied;
-	packets = demo_daemon_counter(&b->daemon, 1, "stats.rx.packets") - packets;
-	ret->mpps = (double)got * 1e3 / (double)took;
-	ret->copied = packets ? (double)copied / (double)packets : 0;
-	return got ? 0 : -ETIMEDOUT;
-}
-
-static struct bench_side idle_side[IDLE_MAX];
-
-static void idle_stop(unsigned num)
-{
-	for (unsigned i = 0; i < num; i++)
-		bench_side_close(&idle_side[i]);
-}
-
-/* VFs 2 and up, each with rings that are set up and stay empty. */
-static int idle_start(const struct bench_pair *b, unsigned num)
-{
-	static const struct ladon_igbvf_config small = {.rx_desc = 8,
-							.tx_desc = 8,
-							.buf_size = 1024,
-							.num_bufs = 24,
-							.max_frame = 1000};
-	char path[DEMO_PATH_MAX], line[64];
-	int err;
-
-	snprintf(line, sizeof(line), "card set nic0 vfs %u", num + 2);
-	err = demo_daemon_ask(&b->daemon, line, NULL);
-	for (unsigned i = 0; i < num && !err; i++) {
-		err = bench_side_attach(&idle_side[i], demo_daemon_vf(&b->daemon, i + 2, path));
-		if (!err)
-			err = bench_side_open(&idle_side[i], &small);
-	}
-	if (err)
-		fprintf(stderr, "%u idle VFs: %s\n", num, strerror(-err));
-	return err;
-}
-
-static int one_round(const char *ladond, uint64_t ns, struct sample ret[NUM_MODES][NUM_SIZES])
+static int one_round(const char *ladond, uint64_t ns,
+		     struct bench_rate ret[NUM_MODES][NUM_SIZES])
 {
 	int err = 0;
 
@@ -107,10 +49,10 @@ static int one_round(const char *ladond, uint64_t ns, struct sample ret[NUM_MODE
 		err = bench_start(&b, ladond, modes[m].extra);
 		if (err)
 			return err;
-		err = idle_start(&b, modes[m].idle);
+		err = bench_idle_start(&b, modes[m].idle);
 		for (unsigned s = 0; s < NUM_SIZES && !err; s++)
-			err = measure(&b, sizes[s], ns, &ret[m][s]);
-		idle_stop(modes[m].idle);
+			err = bench_measure(&b, sizes[s], ns, &ret[m][s]);
+		bench_idle_stop(modes[m].idle);
 		bench_stop(&b);
 	}
 	return err;
@@ -118,15 +60,15 @@ static int one_round(const char *ladond, uint64_t ns, struct sample ret[NUM_MODE
 
 static int by_mpps(const void *a, const void *b)
 {
-	const struct sample *x = a, *y = b;
+	const struct bench_rate *x = a, *y = b;
 
 	return (x->mpps > y->mpps) - (x->mpps < y->mpps);
 }
 
-static void print_case(const struct mode *mode, unsigned size, struct sample *list,
+static void print_case(const struct mode *mode, unsigned size, struct bench_rate *list,
 		       unsigned rounds)
 {
-	struct sample mid;
+	struct bench_rate mid;
 
 	qsort(list, rounds, sizeof(*list), by_mpps);
 	mid = list[rounds / 2];
@@ -137,8 +79,8 @@ static void print_case(const struct mode *mode, unsigned size, struct sample *li
 
 static int run(const char *ladond, unsigned rounds, uint64_t ns)
 {
-	static struct sample all[ROUNDS_MAX][NUM_MODES][NUM_SIZES];
-	struct sample list[ROUNDS_MAX];
+	static struct bench_rate all[ROUNDS_MAX][NUM_MODES][NUM_SIZES];
+	struct bench_rate list[ROUNDS_MAX];
 
 	for (unsigned r = 0; r < rounds; r++) {
 		if (one_round(ladond, ns, all[r]))
@@ -156,16 +98,6 @@ static int run(const char *ladond, unsigned rounds, uint64_t ns)
 		}
 	}
 	return 0;
-}
-
-static void allow_files(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int main(int argc, char **argv)
@@ -187,6 +119,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: bench_vf_to_vf [-r ROUNDS] [-t MILLISECONDS] LADOND\n");
 		return 2;
 	}
-	allow_files();
+	bench_allow_files();
 	return run(argv[optind], rounds, ms * NSEC_PER_MSEC);
 }

@@ -36,7 +36,7 @@ byte quiet;     /* beats since it could speak last */
 
 /* Never emptied: what was said under one joining may arrive under the next. */
 chan said = [1] of { mtype, byte };
-bool beat, closed, knocks;
+bool beat, closed, knocks; /* beat: a message, or a scratchpad that has moved */
 
 /* ---- the management host ---- */
 

@@ -12,6 +12,9 @@ void fd_close(int *fd);
 /* Closes n descriptors. */
 void fd_close_all(int *fds, unsigned n);
 
+/* This process may have as many descriptors as its hard limit says. Returns 0 or -errno. */
+int fd_raise_limit(void);
+
 /* Sets O_NONBLOCK and FD_CLOEXEC. Returns 0 or -errno. */
 int fd_set_nonblock(int fd);
 

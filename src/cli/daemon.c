@@ -26,9 +26,9 @@ static int print_faults(const struct cli *cli, json_object *data)
 	for (size_t i = 0; i < n; i++) {
 		json_object *f = json_object_array_get_idx(list, i);
 
-		printf("%s %s rid %s %s %s: %s\n", cli_str(f, "time"), cli_str(f, "function"),
-		       cli_str(f, "rid"), cli_str(f, "access"), cli_str(f, "address"),
-		       cli_str(f, "reason"));
+		printf("%s %s rid %s %s %s: %s (%s)\n", cli_str(f, "time"),
+		       cli_str(f, "function"), cli_str(f, "rid"), cli_str(f, "access"),
+		       cli_str(f, "address"), cli_str(f, "reason"), cli_str(f, "level"));
 	}
 	if (n == 0)
 		puts("no DMA faults");
@@ -107,7 +107,8 @@ static int run_demo(const struct cli *cli, int argc, char **argv)
 
 const struct cli_command cli_daemon_commands[] = {
 	{"show", "", "the daemon: version, process, memory, data paths", print_fields, NULL},
-	{"faults", "[CARD]", "the latest DMA faults: who, where, why", print_faults, NULL},
+	{"faults", "[CARD]", "the latest DMA faults: who, where, why, who refused",
+	 print_faults, NULL},
 	{"monitor", "", "events as JSON lines until interrupted", NULL, run_monitor},
 	{"registers", "82576 {pf|vf}", "a model's register table, as Markdown", print_registers,
 	 NULL},

@@ -16,11 +16,56 @@ static void print_functions(json_object *list)
 	puts(n ? "" : "-");
 }
 
+/* "revoked 3 requester 1" */
+static void print_refused(json_object *refused)
+{
+	const char *gap = "";
+
+	json_object_object_foreach(refused, reason, count)
+	{
+		if (!json_object_get_int64(count))
+			continue;
+		printf("%s%s %s", gap, reason, json_object_get_string(count));
+		gap = " ";
+	}
+	if (!*gap)
+		fputs("nothing", stdout);
+}
+
+static void print_port(json_object *port)
+{
+	json_object *last = cli_get(port, "last");
+	size_t n = json_object_array_length(last);
+
+	printf("    bridge port: %s, walks passed %lld, refused: ",
+	       cli_bool(port, "up") ? "up" : "down", (long long)cli_int(port, "passed"));
+	print_refused(cli_get(port, "refused"));
+	printf(", records lost %lld\n", (long long)cli_int(port, "records_lost"));
+	for (size_t i = 0; i < n; i++) {
+		json_object *r = json_object_array_get_idx(last, i);
+
+		printf("    %s %s rid %s %s %s: %s\n", cli_str(r, "time"),
+		       cli_str(r, "function"), cli_str(r, "rid"), cli_str(r, "access"),
+		       cli_str(r, "address"), cli_str(r, "reason"));
+	}
+}
+
+static void print_registers(json_object *regs)
+{
+	json_object *trip = cli_get(regs, "round_trip_us");
+
+	printf("    bridge registers: %s, %lld rings, the last was answered after ",
+	       cli_bool(regs, "up") ? "up" : "down", (long long)cli_int(regs, "rings"));
+	if (trip)
+		printf("%.1f us\n", json_object_get_double(trip));
+	else
+		puts("-");
+}
+
 static int print_hosts(const struct cli *cli, json_object *data)
 {
 	size_t n = json_object_array_length(data);
 
-	(void)cli;
 	if (n)
 		printf("%-15s %-7s %-15s %9s %7s %6s %5s %5s  %s\n", "HOST", "STATE", "SLICE",
 		       "LEASE", "MEMORY", "PIECES", "JOINS", "LOST", "FUNCTIONS");
@@ -35,6 +80,10 @@ static int print_hosts(const struct cli *cli, json_object *data)
 		       (long long)cli_int(h, "windows"), (long long)cli_int(h, "joins"),
 		       (long long)cli_int(h, "leases_lost"));
 		print_functions(cli_get(h, "functions"));
+		if (cli->stats) {
+			print_port(cli_get(h, "port"));
+			print_registers(cli_get(h, "registers"));
+		}
 	}
 	return 0;
 }
@@ -85,7 +134,9 @@ const struct cli_command cli_host_commands[] = {
 	 run_generate},
 	{"host del", "NAME", "forget a compute host that has no VFs", NULL, NULL},
 	{"host show", "[NAME]",
-	 "the compute hosts: state, slice, lease, memory, joins, leases lost, functions",
+	 "the compute hosts: state, slice, lease, memory, joins, leases lost, functions; with "
+	 "-s "
+	 "what their ports of the bridge passed and refused, and a doorbell's round trip",
 	 print_hosts, NULL},
 	{"host map", "[-o FILE]",
 	 "the global address map: hosts, windows, memory, functions; as a picture (SVG) with "

@@ -117,7 +117,7 @@ int ladon_function_attach_fd(int fd, const struct ladon_options *options,
 
 	if (copy < 0)
 		return -errno;
-	err = vfu_client_attach(copy, options ? options->vf_token : NULL, &client);
+	err = vfu_client_attach(copy, options ? options->vf_token : NULL, NULL, &client);
 	if (err)
 		fd_close(&copy);
 	else

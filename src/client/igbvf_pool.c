@@ -40,26 +40,31 @@ int igbvf_pool_init(struct ladon_igbvf *vf, uint8_t *mem, uint64_t iova)
 	return 0;
 }
 
-/* Who allocates will write: the card had the line last. */
-static void fetch_ahead(const struct ladon_igbvf *vf)
+/*
+ * Who allocates will write, and the card had these lines last: those of the buffers that come
+ * after the next n on the stack are fetched now, and are here when they are asked for.
+ */
+static void fetch_next(const struct ladon_igbvf *vf, unsigned n)
 {
-	if (vf->num_free > AHEAD)
-		__builtin_prefetch(vf->free[vf->num_free - 1 - AHEAD]->head, 1);
+	unsigned left = vf->num_free - MIN(vf->num_free, n);
+
+	for (unsigned i = left; i > left - MIN(left, n); i--)
+		__builtin_prefetch(vf->free[i - 1]->head, 1);
 }
 
 struct ladon_buf *ladon_igbvf_buf_alloc(struct ladon_igbvf *vf)
 {
-	fetch_ahead(vf);
+	if (vf->num_free > AHEAD)
+		__builtin_prefetch(vf->free[vf->num_free - 1 - AHEAD]->head, 1);
 	return igbvf_buf_get(vf);
 }
 
 unsigned ladon_igbvf_buf_alloc_bulk(struct ladon_igbvf *vf, struct ladon_buf **bufs, unsigned n)
 {
 	n = MIN(n, vf->num_free);
-	for (unsigned i = 0; i < n; i++) {
-		fetch_ahead(vf);
+	fetch_next(vf, n);
+	for (unsigned i = 0; i < n; i++)
 		bufs[i] = igbvf_buf_get(vf);
-	}
 	return n;
 }
 

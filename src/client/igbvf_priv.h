@@ -12,6 +12,7 @@
 
 #include "igbvf_regs.h"
 
+#define DESC_PER_LINE  (CACHE_LINE / sizeof(struct igbvf_desc))
 #define IGBVF_RX_BATCH 16u /* refills that are worth a doorbell */
 #define IGBVF_RS_EVERY 32u /* descriptors between two status reports inside a burst */
 

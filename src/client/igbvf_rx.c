@@ -8,6 +8,8 @@
 #include "clock.h"
 #include "igbvf_priv.h"
 
+#define AHEAD (3 * DESC_PER_LINE)
+
 int igbvf_rx_refill(struct ladon_igbvf *vf, bool force)
 {
 	struct igbvf_ring *r = &vf->rx.r;
@@ -116,6 +118,10 @@ int ladon_igbvf_rx_burst(struct ladon_igbvf *vf, struct ladon_buf **bufs, unsign
 		uint32_t i = r->clean++ & r->mask, len_vlan = r->desc[i].olinfo_status;
 		struct ladon_buf *frame = r->sw[i];
 
+		/* Behind a few frames there are probably more: their lines, which the refill
+		 * will write. */
+		if (got && i % DESC_PER_LINE == 0)
+			__builtin_prefetch(&r->desc[(i + AHEAD) & r->mask], 1);
 		if (likely(rx_is_plain(&vf->rx, status)))
 			rx_finish(frame, status, len_vlan);
 		else

@@ -13,6 +13,7 @@
 #include "net_csum.h"
 
 #define TX_MAX_PARTS 40u
+#define FETCH_MAX    64u
 #define TX_DATA_MAX  0xffffu
 #define IPV4_LEN     20u
 #define IPV6_LEN     40u
@@ -223,6 +224,13 @@ static void tx_frame(struct igbvf_tx *tx, struct ladon_buf *first, const struct 
 		tx_set_rs(tx);
 }
 
+/* The next n descriptors, for writing: the card has read them last. */
+static void fetch_next(const struct igbvf_ring *r, unsigned n)
+{
+	for (unsigned i = 0; i < n; i += DESC_PER_LINE)
+		__builtin_prefetch(&r->desc[(r->use + i) & r->mask], 1);
+}
+
 int ladon_igbvf_tx_burst(struct ladon_igbvf *vf, struct ladon_buf *const *bufs, unsigned n)
 {
 	struct igbvf_tx *tx = &vf->tx;
@@ -254,5 +262,6 @@ int ladon_igbvf_tx_burst(struct ladon_igbvf *vf, struct ladon_buf *const *bufs, 
 	if (tx->since_rs)
 		tx_set_rs(tx);
 	err = igbvf_doorbell(vf, &tx->r, VF_TDT);
+	fetch_next(&tx->r, MIN(done, FETCH_MAX));
 	return err ? err : (int)done;
 }

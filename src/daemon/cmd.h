@@ -15,20 +15,13 @@
 #include "host.h"
 #include "i82576_pf.h"
 #include "nic_card.h"
+#include "uids.h"
 #include "uplink.h"
 #include "words.h"
 
 struct daemon;
 struct json_object;
 struct cmd;
-
-#define UIDS_MAX 16
-
-/* Who may attach; num 0 = whoever may open the socket's file. */
-struct uid_list {
-	unsigned num;
-	uid_t uid[UIDS_MAX];
-};
 
 /* By enum nic_flow_mode. */
 #define CARD_FLOW_WORDS 4

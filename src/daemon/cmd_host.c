@@ -140,7 +140,7 @@ static struct json_object *functions_json(const struct host *host)
 	return list;
 }
 
-static struct json_object *compute_json(const struct compute *compute)
+static struct json_object *compute_json(struct compute *compute)
 {
 	struct json_object *obj = json_object_new_object();
 
@@ -160,6 +160,8 @@ static struct json_object *compute_json(const struct compute *compute)
 	json_add_u64(obj, "joins", compute->joins);
 	json_add_u64(obj, "leases_lost", compute->lost);
 	json_add_u64(obj, "refused", compute->refused);
+	json_add(obj, "port", compute_port_json(compute));
+	json_add(obj, "registers", compute_regs_json(compute));
 	return obj;
 }
 
@@ -172,7 +174,7 @@ CMD_RUN(cmd_host_show)
 	if (ret < 0)
 		return ret;
 	list = json_object_new_array();
-	for (const struct compute *c = daemon->computes; c; c = c->next)
+	for (struct compute *c = daemon->computes; c; c = c->next)
 		if (!only || c == only)
 			json_object_array_add(list, compute_json(c));
 	*ret_data = list;

@@ -9,8 +9,6 @@
 
 #define UNLOCK_SECONDS	   60
 #define UNLOCK_SECONDS_MAX 86400
-#define UID_LEN_MAX	   10
-#define UID_LAST	   (UINT32_MAX - 1) /* the one after it means "nobody" to the kernel */
 
 int cmd_take_token_file(const char *value, const char **ret, struct cmd_error *error)
 {
@@ -22,36 +20,10 @@ int cmd_take_token_file(const char *value, const char **ret, struct cmd_error *e
 
 /* ---- uids ---- */
 
-/* One number of the list; *value goes behind it and its comma. */
-static int take_uid(const char **value, uid_t *ret)
-{
-	size_t len = strcspn(*value, ",");
-	char word[UID_LEN_MAX + 1];
-	unsigned uid;
-
-	if (len > UID_LEN_MAX)
-		return -EINVAL;
-	memcpy(word, *value, len);
-	word[len] = '\0';
-	if (word_number(word, 0, UID_LAST, &uid) < 0)
-		return -EINVAL;
-	*value += len;
-	*ret = uid;
-	return 0;
-}
-
 int cmd_take_uids(const char *value, struct uid_list *ret, struct cmd_error *error)
 {
-	struct uid_list list = {0};
-	const char *at = value;
-
-	while (list.num < UIDS_MAX && take_uid(&at, &list.uid[list.num]) == 0) {
-		list.num++;
-		if (*at++)
-			continue;
-		*ret = list;
+	if (uids_parse(value, ret) == 0)
 		return 0;
-	}
 	return cmd_fail(
 		error, -EINVAL,
 		"allow-uid \"%.64s\" is wrong: 1 to %d user IDs such as 0,1000 are right",

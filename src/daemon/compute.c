@@ -32,12 +32,6 @@ static unsigned beat_ms(const struct compute *compute)
 
 /* ---- saying ---- */
 
-static bool say(struct compute *compute, struct fabric_msg *msg, int fd)
-{
-	msg->epoch = compute->epoch;
-	return fabric_send(compute->fd, msg, fd) == 0;
-}
-
 static void answer(struct compute *compute, uint32_t seq, int err, const char *why, int fd)
 {
 	struct fabric_msg msg = {.type = FABRIC_DONE, .seq = seq};
@@ -45,7 +39,7 @@ static void answer(struct compute *compute, uint32_t seq, int err, const char *w
 	msg.done.err = err;
 	if (why)
 		snprintf(msg.done.why, sizeof(msg.done.why), "%s", why);
-	if (!say(compute, &msg, fd))
+	if (!compute_say(compute, &msg, fd))
 		compute_leave(compute, "it does not read what it asked for");
 }
 
@@ -58,7 +52,7 @@ void compute_tell_assigned(struct compute *compute, const struct function *fn, b
 	snprintf(msg.vf.card, sizeof(msg.vf.card), "%s", fn->card->name);
 	msg.vf.vf = fn->n;
 	msg.vf.rid = fn->host_rid;
-	if (!say(compute, &msg, -1))
+	if (!compute_say(compute, &msg, -1))
 		compute_leave(compute, "it does not read what it is told");
 }
 
@@ -90,7 +84,9 @@ void compute_leave(struct compute *compute, const char *why)
 	if (compute->fd < 0)
 		return;
 	snprintf(bye.done.why, sizeof(bye.done.why), "%s", why);
-	say(compute, &bye, -1);
+	compute_out_clear(compute); /* which is not read before the reason */
+	compute_say(compute, &bye, -1);
+	compute_out_clear(compute);
 	compute_bridge_shut(compute);
 #ifdef LADON_BREAK_UNIT_RESET
 	vtd_write(compute->host.vtd, VTD_GCMD, 4, 0);
@@ -103,6 +99,7 @@ void compute_leave(struct compute *compute, const char *why)
 	fd_close(&compute->fd);
 	loop_timer_disarm(compute->turn);
 	loop_timer_disarm(compute->queue);
+	compute_regs_close(compute);
 	for (struct function *fn = compute->host.functions; fn; fn = fn->host_next)
 		vfu_sock_drop(fn->sock, "its host has gone");
 	compute->epoch = 0;
@@ -151,6 +148,14 @@ static void on_queue(void *arg)
 		loop_timer_arm(compute->queue, 0);
 }
 
+static void do_bridge(struct compute *compute, const struct fabric_msg *msg)
+{
+	int fd = compute_regs_part(compute, msg->bridge.part);
+
+	answer(compute, msg->seq, MIN(fd, 0), fd < 0 ? "the bridge has no such part" : NULL,
+	       fd);
+}
+
 static void do_reg(struct compute *compute, const struct fabric_msg *msg)
 {
 	vtd_write(compute->host.vtd, msg->reg.offset, msg->reg.size, msg->reg.value);
@@ -186,6 +191,9 @@ static const char *serve(struct compute *compute, struct fabric_parcel *parcel)
 	case FABRIC_OPEN:
 		do_open(compute, msg);
 		return NULL;
+	case FABRIC_BRIDGE:
+		do_bridge(compute, msg);
+		return NULL;
 	case FABRIC_BYE:
 		return "it said so";
 	default:
@@ -208,7 +216,8 @@ static void on_host(void *arg, uint32_t events)
 	struct compute *compute = arg;
 	uint64_t since_ns = clock_ns();
 
-	(void)events;
+	if (events & EPOLLOUT && !compute_flush(compute))
+		compute_leave(compute, "it closed the connection");
 	for (unsigned i = 0; compute->fd >= 0 && !turn_is_over(i, since_ns); i++) {
 		struct fabric_parcel parcel;
 		int ret = fabric_recv(compute->fd, &parcel);
@@ -240,10 +249,13 @@ static void on_turn(void *arg)
 	struct compute *compute = arg;
 	struct fabric_msg msg = {.type = FABRIC_BEAT};
 
+	compute_port_collect(compute);
 	if (compute_window_lost(compute)) {
 		compute_leave(compute, "memory that it offered was truncated");
 		return;
 	}
+	if (compute_regs_heard(compute))
+		compute->silent = 0;
 	if (++compute->silent > COMPUTE_BEATS)
 		on_host(compute, 0);
 	if (compute->fd < 0)
@@ -253,8 +265,17 @@ static void on_turn(void *arg)
 		compute_leave(compute, "it was not heard for three beats");
 		return;
 	}
-	if (!say(compute, &msg, -1)) {
+	/* What waits says as much as a beat, when it goes. */
+	if (!compute_regs_beat(compute) && !compute->out && !compute_say(compute, &msg, -1)) {
 		compute_leave(compute, "it does not read");
+		return;
+	}
+	if (compute->out && ++compute->unread > COMPUTE_BEATS) {
+		compute_leave(compute, "it does not read");
+		return;
+	}
+	if (compute_regs_jammed(compute)) {
+		compute_leave(compute, "its doorbell was made to block the management host");
 		return;
 	}
 	loop_timer_arm(compute->turn, beat_ms(compute) * NSEC_PER_MSEC);
@@ -285,6 +306,8 @@ int compute_join(struct daemon *daemon, int fd, const struct fabric_msg *msg, pi
 		return ret;
 	compute->epoch = ++daemon->epoch;
 	ret = compute_bridge_open(compute);
+	if (ret == 0)
+		ret = compute_regs_open(compute);
 	if (ret < 0) {
 		compute_bridge_shut(compute);
 		compute->epoch = 0;
@@ -302,7 +325,7 @@ int compute_join(struct daemon *daemon, int fd, const struct fabric_msg *msg, pi
 	welcome.welcome.slice_size = BIT64(COMPUTE_SLICE_BITS);
 	welcome.welcome.beat_ms = beat_ms(compute);
 	welcome.welcome.beats = COMPUTE_BEATS;
-	say(compute, &welcome, -1);
+	compute_say(compute, &welcome, -1);
 	loop_timer_arm(compute->turn, beat_ms(compute) * NSEC_PER_MSEC);
 	for (struct function *fn = compute->host.functions; fn && compute->fd >= 0;
 	     fn = fn->host_next)
@@ -337,9 +360,19 @@ static void compute_free(struct compute *compute)
 	free(compute);
 }
 
+/* Entries are not cached, but requests that met the former one may be under way. */
+static void forget_irtes(void *arg, bool all, unsigned index, unsigned mask)
+{
+	const struct compute *compute = arg;
+
+	(void)all, (void)index, (void)mask;
+	ir_invalidate(compute->host.ir);
+}
+
 static int compute_build(struct compute *compute, const char *name, struct cmd_error *error)
 {
-	const struct vtd_hooks hooks = {.arg = compute, .interrupts = compute_window_irt};
+	const struct vtd_hooks hooks = {
+		.arg = compute, .interrupts = compute_window_irt, .forget_irtes = forget_irtes};
 	int ret = host_init_remote(&compute->host, name, &compute_bridge);
 
 	if (ret == 0)
@@ -363,6 +396,7 @@ int compute_add(struct daemon *daemon, const char *name, const uint8_t key[UUID_
 		return cmd_fail(error, -ENOMEM, "there is not enough memory");
 	compute->daemon = daemon;
 	compute->fd = -1;
+	compute->out_end = &compute->out;
 	compute->lease_ms = lease_ms;
 	memcpy(compute->key, key, UUID_SIZE);
 	ret = compute_build(compute, name, error);

@@ -21,6 +21,8 @@
 #ifndef LADON_DAEMON_COMPUTE_H
 #define LADON_DAEMON_COMPUTE_H
 
+#include "compute_port.h"
+#include "compute_regs.h"
 #include "fabric.h"
 #include "host.h"
 #include "iommu_domain.h"
@@ -37,6 +39,7 @@
 #define COMPUTE_WINDOWS	   4096u	/* pieces of memory that a host may offer */
 #define COMPUTE_BYTES_MAX  (1ull << 40) /* of memory in them */
 
+struct compute_out;
 struct daemon;
 struct json_object;
 struct loop_fd;
@@ -55,13 +58,16 @@ struct compute {
 	struct compute *next;
 	unsigned slot; /* of the global address map */
 	uint8_t key[UUID_SIZE];
-	struct ntb_port port;	  /* of the bridge: windows, who is admitted */
-	int fd;			  /* owned, -1 = absent */
-	struct loop_fd *source;	  /* owned */
-	struct loop_timer *turn;  /* owned: beats, silence */
-	struct loop_timer *queue; /* owned: the rest of its invalidation queue */
-	uint64_t epoch;		  /* 0 = absent */
-	unsigned lease_ms;	  /* COMPUTE_LEASE_MIN ... MAX */
+	struct ntb_port port;		    /* of the bridge: windows, who is admitted */
+	int fd;				    /* owned, -1 = absent */
+	struct loop_fd *source;		    /* owned */
+	struct loop_timer *turn;	    /* owned: beats, silence */
+	struct loop_timer *queue;	    /* owned: the rest of its invalidation queue */
+	uint64_t epoch;			    /* 0 = absent */
+	unsigned lease_ms;		    /* COMPUTE_LEASE_MIN ... MAX */
+	struct compute_out *out, **out_end; /* owned: what it has not been told yet */
+	unsigned num_out;
+	unsigned unread; /* beats since it took something of that */
 	unsigned silent; /* beats since it was heard, of those on which we were awake */
 	pid_t pid;
 	uid_t uid;
@@ -70,6 +76,8 @@ struct compute {
 	unsigned num_windows;
 	uint64_t bytes;
 	uint64_t joins, lost, refused;
+	struct compute_refusals refusals; /* of the port's */
+	struct compute_regs regs;	  /* while it is joined */
 	struct log_limit log;
 };
 

@@ -36,13 +36,13 @@ static enum iommu_reason reason_of(enum ntb_reason reason)
 		return 0;
 	case NTB_FAULT_REVOKED:
 	case NTB_FAULT_LINK_DOWN:
-	case NTB_FAULT_STALE_REQUESTER:
 		return IOMMU_FAULT_NTB_REVOKED;
 	case NTB_FAULT_READ:
 	case NTB_FAULT_WRITE:
 	case NTB_FAULT_INTERRUPT:
 		return IOMMU_FAULT_NTB_PERM;
 	case NTB_FAULT_REQUESTER:
+	case NTB_FAULT_STALE_REQUESTER:
 		return IOMMU_FAULT_NTB_RID;
 	default:
 		return IOMMU_FAULT_NTB_WINDOW;
@@ -64,6 +64,8 @@ static enum iommu_reason pass(void *arg, uint64_t iova, uint32_t need, bool say,
 		     : ntb_judge(&compute->port, way->who, leaf.hpa, 1, need, &path);
 	if (reason)
 		return reason_of(reason);
+	if (!say)
+		atomic_fetch_add_explicit(&compute->port.stats.passed, 1, memory_order_relaxed);
 	ret->addr = path.addr;
 	ret->perm = leaf.perm & path.perm;
 	ret->run = MIN(path.last - leaf.hpa + 1,
@@ -175,7 +177,7 @@ static int make_tables(struct way *way, pci_rid_t rid)
 	struct vtd *unit = way->compute->daemon->local.vtd;
 	struct vtd_tables *tables = vtd_own_tables(unit);
 	uint64_t base = way->compute->port.base, size = way->compute->port.limit - base + 1;
-	int ret = vtd_tables_attach(tables, &way->pt, rid, vtd_free_did(unit));
+	int ret = vtd_tables_attach(tables, &way->pt, rid);
 
 	if (ret < 0)
 		return ret;

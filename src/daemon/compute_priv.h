@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* compute_priv.h - shared by compute.c, compute_window.c and compute_door.c. */
+/* compute_priv.h - shared by compute.c and the files beside it. */
 #ifndef LADON_DAEMON_COMPUTE_PRIV_H
 #define LADON_DAEMON_COMPUTE_PRIV_H
 
@@ -11,6 +11,14 @@ void compute_leave(struct compute *compute, const char *why);
 int compute_join(struct daemon *daemon, int fd, const struct fabric_msg *msg, pid_t pid,
 		 uid_t uid, const char **ret_why);
 void compute_end_all(struct daemon *daemon);
+
+/* compute_out.c: tells a joined host, at once or as soon as it reads; fd is borrowed. False: it
+ * does not read, or has gone. */
+bool compute_say(struct compute *compute, struct fabric_msg *msg, int fd);
+/* Its socket can be written, perhaps. False: it has gone. */
+bool compute_flush(struct compute *compute);
+/* Nothing waits any more. */
+void compute_out_clear(struct compute *compute);
 
 /* compute_bridge.c: a slice and a port of its own, -EEXIST, -ENOSPC with a sentence; gone
  * again. */

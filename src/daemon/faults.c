@@ -21,8 +21,7 @@ static const struct function *function_of(const struct card *card, pci_rid_t rid
 	return card->pf && card->pf->rid == rid ? card->pf : NULL;
 }
 
-/* The record was stamped with the monotonic clock, maybe a while ago. */
-static struct timespec real_time(uint64_t stamp_ns)
+struct timespec faults_time(uint64_t stamp_ns)
 {
 	uint64_t now_ns = clock_ns(), ago = now_ns > stamp_ns ? now_ns - stamp_ns : 0;
 	struct timespec now;
@@ -32,6 +31,29 @@ static struct timespec real_time(uint64_t stamp_ns)
 	ns = (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
 	ns -= ago < ns ? ago : ns;
 	return (struct timespec){(time_t)(ns / NSEC_PER_SEC), (long)(ns % NSEC_PER_SEC)};
+}
+
+const char *faults_level(uint8_t reason, bool remote)
+{
+	switch (reason) {
+	case IOMMU_FAULT_BUS_MASTER_OFF:
+		return "function";
+	case IOMMU_FAULT_MH_IOMMU:
+		return "management-host IOMMU";
+	case IOMMU_FAULT_NTB_WINDOW:
+	case IOMMU_FAULT_NTB_REVOKED:
+	case IOMMU_FAULT_NTB_PERM:
+		return "NTB window";
+	case IOMMU_FAULT_NTB_RID:
+		return "requester table";
+	case IOMMU_FAULT_NO_MEMORY:
+		return remote ? "compute-host memory" : "management-host memory";
+	default:
+		break;
+	}
+	if (iommu_reason_is_ir(reason))
+		return "interrupt remapping";
+	return remote ? "compute-host IOMMU" : "management-host IOMMU";
 }
 
 static uint64_t fault_addr(const struct iommu_fault *fault)
@@ -62,6 +84,10 @@ static struct json_object *record_json(const struct fault_record *rec, struct js
 		json_object_object_add(
 			obj, "index",
 			json_object_new_int((int)ir_fault_index(rec->fault.addr)));
+	json_object_object_add(obj, "host", json_object_new_string(rec->host));
+	json_object_object_add(
+		obj, "level",
+		json_object_new_string(faults_level(rec->fault.reason, rec->remote)));
 	json_object_object_add(obj, "code", json_object_new_int(rec->fault.reason));
 	json_object_object_add(
 		obj, "reason",
@@ -76,9 +102,10 @@ static void tell(struct daemon *daemon, const struct fault_record *rec)
 
 	if (!log_limit_ok(&faults->log))
 		return;
-	log_warn("%s: DMA fault: %s of 0x%llx: %s", rec->name, access_word(&rec->fault),
+	log_warn("%s: DMA fault: %s of 0x%llx: %s (%s)", rec->name, access_word(&rec->fault),
 		 (unsigned long long)fault_addr(&rec->fault),
-		 iommu_reason_str((enum iommu_reason)rec->fault.reason));
+		 iommu_reason_str((enum iommu_reason)rec->fault.reason),
+		 faults_level(rec->fault.reason, rec->remote));
 	event = event_new(daemon, "fault", rec->card, -1);
 	if (event)
 		event_emit(daemon, record_json(rec, event));
@@ -91,10 +118,12 @@ static void record(struct daemon *daemon, const struct card *card,
 	struct fault_record *rec = &faults->rec[faults->total++ % FAULTS_KEPT];
 	const struct function *fn = function_of(card, fault->rid);
 
-	rec->time = real_time(fault->time_ns);
+	rec->time = faults_time(fault->time_ns);
 	rec->fault = *fault;
 	snprintf(rec->card, sizeof(rec->card), "%s", card->name);
 	snprintf(rec->name, sizeof(rec->name), "%s", fn ? fn->name : "?");
+	snprintf(rec->host, sizeof(rec->host), "%s", fn && fn->host ? fn->host->name : "");
+	rec->remote = fn && fn->host && fn->host->bridge;
 	if (fn && fn->host)
 		vtd_fault(fn->host->vtd, &(struct iommu_fault){.addr = fault->addr,
 							       .rid = fn->host_rid,

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "function.h"
+#include "host.h"
 #include "iommu_fault.h"
 #include "log.h"
 #include "nic_card.h"
@@ -22,6 +23,8 @@ struct fault_record {
 	struct timespec time; /* CLOCK_REALTIME */
 	char card[NIC_NAME_MAX];
 	char name[FUNCTION_NAME_MAX]; /* the function's, or "?" */
+	char host[HOST_NAME_LEN];     /* whose it is; "" = nobody's */
+	bool remote;		      /* ... and that is a compute host */
 	struct iommu_fault fault;
 };
 
@@ -43,6 +46,12 @@ void faults_collect(struct daemon *daemon, struct card *card);
 void faults_collect_all(struct daemon *daemon);
 /* Records a refused DMA message of fn, which never reached the data path. */
 void faults_add(struct daemon *daemon, const struct function *fn, uint64_t addr, bool write);
+
+/* Who refused it: the check that caught it, of those that lie one behind the other. remote: the
+ * function is a compute host's. */
+const char *faults_level(uint8_t reason, bool remote);
+/* What CLOCK_REALTIME showed at a stamp of clock_ns(), maybe a while ago. */
+struct timespec faults_time(uint64_t stamp_ns);
 
 /* The records of card ("" = all), oldest first, as a JSON array. */
 struct json_object *faults_json(const struct faults *faults, const char *card);

@@ -94,13 +94,21 @@ static bool in_use(const struct function *fn, unsigned v)
 	return fn->irqs.fd[v] >= 0 || v - fn->posted.first < fn->posted.count;
 }
 
+/* A compute host has two entries for each vector, one a form: a message names either. */
+static unsigned entry_of(const struct function *fn, unsigned v)
+{
+	bool posted = fn->host->bridge && v - fn->posted.first < fn->posted.count;
+
+	return posted ? fabric_irte_posted(fn->host_rid, v) : (unsigned)fn->irqs.irte[v];
+}
+
 /* A masked INTx has none: what is raised meanwhile stays pending. */
 static void set_message(struct function *fn, unsigned v)
 {
 	bool shut = fn->irqs.index == VFU_IRQ_INDEX_INTX && !fn->irqs.open;
 
 	nic_intr_set_msg(&fn->dev->intr, v,
-			 in_use(fn, v) && !shut ? ir_message((unsigned)fn->irqs.irte[v]) : 0);
+			 in_use(fn, v) && !shut ? ir_message(entry_of(fn, v)) : 0);
 }
 
 void function_irqs_prune(struct function *fn)

@@ -7,10 +7,16 @@
  *
  * The descriptor is memory that the card writes, so the client must have mapped it for writing
  * and reading; its address is one of the client's own (no first stage of its is asked).
+ *
+ * The client of a compute host's function is that host (ladon-host), and the address one of the
+ * host's. It has written entries of its own that post there (fabric_irte_posted); here they get
+ * their notification, and the vectors' messages name them from then on. What the entries say
+ * is looked at when something is posted, and only then: that is where a hostile host is caught.
  */
 #include <errno.h>
 #include <string.h>
 
+#include "fabric.h"
 #include "function.h"
 #include "host.h"
 #include "pi_desc.h"
@@ -30,6 +36,18 @@ static int find_desc(const struct function *fn, uint64_t iova, struct pi_desc **
 		return -EFAULT;
 	*ret_desc = (struct pi_desc *)(void *)(info.mem->base + (iova - info.iova));
 	return 0;
+}
+
+/* Says early what would be a fault later. */
+static int look_at_host(const struct function *fn, uint64_t hpa)
+{
+	const uint32_t need = IOMMU_READ | IOMMU_WRITE;
+	uint64_t word = 0, run;
+
+	return iommu_space_at(vtd_space(fn->host->vtd), hpa, &word, &run) &&
+			       (word & need) == need
+		       ? 0
+		       : -EFAULT;
 }
 
 static int check(const struct function *fn, const struct vfu_feature_posted *req)
@@ -58,10 +76,25 @@ static int route(struct function *fn, const struct vfu_feature_posted *req)
 	return ret;
 }
 
+static void write_entries(struct function *fn, struct pi_desc *desc, unsigned bit)
+{
+	ir_set_desc(fn->host->ir, number(fn), desc, number(fn));
+	for (unsigned i = 0; i < fn->posted.count; i++)
+		function_irq_write(fn, fn->posted.first + i, (int)number(fn), bit + i);
+}
+
+/* slot is told of what the host's entries post. */
+static void notify(struct function *fn, struct function_posted posted, unsigned slot)
+{
+	for (unsigned i = 0; i < posted.count; i++)
+		ir_set_desc(fn->host->ir, fabric_irte_posted(fn->host_rid, posted.first + i),
+			    NULL, slot);
+}
+
 int function_posted_set(struct function *fn, const void *data)
 {
 	struct vfu_feature_posted req;
-	struct pi_desc *desc;
+	struct pi_desc *desc = NULL;
 	int ret;
 
 	memcpy(&req, data, sizeof(req));
@@ -71,7 +104,8 @@ int function_posted_set(struct function *fn, const void *data)
 	}
 	ret = check(fn, &req);
 	if (ret == 0)
-		ret = find_desc(fn, req.iova, &desc);
+		ret = fn->host->bridge ? look_at_host(fn, req.iova)
+				       : find_desc(fn, req.iova, &desc);
 	if (ret < 0)
 		return ret;
 	function_posted_off(fn);
@@ -79,9 +113,10 @@ int function_posted_set(struct function *fn, const void *data)
 	if (ret < 0)
 		return ret;
 	fn->posted = (struct function_posted){req.first, req.count, req.iova};
-	ir_set_desc(fn->host->ir, number(fn), desc, number(fn));
-	for (unsigned i = 0; i < req.count; i++)
-		function_irq_write(fn, req.first + i, (int)number(fn), req.bit + i);
+	if (fn->host->bridge)
+		notify(fn, fn->posted, number(fn));
+	else
+		write_entries(fn, desc, req.bit);
 	function_irqs_prune(fn);
 	return 0;
 }
@@ -99,8 +134,11 @@ void function_posted_off(struct function *fn)
 		if (fn->irqs.fd[was.first + i] >= 0)
 			function_irq_write(fn, was.first + i, -1, 0);
 	}
-	ir_set_desc(fn->host->ir, n, NULL, 0);
+	if (!fn->host->bridge)
+		ir_set_desc(fn->host->ir, n, NULL, IR_NO_SLOT);
 	function_irqs_prune(fn);
+	if (fn->host->bridge)
+		notify(fn, was, IR_NO_SLOT);
 }
 
 void function_posted_unmap(struct function *fn, uint64_t addr, uint64_t size)

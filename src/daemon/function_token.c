@@ -46,21 +46,12 @@ const struct uid_list *function_uids(const struct function *fn)
 	return fn->own_uids ? &fn->uids : &fn->card->params.uids;
 }
 
-static bool listed(const struct uid_list *list, uid_t uid)
-{
-	for (unsigned i = 0; i < list->num; i++) {
-		if (list->uid[i] == uid)
-			return true;
-	}
-	return !list->num;
-}
-
 int function_admit_uid(struct function *fn, uid_t uid, const char **why)
 {
 #ifdef LADON_BREAK_ALLOW_UID
 	return 0;
 #endif
-	if (listed(function_uids(fn), uid))
+	if (uids_have(function_uids(fn), uid))
 		return 0;
 	return refuse(fn, TOKEN_UID_NOT_LISTED, why);
 }

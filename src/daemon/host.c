@@ -37,7 +37,11 @@ int host_init_remote(struct host *host, const char *name, const struct host_brid
 	*host = (struct host){.bridge = bridge};
 	snprintf(host->name, sizeof(host->name), "%s", name);
 	ret = vtd_new(&host->vtd);
-	return ret < 0 ? ret : ir_new(HOST_VECTORS, host_drain, host, &host->ir);
+	if (ret == 0)
+		ret = ir_new(HOST_VECTORS, host_drain, host, &host->ir);
+	if (ret == 0)
+		ir_set_space(host->ir, vtd_space(host->vtd));
+	return ret;
 }
 
 void host_done(struct host *host)

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -58,13 +57,10 @@ static int signals_init(struct signals *signals)
 /* Each VF takes a socket, a client, three eventfds and a memfd. */
 static void raise_fd_limit(void)
 {
-	struct rlimit limit;
+	int ret = fd_raise_limit();
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		log_warn("the limit of open files cannot be raised: %m");
+	if (ret < 0)
+		log_warn("the limit of open files cannot be raised: %s", strerror(-ret));
 }
 
 /* What main holds beside the daemon. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -22,159 +23,8 @@
 #include "fd.h"
 #include "function.h"
 #include "nic_dp.h"
-#include "test_daemon.h"
-
-#define HPA	  (1ull << 32)
-#define FILE_SIZE (16ull * IOMMU_PAGE)
-#define HUGE	  (BIT64(COMPUTE_SLICE_BITS) - HPA) /* all that fits */
-
-static struct test_daemon td;
-static const uint8_t key[UUID_SIZE] = "fifteen letters";
-static struct compute *host;
-static int memory = -1;
-
-static int setup(void **state)
-{
-	struct opts opts = {.mapped_doorbells = true, .cpu = -1};
-	struct cmd_error error;
-
-	(void)state;
-	test_daemon_start(&td, &opts, false);
-	assert_int_equal(compute_add(td.daemon, "ch1", key, COMPUTE_LEASE_MAX, &error), 0);
-	host = compute_find(td.daemon, "ch1");
-	memory = fd_memfd("memory", FILE_SIZE);
-	assert_true(memory >= 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fd_close(&memory);
-	test_daemon_stop(&td);
-	return 0;
-}
-
-static void turn(void)
-{
-	for (unsigned i = 0; i < 8; i++)
-		assert_int_equal(loop_once(td.daemon->loop, 0), 0);
-}
-
-static void run(const char *line)
-{
-	struct cmd_error error;
-
-	if (test_daemon_run(&td, line, NULL, &error) < 0)
-		fail_msg("%s: %s", line, error.text);
-}
-
-/* ---- the other side ---- */
-
-static int knock(void)
-{
-	char path[PATH_MAX + 16];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/fabric.sock", td.daemon->run_dir);
-	fd = fd_unix_try_connect_packets(path);
-	assert_true(fd >= 0);
-	turn();
-	return fd;
-}
-
-/* The next message that is no beat: 1, or what fabric_recv says. */
-static int hear(int fd, struct fabric_msg *ret)
-{
-	struct fabric_parcel parcel;
-	int n;
-
-	do {
-		n = fabric_recv(fd, &parcel);
-		if (n == 1)
-			fd_close(&parcel.fd);
-	} while (n == 1 && parcel.msg.type == FABRIC_BEAT);
-	*ret = parcel.msg;
-	return n;
-}
-
-static struct fabric_msg join_msg(const char *name, const uint8_t *with)
-{
-	struct fabric_msg msg = {.type = FABRIC_JOIN};
-
-	msg.join.version = FABRIC_VERSION;
-	snprintf(msg.join.name, sizeof(msg.join.name), "%s", name);
-	memcpy(msg.join.key, with, UUID_SIZE);
-	return msg;
-}
-
-static int send_and_turn(int fd, const struct fabric_msg *msg, int with)
-{
-	int ret = fabric_send(fd, msg, with);
-
-	turn();
-	return ret;
-}
-
-static int join(uint64_t *ret_epoch)
-{
-	struct fabric_msg msg = join_msg("ch1", key);
-	int fd = knock();
-
-	assert_int_equal(send_and_turn(fd, &msg, -1), 0);
-	assert_int_equal(hear(fd, &msg), 1);
-	assert_int_equal(msg.type, FABRIC_WELCOME);
-	*ret_epoch = msg.epoch;
-	return fd;
-}
-
-static struct fabric_msg offer_msg(uint64_t epoch, uint64_t hpa, uint64_t size, uint64_t offset,
-				   uint32_t perm)
-{
-	struct fabric_msg msg = {.type = FABRIC_OFFER, .seq = 7, .epoch = epoch};
-
-	msg.offer.hpa = hpa;
-	msg.offer.size = size;
-	msg.offer.offset = offset;
-	msg.offer.perm = perm;
-	return msg;
-}
-
-/* The errno that the answer has; a refused offer has a sentence. */
-static int ask(int fd, const struct fabric_msg *msg, int with)
-{
-	struct fabric_msg done;
-
-	assert_int_equal(send_and_turn(fd, msg, with), 0);
-	assert_int_equal(hear(fd, &done), 1);
-	assert_int_equal(done.type, FABRIC_DONE);
-	assert_int_equal(done.seq, msg->seq);
-	assert_int_equal(!done.done.err, !done.done.why[0]);
-	return done.done.err;
-}
-
-/* It was shown out, with that reason (NULL: without a word). */
-static void ended(int fd, const char *why)
-{
-	struct fabric_msg msg;
-
-	turn();
-	if (why) {
-		assert_int_equal(hear(fd, &msg), 1);
-		assert_int_equal(msg.type, FABRIC_BYE);
-		assert_non_null(strstr(msg.done.why, why));
-	}
-	assert_int_equal(hear(fd, &msg), -ECONNRESET);
-	fd_close(&fd);
-}
-
-static void nobody_joined(void)
-{
-	assert_int_equal(host->fd, -1);
-	assert_int_equal(host->epoch, 0);
-	assert_int_equal(host->num_windows, 0);
-	assert_int_equal(host->bytes, 0);
-}
+#include "pi_desc.h"
+#include "test_compute.h"
 
 /* ---- joining ---- */
 
@@ -528,6 +378,129 @@ static void what_it_said_is_read_before_it_is_given_up(void **state)
 	nobody_joined();
 }
 
+/* ---- a host that does not read ---- */
+
+#define MANY 255u
+
+static struct {
+	int fd;
+	uint64_t epoch;
+} deaf;
+
+/* It has joined, its socket takes next to nothing, and it has been told of many VFs. */
+static int start_telling(void **state)
+{
+	const int little = 1;
+	char line[64];
+
+	(void)state;
+	deaf.fd = join(&deaf.epoch);
+	if (setsockopt(host->fd, SOL_SOCKET, SO_SNDBUF, &little, sizeof(little)) < 0)
+		return -1;
+	run("card add nic0 model 82576 vfs 255");
+	for (unsigned n = 0; n < MANY; n++) {
+		snprintf(line, sizeof(line), "vf assign nic0 vf %u host ch1", n);
+		run(line);
+	}
+	return 0;
+}
+
+static int stop_telling(void **state)
+{
+	(void)state;
+	fd_close(&deaf.fd);
+	turn();
+	run("card del nic0");
+	nobody_joined();
+	assert_int_equal(host->num_out, 0);
+	return 0;
+}
+
+/* The next thing it is told, beats apart; what comes with it is closed. */
+static struct fabric_msg told(bool *ret_file)
+{
+	struct fabric_parcel parcel;
+	int ret;
+
+	do {
+		turn();
+		ret = fabric_recv(deaf.fd, &parcel);
+		if (ret < 0)
+			fail_msg("the connection is over");
+	} while (ret == 0 || parcel.msg.type == FABRIC_BEAT);
+	*ret_file = parcel.fd >= 0;
+	fd_close(&parcel.fd);
+	return parcel.msg;
+}
+
+static void what_it_is_told_waits_until_it_reads(void **state)
+{
+	struct fabric_msg msg = offer_msg(deaf.epoch, HPA, FILE_SIZE, 0, IOMMU_READ), heard;
+	unsigned before = host->num_out;
+	bool file;
+
+	(void)state;
+	assert_true(before > MANY / 2);
+	assert_int_equal(send_and_turn(deaf.fd, &msg, memory), 0);
+	msg = (struct fabric_msg){.type = FABRIC_OPEN, .seq = 8, .epoch = deaf.epoch};
+	snprintf(msg.vf.card, sizeof(msg.vf.card), "nic0");
+	msg.vf.vf = MANY - 1;
+	assert_int_equal(send_and_turn(deaf.fd, &msg, -1), 0);
+	assert_int_equal(host->num_out, before + 2);
+	for (unsigned n = 0; n < MANY; n++) {
+		heard = told(&file);
+		assert_int_equal(heard.type, FABRIC_ASSIGN);
+		assert_int_equal(heard.vf.vf, n);
+		assert_int_equal(heard.epoch, deaf.epoch);
+	}
+	heard = told(&file);
+	assert_true(heard.type == FABRIC_DONE && heard.seq == 7 && heard.done.err == 0 &&
+		    !file);
+	heard = told(&file);
+	assert_true(heard.type == FABRIC_DONE && heard.seq == 8 && heard.done.err == 0 && file);
+	turn();
+	assert_int_equal(host->num_out, 0);
+	/* From now on at once. */
+	run("vf assign nic0 0 host local");
+	assert_int_equal(host->num_out, 0);
+	assert_int_equal(told(&file).type, FABRIC_UNASSIGN);
+}
+
+static void beat_once(void)
+{
+	host->silent = 0;
+	loop_timer_arm(host->turn, 0);
+	assert_int_equal(loop_once(td.daemon->loop, 0), 0);
+}
+
+static void it_is_given_up_when_it_does_not_read(void **state)
+{
+	bool file;
+
+	(void)state;
+	for (unsigned i = 0; i < COMPUTE_BEATS; i++)
+		beat_once();
+	/* It reads something, in time. */
+	for (unsigned i = 0; i < MANY / 2; i++)
+		told(&file);
+	for (unsigned i = 0; i < COMPUTE_BEATS; i++)
+		beat_once();
+	assert_int_equal(host->epoch, deaf.epoch);
+	beat_once();
+	nobody_joined();
+}
+
+static void there_is_an_end_to_what_waits(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2000 && host->fd >= 0; i++)
+		run(i % 2 ? "vf assign nic0 0 host ch1" : "vf assign nic0 0 host local");
+	assert_in_range(i, 500, 1000);
+	nobody_joined();
+}
+
 /* ---- the bridge and the data path ---- */
 
 #define HELD_US 20000
@@ -575,6 +548,209 @@ static void a_change_of_the_bridge_waits_for_the_data_path(void **state)
 	assert_int_equal(test_daemon_run(&td, "card del nic0", NULL, NULL), 0);
 }
 
+/* Of all address spaces in our own tables. */
+static void assert_own_dids(void)
+{
+	uint8_t seen[UINT16_MAX + 1] = {0};
+
+	for (const struct card *card = td.daemon->cards; card; card = card->next) {
+		for (unsigned n = 0; n < 4; n++) {
+			struct vtd_context ctx;
+
+			vtd_context_of(td.daemon->local.vtd, card->functions[n]->rid, &ctx);
+			assert_true(ctx.found);
+			assert_int_equal(seen[ctx.did]++, 0);
+			assert_in_range(ctx.did, 1, 63); /* they are given back */
+		}
+	}
+}
+
+/* A domain's number tells whose translations are meant when something is invalidated. */
+static void address_spaces_have_numbers_of_their_own(void **state)
+{
+	(void)state;
+	run("card add nic0 model 82576 vfs 4");
+	assert_own_dids();
+	run("vf assign nic0 0 host ch1");
+	for (unsigned i = 0; i < 40; i++)
+		run(i % 2 ? "vf assign nic0 2 host ch1" : "vf assign nic0 2 host local");
+	assert_own_dids();
+	run("card add nic1 model 82576 vfs 4");
+	run("vf assign nic0 0 host local");
+	run("vf assign nic1 3 host ch1");
+	assert_own_dids();
+	run("card del nic0");
+	assert_own_dids();
+	run("card add nic0 model 82576 vfs 4");
+	assert_own_dids();
+	run("card del nic1");
+	run("card del nic0");
+}
+
+/* ---- interrupts that a host's entries post ---- */
+
+#define IRT_SIZE   IOMMU_PAGE /* 256 entries */
+#define DESCS	   (HPA + IOMMU_GRANULE)
+#define READ_ONLY  (HPA + 2 * IOMMU_GRANULE)
+#define GRANULES   3ull
+#define QUEUE_AT   (8 * IOMMU_PAGE)
+#define IEC	   4ull /* invalidation descriptors */
+#define POSTED_BIT 67u
+
+static struct {
+	int fd, file;
+	uint64_t epoch;
+	uint8_t *mem; /* the file */
+	struct function *fn;
+} posting;
+
+static int reg(uint32_t offset, unsigned size, uint64_t value)
+{
+	struct fabric_msg msg = {.type = FABRIC_REG, .seq = 7, .epoch = posting.epoch};
+
+	msg.reg.offset = offset;
+	msg.reg.size = size;
+	msg.reg.value = value;
+	return ask(posting.fd, &msg, -1);
+}
+
+static void offer_granule(unsigned i, uint32_t perm)
+{
+	struct fabric_msg msg = offer_msg(posting.epoch, HPA + i * IOMMU_GRANULE, IOMMU_GRANULE,
+					  i * IOMMU_GRANULE, perm);
+
+	assert_int_equal(ask(posting.fd, &msg, posting.file), 0);
+}
+
+/* A table in granule 0, descriptors in granule 1; granule 2 may only be read. */
+static int start_posting(void **state)
+{
+	struct fabric_msg msg;
+
+	(void)state;
+	posting.fd = join(&posting.epoch);
+	posting.file = fd_memfd("vm", GRANULES * IOMMU_GRANULE);
+	posting.mem = mmap(NULL, GRANULES * IOMMU_GRANULE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			   posting.file, 0);
+	run("card add nic0 model 82576 vfs 1");
+	run("vf assign nic0 0 host ch1");
+	posting.fn = host->host.functions;
+	if (posting.mem == MAP_FAILED || hear(posting.fd, &msg) != 1)
+		return -1;
+	offer_granule(0, IOMMU_READ | IOMMU_WRITE);
+	offer_granule(1, IOMMU_READ | IOMMU_WRITE);
+	offer_granule(2, IOMMU_READ);
+	reg(VTD_IRTA, 8, HPA | 7);
+	reg(VTD_GCMD, 4, VTD_GCMD_SIRTP);
+	return reg(VTD_GCMD, 4, VTD_GCMD_IRE);
+}
+
+static int stop_posting(void **state)
+{
+	(void)state;
+	fd_close(&posting.fd);
+	turn();
+	run("card del nic0");
+	nobody_joined();
+	munmap(posting.mem, GRANULES * IOMMU_GRANULE);
+	fd_close(&posting.file);
+	return 0;
+}
+
+/* The function raises what entry 5 says, which posts to pda. Returns why not, or 0. */
+static unsigned post_to(uint64_t pda, uint64_t more)
+{
+	_Atomic uint64_t *entry = ((struct irte *)(void *)posting.mem)[5].word;
+	struct nic_intr *intr = &posting.fn->dev->intr;
+	uint64_t msg = ir_message(5);
+	struct ir_fault fault;
+
+	entry[1] = irte_posted_high(pda, posting.fn->host_rid);
+	entry[0] = irte_posted_low(pda, POSTED_BIT) | more;
+	nic_intr_request(intr, (uint32_t)(msg >> 32), (uint32_t)msg);
+	return nic_intr_take_fault(intr, &fault) ? fault.reason : 0;
+}
+
+/* All of the host's memory but the table: is it as it was, zero? */
+static bool is_untouched(void)
+{
+	uint64_t at = IRT_SIZE;
+
+	while (at < GRANULES * IOMMU_GRANULE && !posting.mem[at])
+		at++;
+	return at == GRANULES * IOMMU_GRANULE;
+}
+
+static void entries_post_into_offered_memory_only(void **state)
+{
+	const uint64_t outside[] = {
+		0,
+		64,
+		IR_WINDOW,
+		HPA - 64,
+		READ_ONLY,
+		HPA + GRANULES * IOMMU_GRANULE,
+		host->port.base + DESCS, /* what devices call it */
+		2 * BIT64(COMPUTE_SLICE_BITS) + DESCS,
+		~63ull,
+	};
+	struct pi_desc *desc = (struct pi_desc *)(void *)(posting.mem + IOMMU_GRANULE);
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(outside); i++)
+		assert_int_equal(post_to(outside[i], 0), IR_FAULT_DESC);
+	assert_int_equal(post_to(DESCS, BIT64(37)), IR_FAULT_ENTRY);
+	assert_true(is_untouched());
+	assert_int_equal(post_to(DESCS + 64, 0), 0);
+	assert_true(desc[1].pir[1] == BIT64(POSTED_BIT % 64) && desc[1].control == PI_ON);
+}
+
+static void nothing_is_posted_into_what_was_withdrawn(void **state)
+{
+	struct fabric_msg msg = offer_msg(posting.epoch, DESCS, 0, 0, 0);
+
+	(void)state;
+	msg.type = FABRIC_WITHDRAW;
+	assert_int_equal(ask(posting.fd, &msg, -1), 0);
+	assert_int_equal(post_to(DESCS, 0), IR_FAULT_DESC);
+	assert_true(is_untouched());
+	/* The table with it: it is another fault. */
+	msg.offer.hpa = HPA;
+	assert_int_equal(ask(posting.fd, &msg, -1), 0);
+	assert_int_equal(post_to(DESCS, 0), IR_FAULT_TABLE);
+}
+
+static void nothing_is_posted_when_it_has_left(void **state)
+{
+	(void)state;
+	fd_close(&posting.fd);
+	turn();
+	nobody_joined();
+	assert_int_equal(post_to(DESCS, 0), IR_FAULT_TABLE);
+	assert_true(is_untouched());
+}
+
+/* Requests that met the former entry are over when the invalidation is. */
+static void an_entry_that_is_invalidated_is_drained(void **state)
+{
+	uint64_t *queue = (uint64_t *)(void *)(posting.mem + QUEUE_AT);
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(reg(VTD_IQA, 8, HPA + QUEUE_AT), 0);
+	assert_int_equal(reg(VTD_GCMD, 4, VTD_GCMD_IRE | VTD_GCMD_QIE), 0);
+	queue[0] = IEC;
+	atomic_store(&held, false);
+	atomic_store(&released, false);
+	pthread_create(&thread, NULL, hold_data_path, posting.fn->card->nic->dp);
+	while (!atomic_load(&held))
+		sched_yield();
+	assert_int_equal(reg(VTD_IQT, 8, 16), 0);
+	assert_true(atomic_load(&released));
+	pthread_join(thread, NULL);
+	assert_int_equal(vtd_read(host->host.vtd, VTD_FSTS, 4), 0);
+}
+
 static void it_is_forgotten_while_joined(void **state)
 {
 	struct cmd_error error;
@@ -609,6 +785,16 @@ int main(void)
 		cmocka_unit_test(what_is_no_message_ends_it),
 		cmocka_unit_test(what_it_said_is_read_before_it_is_given_up),
 		cmocka_unit_test(a_change_of_the_bridge_waits_for_the_data_path),
+		cmocka_unit_test(address_spaces_have_numbers_of_their_own),
+#define TELLING(f) cmocka_unit_test_setup_teardown(f, start_telling, stop_telling)
+		TELLING(what_it_is_told_waits_until_it_reads),
+		TELLING(it_is_given_up_when_it_does_not_read),
+		TELLING(there_is_an_end_to_what_waits),
+#define POSTING(f) cmocka_unit_test_setup_teardown(f, start_posting, stop_posting)
+		POSTING(entries_post_into_offered_memory_only),
+		POSTING(nothing_is_posted_into_what_was_withdrawn),
+		POSTING(nothing_is_posted_when_it_has_left),
+		POSTING(an_entry_that_is_invalidated_is_drained),
 		cmocka_unit_test(it_is_forgotten_while_joined),
 	};
 

@@ -62,7 +62,7 @@ static char buf[4096];
 static socklen_t len4 = sizeof(int);
 static const struct timespec no_time;
 static struct epoll_event event;
-static struct iovec iov = {buf, 1};
+static struct iovec iov = {buf, 1}, iov8 = {buf, 8};
 static struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 static int word;
 
@@ -396,6 +396,7 @@ static const struct call allowed[] = {
 	OK(read, "ANY", FD_EVENT, P(buf), 8),
 	OK(write, "ANY", FD_EVENT, P(&(uint64_t){1}), 8),
 	OK(pread64, "ANY", FD_MEM, P(buf), 1, 0),
+	OK(preadv2, "ANY", FD_EVENT, P(&iov8), 1, -1, -1, 0),
 	OK(close, "ANY", FD_PEER),
 	OK(socket, "EQ(0, AF_UNIX)", AF_UNIX, SOCK_STREAM, 0),
 	OK(socketpair, "EQ(0, AF_UNIX)", AF_UNIX, SOCK_STREAM, 0, P(buf)),

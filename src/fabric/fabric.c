@@ -14,7 +14,7 @@ static const char *const names[FABRIC_TYPES] = {
 	[FABRIC_WITHDRAW] = "WITHDRAW", [FABRIC_REG] = "REG",
 	[FABRIC_DONE] = "DONE",		[FABRIC_ASSIGN] = "ASSIGN",
 	[FABRIC_UNASSIGN] = "UNASSIGN", [FABRIC_OPEN] = "OPEN",
-	[FABRIC_BEAT] = "BEAT",
+	[FABRIC_BEAT] = "BEAT",		[FABRIC_BRIDGE] = "BRIDGE",
 };
 
 const char *fabric_type_str(uint32_t type)

@@ -18,6 +18,8 @@
  *   OPEN {card, vf}                    ->
  *                                      <-    DONE + a socket that speaks vfio-user
  *                                      <-    UNASSIGN {card, vf}      it is not any more
+ *   BRIDGE {part}                      ->                    registers that both share
+ *                                      <-    DONE + a page or an eventfd
  *   BEAT                               <->                    I am alive
  *
  * Every message but JOIN carries the epoch that WELCOME gave: what is said under an older one
@@ -47,6 +49,7 @@ enum fabric_type {
 	FABRIC_UNASSIGN,
 	FABRIC_OPEN,
 	FABRIC_BEAT,
+	FABRIC_BRIDGE,
 	FABRIC_TYPES
 };
 
@@ -77,6 +80,9 @@ struct fabric_msg {
 			uint32_t vf, rid;
 		} vf; /* of ASSIGN, UNASSIGN, OPEN */
 		struct {
+			uint32_t part; /* enum fabric_bridge */
+		} bridge;
+		struct {
 			int32_t err; /* 0 or -errno */
 			char why[FABRIC_WHY_MAX];
 		} done; /* also of BYE */
@@ -85,11 +91,36 @@ struct fabric_msg {
 
 /* The entry of a compute host's interrupt-remapping table that vector v of function rid, as
  * that host knows it, has: what the management host puts into the function's message. */
-#define FABRIC_IRTE_BITS 12u
+#define FABRIC_IRTE_BITS 13u
 static inline uint32_t fabric_irte(uint16_t rid, unsigned v)
 {
 	return (rid & 0xffu) << 4 | (v & 15u);
 }
+
+/* The one that it has while it is posted: a second one, so that an entry never changes its form
+ * while something may be raised through it. */
+static inline uint32_t fabric_irte_posted(uint16_t rid, unsigned v)
+{
+	return 1u << 12 | fabric_irte(rid, v);
+}
+
+/*
+ * The registers of the bridge, one descriptor a BRIDGE: the page (struct ntb_page: side 0 is
+ * the management host's, side 1 the compute host's), the eventfd of the compute host's side,
+ * and that of the management host's.
+ */
+enum fabric_bridge {
+	FABRIC_BRIDGE_PAGE,
+	FABRIC_BRIDGE_COMPUTE,
+	FABRIC_BRIDGE_MANAGEMENT,
+};
+
+/* Scratchpads of a side, written by the other one: a count of its beats, which stand for BEAT
+ * while the registers' link is up; the number of the management host's ring, or of the one that
+ * the compute host answers. And the doorbell of ring and answer. */
+#define FABRIC_SPAD_BEAT 0u
+#define FABRIC_SPAD_RING 1u
+#define FABRIC_DB_RING	 1u
 
 /* A message and at most one descriptor. */
 struct fabric_parcel {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * While an answer is awaited, what else comes is put aside and handed out by a timer: whoever
- * asks is in the middle of something.
+ * asks is in the middle of something. We beat meanwhile: a management host that takes its time
+ * must not take us for dead.
  */
 #include "link.h"
 
@@ -12,11 +13,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "bits.h"
 #include "clock.h"
 #include "fd.h"
 
 #define ANSWER_MS 5000 /* the management host is alive, but may be busy */
-#define ASIDE_MAX 512u /* VFs that are assigned while it joins */
+#define ASIDE_MAX 512u /* VFs that come and go while it joins */
 #define TAKE_TURN 32u
 
 struct link {
@@ -28,6 +30,7 @@ struct link {
 	uint64_t epoch;
 	uint32_t seq;
 	uint32_t beat_ms;
+	uint64_t next_beat_ns;
 	struct fabric_msg aside[ASIDE_MAX];
 	unsigned num_aside;
 	char why[FABRIC_WHY_MAX];
@@ -51,8 +54,25 @@ void link_end(struct link *link, const char *why)
 	loop_timer_arm(link->late, 0);
 }
 
+/* A VF that goes: what was said of it before means nothing any more. So no VF has more than two
+ * messages here. */
+static void forget_vf(struct link *link, const struct fabric_msg *gone)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < link->num_aside; i++) {
+		const struct fabric_msg *msg = &link->aside[i];
+
+		if (msg->vf.vf != gone->vf.vf || strcmp(msg->vf.card, gone->vf.card))
+			link->aside[kept++] = *msg;
+	}
+	link->num_aside = kept;
+}
+
 static void put_aside(struct link *link, const struct fabric_msg *msg)
 {
+	if (msg->type == FABRIC_UNASSIGN)
+		forget_vf(link, msg);
 	if (link->num_aside == ASIDE_MAX) {
 		link_end(link, "the management host says too much");
 		return;
@@ -78,17 +98,21 @@ static void take(struct link *link, struct fabric_parcel *parcel)
 	fd_close(&parcel->fd);
 }
 
+/* A few at a time: serving a VF takes long enough that a beat may be due in between. */
 static void on_late(void *arg)
 {
 	struct link *link = arg;
-	struct fabric_msg msg[ASIDE_MAX];
-	unsigned num = link->num_aside;
+	struct fabric_msg msg[TAKE_TURN];
+	unsigned num = MIN(link->num_aside, TAKE_TURN);
 
 	memcpy(msg, link->aside, num * sizeof(msg[0]));
-	link->num_aside = 0;
+	link->num_aside -= num;
+	memmove(link->aside, &link->aside[num], link->num_aside * sizeof(msg[0]));
 	for (unsigned i = 0; i < num; i++)
 		link->ops->assigned(link->ops->arg, &msg[i]);
-	if (link->fd < 0)
+	if (link->num_aside)
+		loop_timer_arm(link->late, 0);
+	else if (link->fd < 0)
 		link->ops->over(link->ops->arg, link->why);
 }
 
@@ -110,14 +134,37 @@ static void on_message(void *arg, uint32_t events)
 	}
 }
 
+/* Says that we live, if it is time to. */
+static void beat(struct link *link)
+{
+	struct fabric_msg msg = {.type = FABRIC_BEAT, .epoch = link->epoch};
+	uint64_t now = clock_ns();
+
+	if (link->fd < 0 || !link->epoch || now < link->next_beat_ns)
+		return;
+	link->next_beat_ns = now + link->beat_ms * NSEC_PER_MSEC;
+	/* One that finds no room is not missed: what fills the socket says as much. */
+	if (!link->ops->beat(link->ops->arg))
+		fabric_send(link->fd, &msg, -1);
+}
+
+void link_keep(struct link *link)
+{
+	beat(link);
+	on_message(link, 0);
+}
+
+unsigned link_beat_ms(const struct link *link)
+{
+	return link->beat_ms;
+}
+
 static void on_beat(void *arg)
 {
 	struct link *link = arg;
-	struct fabric_msg msg = {.type = FABRIC_BEAT, .epoch = link->epoch};
 
-	/* One that finds no room is not missed: what fills the socket says as much. */
-	fabric_send(link->fd, &msg, -1);
-	loop_timer_arm(link->beat, link->beat_ms * NSEC_PER_MSEC);
+	beat(link);
+	loop_timer_arm(link->beat, link->next_beat_ns - MIN(clock_ns(), link->next_beat_ns));
 }
 
 /* The next message; 0 when none comes in time. */
@@ -125,14 +172,17 @@ static int await(struct link *link, struct fabric_parcel *parcel, uint64_t until
 {
 	for (;;) {
 		struct pollfd fd = {.fd = link->fd, .events = POLLIN};
-		uint64_t now = clock_ns();
+		uint64_t now = clock_ns(), wake = until_ns;
 		int ret = fabric_recv(link->fd, parcel);
 
 		if (ret)
 			return ret;
 		if (now >= until_ns)
 			return 0;
-		poll(&fd, 1, (int)((until_ns - now) / NSEC_PER_MSEC) + 1);
+		beat(link);
+		if (link->epoch)
+			wake = MIN(wake, MAX(now, link->next_beat_ns));
+		poll(&fd, 1, (int)((wake - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC));
 	}
 }
 
@@ -197,7 +247,8 @@ static int join(struct link *link, const char *name, const uint8_t key[FABRIC_KE
 		snprintf(link->why, sizeof(link->why), "%s", parcel.msg.done.why);
 		return parcel.msg.done.err ? parcel.msg.done.err : -EACCES;
 	}
-	if (parcel.msg.type != FABRIC_WELCOME || !parcel.msg.welcome.beat_ms)
+	if (parcel.msg.type != FABRIC_WELCOME || !parcel.msg.epoch ||
+	    !parcel.msg.welcome.beat_ms)
 		return -EPROTO;
 	link->epoch = parcel.msg.epoch;
 	link->beat_ms = parcel.msg.welcome.beat_ms;

@@ -15,6 +15,8 @@ struct link_ops {
 	void *arg;
 	/* ASSIGN, UNASSIGN. Never from within link_ask. */
 	void (*assigned)(void *arg, const struct fabric_msg *msg);
+	/* It is time to say that we live: is that said without a message? */
+	bool (*beat)(void *arg);
 	/* The connection is over; why is static or the link's. Nothing can be asked any more.
 	 */
 	void (*over)(void *arg, const char *why);
@@ -40,6 +42,13 @@ int link_ask(struct link *link, struct fabric_msg *msg, int fd, int *ret_fd,
 	     const char **ret_why);
 /* Gives the connection up for a reason of our own; ops.over is told, later. */
 void link_end(struct link *link, const char *why);
+/*
+ * Beats if it is time to, and takes what has come: whoever keeps the loop from running, because
+ * it waits for what the management host does, calls this as often as link_beat_ms says. Not
+ * from within link_ask, which does it itself.
+ */
+void link_keep(struct link *link);
+unsigned link_beat_ms(const struct link *link);
 /* Is the other end there? */
 bool link_alive(const struct link *link);
 

@@ -39,6 +39,7 @@ static const char usage[] =
 	"      --name NAME        what we are called there\n"
 	"      --token-file FILE  the token (a UUID) that goes with the name, mode 0600\n"
 	"      --run-dir DIR      where sockets of VFs are made: DIR/CARD-vfN.sock\n"
+	"      --allow-uid LIST   the users whose programs may attach, such as 0,1000\n"
 	"      --once             end when the management host has gone, do not join again\n"
 	"      --no-sandbox       keep privileges, files and system calls, for debugging\n"
 	"  -V, --version          print the version\n"
@@ -143,7 +144,8 @@ static int run(struct options *options)
 		complain("run-dir", options->params.dir, why);
 		return 1;
 	}
-	tzset(); /* for the log, while files can be read */
+	tzset();	  /* for the log, while files can be read */
+	fd_raise_limit(); /* a VF takes a socket, two connections and a queue page */
 	ret = iommu_mem_guard_init();
 	if (ret == 0)
 		ret = loop_new(&loop);
@@ -167,6 +169,15 @@ static int wrong(const char *what)
 	return 2;
 }
 
+static int wrong_uids(const char *text)
+{
+	fprintf(stderr,
+		"ladon-host: allow-uid \"%.64s\" is wrong: 1 to %d user IDs such as 0,1000 are "
+		"right\n",
+		text, UIDS_MAX);
+	return 2;
+}
+
 /* Returns -1 to go on, or the exit code. */
 static int parse(struct options *options, int argc, char **argv)
 {
@@ -175,6 +186,7 @@ static int parse(struct options *options, int argc, char **argv)
 		{"name", required_argument, NULL, 'n'},
 		{"token-file", required_argument, NULL, 't'},
 		{"run-dir", required_argument, NULL, 'd'},
+		{"allow-uid", required_argument, NULL, 'u'},
 		{"once", no_argument, NULL, 'o'},
 		{"no-sandbox", no_argument, NULL, 's'},
 		{"version", no_argument, NULL, 'V'},
@@ -190,6 +202,10 @@ static int parse(struct options *options, int argc, char **argv)
 		}
 		if (opt == '?')
 			return wrong("--help says what is right");
+		if (opt == 'u' && uids_parse(optarg, &options->params.uids) < 0)
+			return wrong_uids(optarg);
+		if (opt == 'u')
+			continue;
 		if (opt == 'o')
 			options->params.once = true;
 		else if (opt == 's')

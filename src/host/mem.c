@@ -14,10 +14,11 @@
 #include "link.h"
 #include "vtd.h"
 
-#define MAPS_MAX  4096u
-#define WAIT_NS	  20000l
-#define ANSWER_NS (5 * NSEC_PER_SEC)
-#define DID_FIRST 1u
+#define MAPS_MAX    4096u
+#define WAIT_NS	    20000l
+#define ANSWER_NS   (5 * NSEC_PER_SEC)
+#define DID_FIRST   1u
+#define VECTOR_BITS 4u /* of a function: 16 */
 /* Where a VM's memory would be, if it were mapped here: nobody looks. */
 #define NOWHERE ((uint8_t *)(uintptr_t)IOMMU_PAGE)
 
@@ -77,6 +78,7 @@ static bool wait_for_unit(void *arg)
 		link_end(mem->link, "the remapping unit does not come to the end of its queue");
 	if (!link_alive(mem->link))
 		return false;
+	link_keep(mem->link);
 	nanosleep(&little, NULL);
 	return true;
 }
@@ -225,26 +227,10 @@ void mem_free(struct mem *mem)
 
 /* ---- functions ---- */
 
-/* 0 is for what is not present. There are no more spaces than RIDs, so one is free. */
-static uint16_t free_did(const struct mem *mem)
-{
-	const struct mem_space *space = mem->spaces;
-	uint16_t did = DID_FIRST;
-
-	while (space) {
-		bool used = space->pt.did == did;
-
-		did += used;
-		space = used ? mem->spaces : space->next;
-	}
-	return did;
-}
-
 int mem_space_new(struct mem *mem, uint16_t rid, struct mem_space **ret_space)
 {
 	struct mem_space *space = calloc(1, sizeof(*space));
-	int ret = space ? vtd_tables_attach(mem->tables, &space->pt, rid, free_did(mem))
-			: -ENOMEM;
+	int ret = space ? vtd_tables_attach(mem->tables, &space->pt, rid) : -ENOMEM;
 
 	if (ret < 0) {
 		free(space);
@@ -258,12 +244,70 @@ int mem_space_new(struct mem *mem, uint16_t rid, struct mem_space **ret_space)
 	return 0;
 }
 
+/* ---- interrupts ---- */
+
+static struct irte *irte_at(const struct mem_space *space, unsigned index)
+{
+	return &((struct irte *)(void *)space->mem->irt->base)[index];
+}
+
+/* A request meets the former entry, none, or this one, but never half of each. */
+static void irte_write(struct mem_space *space, unsigned index, uint64_t lo, uint64_t hi)
+{
+	struct irte *e = irte_at(space, index);
+
+	if (atomic_load_explicit(&e->word[0], memory_order_relaxed) & IRTE_P &&
+	    atomic_load_explicit(&e->word[1], memory_order_relaxed) != hi) {
+		atomic_store_explicit(&e->word[0], 0, memory_order_release);
+		vtd_tables_sync_irte(space->mem->tables, index, 0);
+	}
+	atomic_store_explicit(&e->word[1], hi, memory_order_relaxed);
+	atomic_store_explicit(&e->word[0], lo, memory_order_release);
+	vtd_tables_sync_irte(space->mem->tables, index, 0);
+}
+
+void mem_irte(struct mem_space *space, unsigned v, bool on)
+{
+	unsigned index = fabric_irte(space->pt.rid, v);
+
+	irte_write(space, index, on ? irte_remapped(index, (uint8_t)v) : 0,
+		   irte_source(space->pt.rid));
+}
+
+bool mem_irte_on(const struct mem_space *space, unsigned v)
+{
+	const struct irte *e = irte_at(space, fabric_irte(space->pt.rid, v));
+
+	return atomic_load_explicit(&e->word[0], memory_order_relaxed) & IRTE_P;
+}
+
+void mem_irte_posted(struct mem_space *space, unsigned v, uint64_t hpa, uint8_t bit)
+{
+	irte_write(space, fabric_irte_posted(space->pt.rid, v),
+		   hpa ? irte_posted_low(hpa, bit) : 0, irte_posted_high(hpa, space->pt.rid));
+}
+
+/* All of the function's, of both forms. */
+static void irtes_off(struct mem_space *space)
+{
+	const unsigned first[] = {fabric_irte(space->pt.rid, 0),
+				  fabric_irte_posted(space->pt.rid, 0)};
+
+	for (unsigned form = 0; form < ARRAY_SIZE(first); form++) {
+		for (unsigned v = 0; v < BIT(VECTOR_BITS); v++)
+			atomic_store_explicit(&irte_at(space, first[form] + v)->word[0], 0,
+					      memory_order_release);
+		vtd_tables_sync_irte(space->mem->tables, first[form], VECTOR_BITS);
+	}
+}
+
 void mem_space_free(struct mem_space *space)
 {
 	struct mem_space **at;
 
 	if (!space)
 		return;
+	irtes_off(space); /* before what they post into goes */
 	mem_unmap_all(space);
 	vtd_tables_detach(space->mem->tables, &space->pt);
 	for (at = &space->mem->spaces; *at != space; at = &(*at)->next)
@@ -272,16 +316,7 @@ void mem_space_free(struct mem_space *space)
 	free(space);
 }
 
-void mem_irte(struct mem_space *space, unsigned v, bool on)
-{
-	unsigned index = fabric_irte(space->pt.rid, v);
-	struct irte *e = &((struct irte *)(void *)space->mem->irt->base)[index];
-
-	atomic_store_explicit(&e->word[1], irte_source(space->pt.rid), memory_order_relaxed);
-	atomic_store_explicit(&e->word[0], on ? irte_remapped(index, (uint8_t)v) : 0,
-			      memory_order_release);
-	vtd_tables_sync_irte(space->mem->tables, index);
-}
+/* ---- memory ---- */
 
 static uint32_t perm_of(uint32_t prot)
 {
@@ -350,6 +385,19 @@ int mem_map(struct mem_space *space, const struct vfu_dma_map *map)
 	m->next = space->maps;
 	space->maps = m;
 	space->num_maps++;
+	return 0;
+}
+
+int mem_find(const struct mem_space *space, uint64_t addr, uint64_t *ret_hpa)
+{
+	const uint32_t need = IOMMU_READ | IOMMU_WRITE;
+	const struct map *m = space->maps;
+
+	while (m && addr - m->addr >= m->size)
+		m = m->next;
+	if (!m || !m->slice.size || (m->slice.perm & need) != need)
+		return -EFAULT;
+	*ret_hpa = m->slice.hpa + (addr - m->addr);
 	return 0;
 }
 

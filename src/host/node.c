@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bits.h"
+#include "bridge.h"
 #include "clock.h"
 #include "link.h"
 #include "log.h"
@@ -21,9 +22,10 @@ struct node {
 	struct loop *loop; /* borrowed */
 	struct node_params params;
 	struct link_ops ops;
-	struct link *link; /* owned; NULL = ALONE */
-	struct mem *mem;   /* owned, likewise */
-	struct vf *vfs;	   /* owned */
+	struct link *link;     /* owned; NULL = ALONE */
+	struct mem *mem;       /* owned, likewise */
+	struct bridge *bridge; /* owned, likewise */
+	struct vf *vfs;	       /* owned */
 	struct loop_timer *retry;
 	uint64_t wait_ns, joined_ns;
 	char complaint[FABRIC_WHY_MAX]; /* the last that was logged */
@@ -52,6 +54,13 @@ static void drop_vf(struct vf **at)
 static void assigned(void *arg, const struct fabric_msg *msg)
 {
 	struct node *node = arg;
+	const struct vf_place place = {
+		.loop = node->loop,
+		.link = node->link,
+		.mem = node->mem,
+		.dir = node->params.dir,
+		.uids = &node->params.uids,
+	};
 	struct vf **at = find(node, msg);
 	int ret;
 
@@ -61,7 +70,7 @@ static void assigned(void *arg, const struct fabric_msg *msg)
 	}
 	if (msg->type == FABRIC_UNASSIGN || *at)
 		return;
-	ret = vf_new(node->loop, node->link, node->mem, node->params.dir, msg, at);
+	ret = vf_new(&place, msg, at);
 	if (ret == -EADDRINUSE)
 		log_err("%s/vf%u: cannot be served: another process serves its socket in %s: "
 			"another --run-dir is right",
@@ -81,6 +90,8 @@ static void leave(struct node *node)
 		drop_vf(&node->vfs);
 	mem_free(node->mem);
 	node->mem = NULL;
+	bridge_free(node->bridge);
+	node->bridge = NULL;
 	link_free(node->link);
 	node->link = NULL;
 }
@@ -99,6 +110,11 @@ static int join(struct node *node, const char **ret_why)
 		leave(node);
 		return ret;
 	}
+	/* Without them beats are messages. */
+	ret = bridge_new(node->loop, node->link, &node->bridge);
+	if (ret < 0)
+		log_warn("host %s: the registers of the bridge are not used: %s",
+			 node->params.name, strerror(-ret));
 	node->joined_ns = clock_ns();
 	node->complaint[0] = '\0';
 	log_info("host %s: joined %s", node->params.name, node->params.join);
@@ -125,6 +141,11 @@ static void on_retry(void *arg)
 	}
 	node->wait_ns = MIN(2 * node->wait_ns, WAIT_MAX_NS);
 	loop_timer_arm(node->retry, node->wait_ns);
+}
+
+static bool beat(void *arg)
+{
+	return bridge_beat(((struct node *)arg)->bridge);
 }
 
 /* The link is on the stack: what it served is taken down by the timer. */
@@ -156,7 +177,8 @@ int node_new(struct loop *loop, const struct node_params *params, struct node **
 		return -ENOMEM;
 	node->loop = loop;
 	node->params = *params;
-	node->ops = (struct link_ops){.arg = node, .assigned = assigned, .over = over};
+	node->ops = (struct link_ops){
+		.arg = node, .assigned = assigned, .beat = beat, .over = over};
 	node->wait_ns = WAIT_MIN_NS;
 	ret = loop_add_timer(loop, on_retry, node, &node->retry);
 	if (ret == 0)

@@ -15,6 +15,7 @@
 
 #include "fabric.h"
 #include "loop.h"
+#include "uids.h"
 
 struct node;
 
@@ -23,7 +24,8 @@ struct node_params {
 	const char *name; /* ours there */
 	const char *dir;  /* of the VFs' sockets */
 	uint8_t key[FABRIC_KEY_SIZE];
-	bool once; /* when it is left it stops the loop */
+	struct uid_list uids; /* whose programs may attach to VFs */
+	bool once;	      /* when it is left it stops the loop */
 };
 
 /* Joins; nothing is tried again. params is copied, its texts are borrowed. Returns 0, or -errno

@@ -8,19 +8,21 @@
 #include <string.h>
 
 #include "fd.h"
+#include "irqs.h"
 #include "link.h"
 #include "log.h"
 #include "mem.h"
+#include "uids.h"
 #include "vfu_client.h"
 #include "vfu_sock.h"
 
 #define ANSWER_MS 5000
-#define VECTORS	  16u /* of a function, at most */
 
 struct vf {
 	struct vf *next;
 	struct link *link;
 	struct mem *mem;
+	const struct uid_list *uids;
 	char card[FABRIC_NAME_MAX];
 	unsigned n;
 	uint16_t rid;
@@ -28,6 +30,7 @@ struct vf {
 	struct vfu_sock *sock;	   /* owned: the VM's side */
 	struct vfu_client *client; /* owned: the management host's side; NULL = no VM */
 	struct mem_space *space;   /* owned, likewise */
+	struct irqs irqs;	   /* likewise */
 	int map_fd;		   /* owned: the queue pages, as last told; -1 = none */
 };
 
@@ -55,7 +58,7 @@ static void check(struct vf *vf, int ret)
 		vfu_sock_drop(vf->sock, "the management host does not answer");
 }
 
-/* Who may use the VF is the management host's to say: it has given it to us. */
+/* VF tokens are the management host's: it has given the VF to us. */
 static int version(void *dev, const struct vfu_client_caps *caps, const char **why)
 {
 	(void)dev, (void)caps, (void)why;
@@ -119,37 +122,46 @@ static int dma_map(void *dev, const struct vfu_dma_map *map)
 
 static int dma_unmap(void *dev, uint64_t addr, uint64_t size)
 {
-	return mem_unmap(((struct vf *)dev)->space, addr, size);
+	struct vf *vf = dev;
+
+	check(vf, irqs_unmap(&vf->irqs, addr, size));
+	return mem_unmap(vf->space, addr, size);
 }
 
 static void dma_unmap_all(void *dev)
 {
-	mem_unmap_all(((struct vf *)dev)->space);
+	struct vf *vf = dev;
+
+	check(vf, irqs_post_off(&vf->irqs));
+	mem_unmap_all(vf->space);
 }
 
-static void allow(struct vf *vf, const struct vfu_irq_set *set, bool on)
-{
-	uint32_t count = set->count ? set->count : VECTORS;
-
-	for (uint32_t v = set->start; v < VECTORS && v < set->start + count; v++)
-		mem_irte(vf->space, v, on);
-}
-
-/* A VF has MSI-X alone: eventfds, or none. */
 static int set_irqs(void *dev, struct vfu_irq_set *set)
 {
 	struct vf *vf = dev;
+	int ret = irqs_set(&vf->irqs, set);
+
+	check(vf, ret);
+	return ret;
+}
+
+/* Posted interrupts alone: what else there is concerns tables that are ours. */
+static int feature(void *dev, uint32_t number, bool set, bool probe, const void *data,
+		   uint32_t len)
+{
+	struct vfu_feature_posted req;
+	struct vf *vf = dev;
 	int ret;
 
-	if (set->action != VFU_IRQ_ACTION_TRIGGER ||
-	    (set->data != VFU_IRQ_DATA_EVENTFD && set->count))
+	if (number != VFU_FEATURE_LADON_POSTED)
 		return -ENOTTY;
-	if (!set->fds) /* nothing fires any more, then the eventfds go */
-		allow(vf, set, false);
-	ret = vfu_client_set_eventfds(vf->client, set->index, set->start, set->count, set->fds);
+	if (probe)
+		return 0;
+	if (!set || len < sizeof(req))
+		return -EINVAL;
+	memcpy(&req, data, sizeof(req));
+	ret = irqs_post(&vf->irqs, &req);
 	check(vf, ret);
-	if (ret == 0 && set->fds)
-		allow(vf, set, true);
 	return ret;
 }
 
@@ -171,6 +183,7 @@ static const struct vfu_dev_ops dev_ops = {
 	.dma_unmap_all = dma_unmap_all,
 	.set_irqs = set_irqs,
 	.reset = reset,
+	.feature = feature,
 };
 
 /* ---- VMs come and go ---- */
@@ -182,11 +195,18 @@ static void hang_up(struct vf *vf)
 	vf->client = NULL;
 	mem_space_free(vf->space);
 	vf->space = NULL;
+	vf->irqs = (struct irqs){0};
 	fd_close(&vf->map_fd);
+}
+
+static void keep(void *arg)
+{
+	link_keep(arg);
 }
 
 static int call(struct vf *vf, const char **why)
 {
+	const struct vfu_client_idle idle = {keep, vf->link, link_beat_ms(vf->link)};
 	struct fabric_msg msg = {.type = FABRIC_OPEN};
 	int fd, ret;
 
@@ -196,21 +216,27 @@ static int call(struct vf *vf, const char **why)
 	if (ret < 0)
 		return ret;
 	*why = "the function at the management host refuses";
-	ret = fd < 0 ? -EPROTO : vfu_client_attach(fd, NULL, &vf->client);
+	ret = fd < 0 ? -EPROTO : vfu_client_attach(fd, NULL, &idle, &vf->client);
 	if (ret < 0) {
 		fd_close(&fd);
 		return ret;
 	}
 	vfu_client_set_timeout(vf->client, ANSWER_MS);
 	*why = "there is no room for its tables";
-	return mem_space_new(vf->mem, vf->rid, &vf->space);
+	ret = mem_space_new(vf->mem, vf->rid, &vf->space);
+	vf->irqs = (struct irqs){.client = vf->client, .space = vf->space};
+	return ret;
 }
 
 static int on_connected(void *dev, pid_t pid, uid_t uid, const char **why)
 {
 	struct vf *vf = dev;
-	int ret = call(vf, why);
+	int ret;
 
+	*why = "its uid is not among those of --allow-uid";
+	if (!uids_have(vf->uids, uid))
+		return -EACCES;
+	ret = call(vf, why);
 	if (ret < 0)
 		hang_up(vf);
 	else
@@ -244,8 +270,7 @@ static const struct vfu_sock_events events = {
 
 /* ---- life ---- */
 
-int vf_new(struct loop *loop, struct link *link, struct mem *mem, const char *dir,
-	   const struct fabric_msg *assigned, struct vf **ret_vf)
+int vf_new(const struct vf_place *place, const struct fabric_msg *assigned, struct vf **ret_vf)
 {
 	struct vf *vf = calloc(1, sizeof(*vf));
 	int ret;
@@ -257,14 +282,15 @@ int vf_new(struct loop *loop, struct link *link, struct mem *mem, const char *di
 		free(vf);
 		return -EINVAL;
 	}
-	vf->link = link;
-	vf->mem = mem;
+	vf->link = place->link;
+	vf->mem = place->mem;
+	vf->uids = place->uids;
 	vf->n = assigned->vf.vf;
 	vf->rid = (uint16_t)assigned->vf.rid;
 	vf->map_fd = -1;
 	snprintf(vf->card, sizeof(vf->card), "%s", assigned->vf.card);
-	snprintf(vf->path, sizeof(vf->path), "%s/%s-vf%u.sock", dir, vf->card, vf->n);
-	ret = vfu_sock_new(loop, vf->path, &dev_ops, &events, vf, &vf->sock);
+	snprintf(vf->path, sizeof(vf->path), "%s/%s-vf%u.sock", place->dir, vf->card, vf->n);
+	ret = vfu_sock_new(place->loop, vf->path, &dev_ops, &events, vf, &vf->sock);
 	if (ret < 0) {
 		free(vf);
 		return ret;

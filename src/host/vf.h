@@ -12,11 +12,20 @@
 
 struct link;
 struct mem;
+struct uid_list;
 struct vf;
 
-/* Serves DIR/CARD-vfN.sock. Everything is borrowed. Returns 0 or -errno. */
-int vf_new(struct loop *loop, struct link *link, struct mem *mem, const char *dir,
-	   const struct fabric_msg *assigned, struct vf **ret_vf);
+/* What all VFs of a host share; borrowed while there are some. */
+struct vf_place {
+	struct loop *loop;
+	struct link *link;
+	struct mem *mem;
+	const char *dir;	     /* of their sockets */
+	const struct uid_list *uids; /* whose programs may attach */
+};
+
+/* Serves DIR/CARD-vfN.sock. Returns 0 or -errno. */
+int vf_new(const struct vf_place *place, const struct fabric_msg *assigned, struct vf **ret_vf);
 /* Drops its client. Takes NULL. */
 void vf_free(struct vf *vf);
 /* Is it the one that the message means? */

@@ -127,8 +127,7 @@ int iommu_domain_new(struct vtd *unit, uint16_t rid, void (*drain)(void *arg), v
 		return ret;
 	dom->rid = rid;
 	if (vtd_own_tables(dom->unit))
-		ret = vtd_tables_attach(vtd_own_tables(dom->unit), &dom->pt, rid,
-					vtd_free_did(dom->unit));
+		ret = vtd_tables_attach(vtd_own_tables(dom->unit), &dom->pt, rid);
 	if (ret < 0) {
 		iommu_domain_free(dom);
 		return ret;

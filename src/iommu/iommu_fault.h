@@ -26,7 +26,7 @@ const char *iommu_reason_str(enum iommu_reason reason);
 /* Was it an interrupt request that was refused? */
 static inline bool iommu_reason_is_ir(uint8_t reason)
 {
-	return reason >= IR_FAULT_REQUEST && reason <= IR_FAULT_SOURCE;
+	return reason >= IR_FAULT_REQUEST && reason <= IR_FAULT_DESC;
 }
 
 struct iommu_fault {

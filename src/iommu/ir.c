@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "iommu_fault.h"
+#include "iommu_space.h"
 #include "jam.h"
 #include "pi_desc.h"
 
@@ -22,8 +23,9 @@ struct ir {
 	unsigned entries;	      /* of own, slot, desc, used */
 	_Atomic int *slot;	      /* eventfds, borrowed; -1 = none */
 	struct ir_desc *desc;
-	uint8_t *used;	 /* control thread: entries that were allocated */
-	unsigned lowest; /* control thread: none below is free */
+	const struct iommu_space *space; /* borrowed: where descriptors lie; NULL: in desc */
+	uint8_t *used;			 /* control thread: entries that were allocated */
+	unsigned lowest;		 /* control thread: none below is free */
 	void (*drain)(void *arg);
 	void *arg;
 };
@@ -48,8 +50,10 @@ int ir_new(unsigned entries, void (*drain)(void *arg), void *arg, struct ir **re
 		ir_delete(ir);
 		return -ENOMEM;
 	}
-	for (unsigned i = 0; i < entries; i++)
+	for (unsigned i = 0; i < entries; i++) {
 		atomic_init(&ir->slot[i], -1);
+		atomic_init(&ir->desc[i].slot, IR_NO_SLOT);
+	}
 	ir->table_entries = entries;
 	atomic_init(&ir->table, ir->own);
 	*ret_ir = ir;
@@ -63,6 +67,11 @@ void ir_set_table(struct ir *ir, struct irte *table, unsigned entries)
 		ir->drain(ir->arg);
 	ir->table_entries = entries;
 	atomic_store_explicit(&ir->table, table, memory_order_release);
+}
+
+void ir_set_space(struct ir *ir, const struct iommu_space *space)
+{
+	ir->space = space;
 }
 
 void ir_delete(struct ir *ir)
@@ -98,12 +107,20 @@ uint64_t irte_remapped(unsigned slot, uint8_t vector)
 	return IRTE_P | IRTE_PREP(VECTOR, vector) | IRTE_PREP(DEST, slot);
 }
 
+uint64_t irte_posted_low(uint64_t pda, uint8_t pir_bit)
+{
+	return IRTE_P | IRTE_IM | IRTE_PREP(VECTOR, pir_bit) | IRTE_PREP(PDA_L, pda >> 6);
+}
+
+uint64_t irte_posted_high(uint64_t pda, pci_rid_t rid)
+{
+	return irte_source(rid) | IRTE_PREP(PDA_H, pda >> 32);
+}
+
 uint64_t irte_posted(unsigned desc, uint8_t pir_bit, bool urgent)
 {
-	uint64_t pda = (uint64_t)desc * sizeof(struct pi_desc);
-
-	return IRTE_P | IRTE_IM | IRTE_PREP(URG, urgent) | IRTE_PREP(VECTOR, pir_bit) |
-	       IRTE_PREP(PDA_L, pda >> 6);
+	return irte_posted_low((uint64_t)desc * sizeof(struct pi_desc), pir_bit) |
+	       IRTE_PREP(URG, urgent);
 }
 
 uint64_t irte_source(pci_rid_t rid)
@@ -275,20 +292,54 @@ static enum ir_result notify(struct ir *ir, uint64_t slot)
 	return IR_NOTIFIED;
 }
 
-static enum ir_result post(struct ir *ir, uint64_t lo, uint64_t hi)
+/* The host has offered the memory, to be read and written: posting does both. Good until the
+ * quiesce point, as with any DMA. */
+static struct pi_desc *desc_in_space(const struct iommu_space *space, uint64_t pda)
 {
-	uint64_t n =
-		(IRTE_GET(PDA_H, hi) << 32 | IRTE_GET(PDA_L, lo) << 6) / sizeof(struct pi_desc);
-	struct pi_desc *desc;
+	const uint32_t need = IOMMU_READ | IOMMU_WRITE;
+	uint64_t word = 0, run;
+	uint8_t *at = iommu_space_at(space, pda, &word, &run);
 
-	if (n >= ir->entries)
-		return IR_NOBODY;
-	desc = atomic_load_explicit(&ir->desc[n].desc, memory_order_acquire);
+#ifndef LADON_BREAK_PDA
+	if (at && (word & need) != need)
+		at = NULL;
+#else
+	(void)need;
+#endif
+	return (struct pi_desc *)(void *)at;
+}
+
+/* The entry's descriptor; NULL when it names none. *ret_n: whose slot is notified. */
+static struct pi_desc *desc_of(struct ir *ir, uint32_t index, uint64_t lo, uint64_t hi,
+			       uint64_t *ret_n)
+{
+	uint64_t pda = IRTE_GET(PDA_H, hi) << 32 | IRTE_GET(PDA_L, lo) << 6;
+
+	*ret_n = ir->space ? index : pda / sizeof(struct pi_desc);
+	if (ir->space)
+		return desc_in_space(ir->space, pda);
+	return *ret_n < ir->entries
+		       ? atomic_load_explicit(&ir->desc[*ret_n].desc, memory_order_acquire)
+		       : NULL;
+}
+
+/* Returns a reason when there is no memory, with *ret_result what came of it when there is. */
+static uint8_t post(struct ir *ir, uint32_t index, uint64_t lo, uint64_t hi,
+		    enum ir_result *ret_result)
+{
+	uint64_t n;
+	struct pi_desc *desc = desc_of(ir, index, lo, hi, &n);
+
+	*ret_result = IR_NOBODY;
 	if (!desc)
-		return IR_NOBODY;
-	if (!pi_post(desc, (uint8_t)IRTE_GET(VECTOR, lo), lo & IRTE_URG))
-		return IR_POSTED;
-	return notify(ir, atomic_load_explicit(&ir->desc[n].slot, memory_order_relaxed));
+		return ir->space ? IR_FAULT_DESC : 0;
+	*ret_result = IR_POSTED;
+	if (pi_post(desc, (uint8_t)IRTE_GET(VECTOR, lo), lo & IRTE_URG))
+		*ret_result =
+			notify(ir, n < ir->entries ? atomic_load_explicit(&ir->desc[n].slot,
+									  memory_order_relaxed)
+						   : IR_NO_SLOT);
+	return 0;
 }
 
 enum ir_result ir_raise(struct ir *ir, pci_rid_t rid, uint32_t addr, uint32_t data,
@@ -297,6 +348,7 @@ enum ir_result ir_raise(struct ir *ir, pci_rid_t rid, uint32_t addr, uint32_t da
 	uint64_t lo = 0, hi = 0;
 	uint32_t index = 0;
 	const struct irte *e = NULL;
+	enum ir_result result;
 	uint8_t reason = decode(ir, addr, data, &index, &e);
 
 	if (likely(!reason)) {
@@ -305,8 +357,12 @@ enum ir_result ir_raise(struct ir *ir, pci_rid_t rid, uint32_t addr, uint32_t da
 		hi = atomic_load_explicit(&e->word[1], memory_order_relaxed);
 		reason = judge(lo, hi, rid);
 	}
+	if (likely(!reason && !(lo & IRTE_IM)))
+		return notify(ir, IRTE_GET(DEST, lo));
 	if (likely(!reason))
-		return lo & IRTE_IM ? post(ir, lo, hi) : notify(ir, IRTE_GET(DEST, lo));
+		reason = post(ir, index, lo, hi, &result);
+	if (likely(!reason))
+		return result;
 	*ret_fault = (struct ir_fault){
 		.info = (uint64_t)index << 48 | addr,
 		.reason = reason,

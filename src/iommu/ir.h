@@ -11,9 +11,11 @@
  * Entries are 16 bytes in VT-d's format and may be anybody's memory: each of the two words is
  * read once, and what an entry names is looked up in tables that are ours, so nonsense in it
  * reaches no further than this host's own slots and descriptors. PDA is such a name too: slot n
- * of the descriptors lies at n * 64 of the host's descriptor space. Notification vector and
- * destination (NV, NDST) of a descriptor are not believed, for its owner may write there: the
- * eventfd to be written was given when the descriptor was registered.
+ * of the descriptors lies at n * 64 of the host's descriptor space; or, for a host that is not
+ * this process (ir_set_space), it is a physical address of the host's, looked up in the memory
+ * that the host has offered each time something is posted. Notification vector and destination
+ * (NV, NDST) of a descriptor are not believed, for its owner may write there: the eventfd to be
+ * written was given when the descriptor, or the entry, was registered.
  *
  * Threads: the control thread allocates, writes and frees entries; any thread raises, and does
  * so between two quiesce points of its own. Nothing is cached, so that a changed entry is in
@@ -82,6 +84,7 @@ struct irte {
 	_Atomic uint64_t word[2];
 };
 
+struct iommu_space;
 struct pi_desc;
 struct ir;
 
@@ -130,6 +133,10 @@ void ir_delete(struct ir *ir);
  * one. */
 void ir_set_table(struct ir *ir, struct irte *table, unsigned entries);
 
+/* From now on, before anything is raised, entries name descriptors by their address in this
+ * space (borrowed). */
+void ir_set_space(struct ir *ir, const struct iommu_space *space);
+
 /* An entry that nobody uses, P clear: its index, or -ENOSPC. The slots of eventfds and
  * descriptors with this number are the caller's, too. */
 int ir_alloc(struct ir *ir);
@@ -140,6 +147,9 @@ uint64_t irte_remapped(unsigned slot, uint8_t vector);
 uint64_t irte_posted(unsigned desc, uint8_t pir_bit, bool urgent);
 /* ... and a high word: rid alone may ask. */
 uint64_t irte_source(pci_rid_t rid);
+/* Both words for a descriptor at an address, a multiple of its size. */
+uint64_t irte_posted_low(uint64_t pda, uint8_t pir_bit);
+uint64_t irte_posted_high(uint64_t pda, pci_rid_t rid);
 /* A request meets the former entry, the new one or (when the high word changes) none, but never
  * half of each. */
 void ir_write(struct ir *ir, unsigned index, uint64_t lo, uint64_t hi);
@@ -151,7 +161,9 @@ void ir_invalidate(struct ir *ir);
 /* eventfd (borrowed, -1 = none) of a slot. Returns the former one. */
 int ir_set_slot(struct ir *ir, unsigned slot, int fd);
 /* Registers a descriptor (borrowed; NULL = none) whose notification is the eventfd of slot.
- * While an entry names it, desc stays. */
+ * While an entry names it, desc stays. After ir_set_space n is an entry of the host's table:
+ * what it posts is announced by slot (from the start by none), and desc is NULL. */
+#define IR_NO_SLOT UINT32_MAX
 void ir_set_desc(struct ir *ir, unsigned n, struct pi_desc *desc, unsigned slot);
 
 /* The message, address << 32 | data, that raises entry index. Never 0. */

@@ -19,7 +19,6 @@
 #define GIB(n) ((uint64_t)(n) << 30)
 #define BOTH   (IOMMU_READ | IOMMU_WRITE)
 #define RID    0x0123u
-#define DID    5u
 #define CHUNKS 4u
 
 /* ---- two sides ---- */
@@ -130,7 +129,7 @@ static int set_up(void **state)
 	assert_int_equal(iommu_domain_new(t.vtd, RID, drain, NULL, &t.dom), 0);
 	assert_int_equal(vtd_tables_new(&t.space, &access, &tables), 0);
 	t.tables = tables;
-	assert_int_equal(vtd_tables_attach(tables, &t.pt, RID, DID), 0);
+	assert_int_equal(vtd_tables_attach(tables, &t.pt, RID), 0);
 	vtd_tables_sync_context(tables, &t.pt);
 	/* 64 MiB of the host's memory, offered. */
 	assert_int_equal(iommu_mem_anon(MIB(64), &t.ram), 0);

@@ -13,6 +13,7 @@
 
 #include "bits.h"
 #include "iommu_fault.h"
+#include "iommu_space.h"
 #include "ir.h"
 #include "pi_desc.h"
 
@@ -253,6 +254,101 @@ static void a_large_descriptor_address_is_whole(void **state)
 	assert_int_equal(atomic_load(&desc.pir[1]), 0);
 }
 
+/* ---- descriptors in a host's own memory ---- */
+
+#define HPA (1ull << 32)
+
+/* One page that may be read and written, and one that may not be written. */
+static _Alignas(4096) uint8_t page[2][4096];
+static struct iommu_slice slices[2];
+static struct iommu_space space;
+
+static int set_up_space(void **state)
+{
+	if (set_up(state) < 0 || iommu_space_init(&space) < 0)
+		return -1;
+	memset(page, 0, sizeof(page));
+	iommu_space_add_at(&space, &slices[0], page[0], 4096, IOMMU_READ | IOMMU_WRITE, HPA);
+	iommu_space_add_at(&space, &slices[1], page[1], 4096, IOMMU_READ, HPA + IOMMU_GRANULE);
+	ir_set_space(ir, &space);
+	return 0;
+}
+
+static int tear_down_space(void **state)
+{
+	for (unsigned i = 0; i < 2; i++)
+		iommu_space_remove(&space, &slices[i]);
+	iommu_space_done(&space);
+	return tear_down(state);
+}
+
+static enum ir_result raise_at(uint64_t pda, uint64_t more, struct ir_fault *ret_fault)
+{
+	ir_clear(ir, INDEX);
+	ir_write(ir, INDEX, irte_posted_low(pda, 67) | more, irte_posted_high(pda, RID));
+	return ir_raise(ir, RID, ADDR, 0, ret_fault);
+}
+
+static void descriptors_lie_in_offered_memory(void **state)
+{
+	static const uint64_t outside[] = {
+		0,
+		64,
+		IR_WINDOW,
+		HPA - 64,
+		HPA + 4096,
+		HPA + IOMMU_GRANULE, /* may not be written */
+		HPA + 2 * IOMMU_GRANULE,
+		HPA << 1,
+		BIT64(40) + HPA, /* another host's slice */
+		BIT64(46) + HPA,
+		BIT64(63) + HPA,
+		~63ull,
+	};
+	struct pi_desc *last = (struct pi_desc *)(void *)&page[0][4096 - sizeof(*last)];
+	struct ir_fault fault;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(outside); i++) {
+		memset(&fault, 0, sizeof(fault));
+		assert_int_equal(raise_at(outside[i], 0, &fault), IR_REFUSED);
+		assert_int_equal(fault.reason, 0x27);
+		assert_int_equal(ir_fault_index(fault.info), INDEX);
+		assert_false(fault.silent);
+	}
+	assert_int_equal(raise_at(0, 2, &fault), IR_REFUSED); /* FPD */
+	assert_true(fault.silent);
+	/* Bit 5 of the address has no place in an entry. */
+	assert_int_equal(raise_at(HPA, BIT64(37), &fault), IR_REFUSED);
+	assert_int_equal(fault.reason, IR_FAULT_ENTRY);
+	for (unsigned i = 0; i < sizeof(page); i++)
+		assert_int_equal(page[i / 4096][i % 4096], 0);
+	assert_int_equal(raise_at(HPA + 4096 - sizeof(*last), 0, &fault), IR_NOBODY);
+	assert_true(last->pir[1] == 8 && last->control == PI_ON);
+	assert_true(atomic_load(&desc.pir[1]) == 0);
+}
+
+/* Whose eventfd it is, is the entry's affair: neither PDA nor the descriptor says. */
+static void an_entry_has_its_notification(void **state)
+{
+	struct pi_desc *d = (struct pi_desc *)(void *)page[0];
+	struct ir_fault fault;
+
+	(void)state;
+	ir_set_desc(ir, INDEX, NULL, SLOT);
+	assert_int_equal(raise_at(HPA, 0, &fault), IR_NOTIFIED);
+	assert_int_equal(got(), 1);
+	assert_int_equal(raise_at(HPA, 0, &fault), IR_POSTED);
+	pi_take(d, 1);
+	pi_disarm(d);
+	assert_int_equal(raise_at(HPA, 0, &fault), IR_POSTED);
+	pi_take(d, 1);
+	pi_arm(d);
+	ir_set_desc(ir, INDEX, NULL, IR_NO_SLOT);
+	assert_int_equal(raise_at(HPA, 0, &fault), IR_NOBODY);
+	assert_int_equal(got(), 0);
+}
+
 /* ---- delivery ---- */
 
 static void an_empty_slot_is_nobody(void **state)
@@ -373,6 +469,10 @@ int main(void)
 		T(entries_are_given_once),
 		T(an_entry_whose_owner_changes_is_drained_in_between),
 		T(garbage_reaches_no_further_than_our_own),
+		cmocka_unit_test_setup_teardown(descriptors_lie_in_offered_memory, set_up_space,
+						tear_down_space),
+		cmocka_unit_test_setup_teardown(an_entry_has_its_notification, set_up_space,
+						tear_down_space),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,12 +16,14 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "iommu_space.h"
 #include "ir.h"
 #include "pi_desc.h"
 #include "test_effort.h"
 
 #define RID    0x180
 #define ROUNDS 20000u
+#define HPA    (1ull << 32)
 
 static struct ir *ir;
 static _Atomic uint64_t epoch;
@@ -89,9 +91,10 @@ static void give_way(void)
 		sched_yield();
 }
 
-static void start(pthread_t *thread)
+static void start(pthread_t *thread, const struct iommu_space *space)
 {
 	assert_int_equal(ir_new(64, drain, NULL, &ir), 0);
+	ir_set_space(ir, space);
 	atomic_store(&over, false);
 	assert_int_equal(pthread_create(thread, NULL, raiser, NULL), 0);
 }
@@ -110,7 +113,7 @@ static void an_eventfd_is_not_written_once_it_was_taken_away(void **state)
 	pthread_t thread;
 
 	(void)state;
-	start(&thread);
+	start(&thread, NULL);
 	for (unsigned i = 0; !late && test_goes_on(begin, i, ROUNDS); i++) {
 		unsigned index = (unsigned)ir_alloc(ir);
 
@@ -139,7 +142,7 @@ static void a_descriptor_is_not_written_once_it_was_taken_away(void **state)
 	pthread_t thread;
 
 	(void)state;
-	start(&thread);
+	start(&thread, NULL);
 	for (unsigned i = 0; !late && test_goes_on(begin, i, ROUNDS); i++) {
 		unsigned index = (unsigned)ir_alloc(ir);
 
@@ -164,11 +167,43 @@ static void a_descriptor_is_not_written_once_it_was_taken_away(void **state)
 	assert_int_equal(late, 0);
 }
 
+/* A host's entry stays as it is: its memory is taken back, which whoever offered it may do. */
+static void memory_that_was_taken_back_is_not_posted_into(void **state)
+{
+	static _Alignas(4096) uint8_t page[4096];
+	struct pi_desc *desc = (struct pi_desc *)(void *)page;
+	uint64_t late = 0, begin = clock_ns();
+	struct iommu_space space;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(iommu_space_init(&space), 0);
+	start(&thread, &space);
+	ir_write(ir, 5, irte_posted_low(HPA, 0), irte_posted_high(HPA, RID));
+	atomic_store(&message, ir_message(5));
+	for (unsigned i = 0; !late && test_goes_on(begin, i, ROUNDS); i++) {
+		struct iommu_slice slice;
+
+		iommu_space_add_at(&space, &slice, page, sizeof(page), IOMMU_READ | IOMMU_WRITE,
+				   HPA);
+		late += !wait_for_bit(desc);
+		iommu_space_remove(&space, &slice);
+		ir_invalidate(ir);
+		pi_take(desc, 0);
+		give_way();
+		late += pi_take(desc, 0);
+	}
+	stop(thread);
+	iommu_space_done(&space);
+	assert_int_equal(late, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_eventfd_is_not_written_once_it_was_taken_away),
 		cmocka_unit_test(a_descriptor_is_not_written_once_it_was_taken_away),
+		cmocka_unit_test(memory_that_was_taken_back_is_not_posted_into),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

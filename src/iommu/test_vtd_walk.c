@@ -351,7 +351,7 @@ static void each_case_gives_its_leaf_or_its_fault(void **state)
 /* What hosts cannot ask for with untranslated requests, and what is not for DMA. */
 static bool not_for_dma(uint8_t code)
 {
-	return code == IOMMU_FAULT_BLOCKED || (code >= 0x20 && code <= 0x26) ||
+	return code == IOMMU_FAULT_BLOCKED || iommu_reason_is_ir(code) ||
 	       code >= IOMMU_REASON_OURS;
 }
 

@@ -82,18 +82,6 @@ void vtd_del_domain(struct vtd *vtd, struct iommu_domain *dom)
 		*at = dom->next;
 }
 
-uint16_t vtd_free_did(const struct vtd *vtd)
-{
-	uint64_t used[(UINT16_MAX + 1) / 64] = {1}; /* 0 is for what is not present */
-	unsigned w = 0;
-
-	for (const struct iommu_domain *dom = vtd->domains; dom; dom = dom->next)
-		used[dom->pt.did / 64] |= BIT64(dom->pt.did % 64);
-	while (used[w] == UINT64_MAX)
-		w++;
-	return (uint16_t)(w * 64 + (unsigned)__builtin_ctzll(~used[w]));
-}
-
 /* ---- life ---- */
 
 int vtd_new(struct vtd **ret_vtd)

@@ -99,6 +99,5 @@ void vtd_context_of(const struct vtd *vtd, uint16_t rid, struct vtd_context *ret
 /* For iommu_domain.c. */
 void vtd_add_domain(struct vtd *vtd, struct iommu_domain *dom);
 void vtd_del_domain(struct vtd *vtd, struct iommu_domain *dom);
-uint16_t vtd_free_did(const struct vtd *vtd);
 
 #endif

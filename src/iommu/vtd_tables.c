@@ -15,6 +15,7 @@
 #define QUEUE_ENTRIES  256u
 /* A range ends in at most two half-covered 1 GiB entries and two half-covered 2 MiB entries. */
 #define EDGE_TABLES 4u
+#define DID_WORDS   ((UINT16_MAX + 1) / 64)
 #define PT_PAGES    4u /* context table, PASID directory, PASID table, second-stage root */
 
 struct vtd_tables {
@@ -23,6 +24,9 @@ struct vtd_tables {
 	uint64_t root, queue, status; /* pages */
 	unsigned tail;
 	uint32_t serial; /* of the last wait descriptor */
+	/* Domain numbers in use, a bit each: from before the unit may cache something under one
+	 * until it has forgotten that. */
+	uint64_t dids[DID_WORDS];
 };
 
 static void set_word(struct vtd_tables *tables, uint64_t page, unsigned i, uint64_t value)
@@ -64,6 +68,7 @@ int vtd_tables_new(struct iommu_space *space, const struct vtd_access *access,
 	if (!tables)
 		return -ENOMEM;
 	tables->access = *access;
+	tables->dids[0] = 1;
 	vtd_pages_init(&tables->pages, space, &access->memory);
 	ret = vtd_pages_reserve(&tables->pages, 3);
 	if (ret < 0) {
@@ -169,9 +174,12 @@ void vtd_tables_sync_stage1(struct vtd_tables *tables, const struct vtd_pt *pt, 
 	submit_wait(tables);
 }
 
-void vtd_tables_sync_irte(struct vtd_tables *tables, unsigned index)
+void vtd_tables_sync_irte(struct vtd_tables *tables, unsigned index, unsigned bits)
 {
-	submit(tables, VTD_IQ_IEC | VTD_IQ_IEC_G | VTD_PUT(VTD_IQ_IEC_IIDX, index), 0);
+	submit(tables,
+	       VTD_IQ_IEC | VTD_IQ_IEC_G | VTD_PUT(VTD_IQ_IEC_IM, bits) |
+		       VTD_PUT(VTD_IQ_IEC_IIDX, index),
+	       0);
 	submit_wait(tables);
 }
 
@@ -197,16 +205,31 @@ static unsigned context_word(uint16_t rid)
 	return (rid & 0x7fu) * 4;
 }
 
-int vtd_tables_attach(struct vtd_tables *tables, struct vtd_pt *pt, uint16_t rid, uint16_t did)
+/* 0 is for what is not present. */
+static uint16_t free_did(const struct vtd_tables *tables)
+{
+	unsigned w = 0;
+
+	while (w < DID_WORDS && tables->dids[w] == UINT64_MAX)
+		w++;
+	return w < DID_WORDS ? (uint16_t)(w * 64 + (unsigned)__builtin_ctzll(~tables->dids[w]))
+			     : 0;
+}
+
+int vtd_tables_attach(struct vtd_tables *tables, struct vtd_pt *pt, uint16_t rid)
 {
 	uint64_t contexts = get_word(tables, tables->root, root_word(rid)) & VTD_PTR;
+	uint16_t did = free_did(tables);
 	int ret;
 
 	if (contexts && get_word(tables, contexts, context_word(rid)) & VTD_P)
 		return -EEXIST;
+	if (!did)
+		return -ENOSPC;
 	ret = vtd_pages_reserve(&tables->pages, PT_PAGES);
 	if (ret < 0)
 		return ret;
+	tables->dids[did / 64] |= BIT64(did % 64);
 	*pt = (struct vtd_pt){.rid = rid, .did = did};
 	if (!contexts) {
 		contexts = vtd_page_take(&tables->pages);
@@ -245,6 +268,7 @@ void vtd_tables_detach(struct vtd_tables *tables, struct vtd_pt *pt)
 	page_wipe(tables, pt->pasids);
 	page_wipe(tables, pt->root);
 	pt->root = 0;
+	tables->dids[pt->did / 64] &= ~BIT64(pt->did % 64);
 }
 
 void vtd_tables_stage1(struct vtd_tables *tables, struct vtd_pt *pt, unsigned levels,

@@ -41,9 +41,10 @@ int vtd_tables_new(struct iommu_space *space, const struct vtd_access *access,
 /* Turns translation off. All RIDs are detached. Takes NULL. */
 void vtd_tables_free(struct vtd_tables *tables);
 
-/* An empty address space for rid. Not yet known to the unit: vtd_tables_sync_context. Returns
- * 0, -ENOMEM, or -EEXIST (rid has one). */
-int vtd_tables_attach(struct vtd_tables *tables, struct vtd_pt *pt, uint16_t rid, uint16_t did);
+/* An empty address space for rid, with a domain number that no other has. Not yet known to the
+ * unit: vtd_tables_sync_context. Returns 0, -ENOMEM, -EEXIST (rid has one), or -ENOSPC (no
+ * number is left). */
+int vtd_tables_attach(struct vtd_tables *tables, struct vtd_pt *pt, uint16_t rid);
 /* Blocks rid, drained; frees its (empty) tables. */
 void vtd_tables_detach(struct vtd_tables *tables, struct vtd_pt *pt);
 
@@ -67,8 +68,8 @@ void vtd_tables_sync_context(struct vtd_tables *tables, const struct vtd_pt *pt)
 void vtd_tables_sync_range(struct vtd_tables *tables, const struct vtd_pt *pt, uint64_t iova,
 			   uint64_t size);
 void vtd_tables_sync_all(struct vtd_tables *tables, const struct vtd_pt *pt);
-/* Entry index of the interrupt-remapping table. */
-void vtd_tables_sync_irte(struct vtd_tables *tables, unsigned index);
+/* 2^bits entries of the interrupt-remapping table from index, a multiple of that. */
+void vtd_tables_sync_irte(struct vtd_tables *tables, unsigned index, unsigned bits);
 /* A table of 2^bits of them (2 to 16), which lies at hpa, page-aligned, is in force from now
  * on. */
 void vtd_tables_set_irt(struct vtd_tables *tables, uint64_t hpa, unsigned bits);

@@ -272,28 +272,65 @@ static void count_rx(struct nic_port *dst, const struct nic_rx_meta *meta, const
 	}
 }
 
-/* Writes payload, then header, hands it over. payload comes from d->cur. */
-static enum nic_drop deliver_wire(struct delivery *d, uint8_t *hdr, uint32_t hdr_len,
-				  uint32_t payload, struct tally *t,
-				  void (*finish)(struct delivery *d, uint8_t *hdr,
-						 uint32_t payload, struct tally *t))
+/* Completes hdr by what was summed while the payload was copied. */
+typedef void finish_fn(struct delivery *d, uint8_t *hdr, uint32_t payload, struct tally *t);
+
+/* A frame of hdr_len + payload bytes, the payload coming from d->cur, into one piece of memory,
+ * without tags: what most receivers offer, and most frames are. */
+static void store_whole(struct delivery *d, uint8_t *to, uint8_t *hdr, uint32_t hdr_len,
+			uint32_t payload, struct tally *t, finish_fn *finish)
 {
-	struct nic_sink
-		sink; /* rx_buffers fills it: a kilobyte of zeros would be for nothing */
-	struct sink_pos pos = {.sink = &sink};
-	enum nic_drop r = get_buffers(d, hdr_len, payload, &sink);
+	uint8_t *at = to + hdr_len;
+	struct cursor *cur = &d->cur;
+
+	for (uint32_t left = payload; left;) {
+		uint32_t n = MIN(left, cur->seg->len - cur->off);
+
+		copy_tally(t, at, cur->seg->ptr + cur->off, n);
+		at += n;
+		left -= n;
+		cur->off += n;
+		if (cur->off == cur->seg->len) {
+			cur->seg++;
+			cur->off = 0;
+		}
+	}
+	if (hdr_len + payload < d->meta.len)
+		memset(at, 0, d->meta.len - hdr_len - payload);
+	finish(d, hdr, payload, t);
+	copy_small(to, hdr, hdr_len);
+}
+
+static void store_in_pieces(struct delivery *d, const struct nic_sink *sink, uint8_t *hdr,
+			    uint32_t hdr_len, uint32_t payload, struct tally *t,
+			    finish_fn *finish)
+{
+	struct sink_pos pos = {.sink = sink};
 	uint32_t tag = d->meta.tags_len;
 
-	if (r != NIC_DROP_NONE)
-		return r;
 	sink_skip(&pos, hdr_len + tag);
 	sink_payload(&pos, t, &d->cur, payload);
 	if (hdr_len + tag + payload < d->meta.len)
 		sink_zero(&pos, d->meta.len - hdr_len - tag - payload);
-	if (finish)
-		finish(d, hdr, payload, t);
-	pos = (struct sink_pos){.sink = &sink};
+	finish(d, hdr, payload, t);
+	pos = (struct sink_pos){.sink = sink};
 	sink_header(&pos, hdr, hdr_len, d);
+}
+
+/* Writes payload, then header, hands it over. */
+static enum nic_drop deliver_wire(struct delivery *d, uint8_t *hdr, uint32_t hdr_len,
+				  uint32_t payload, struct tally *t, finish_fn *finish)
+{
+	/* Not zeroed: rx_buffers fills it, and it is a kilobyte. */
+	struct nic_sink sink;
+	enum nic_drop r = get_buffers(d, hdr_len, payload, &sink);
+
+	if (r != NIC_DROP_NONE)
+		return r;
+	if (likely(sink.n == 1 && !d->meta.tags_len))
+		store_whole(d, sink.iov[0].ptr, hdr, hdr_len, payload, t, finish);
+	else
+		store_in_pieces(d, &sink, hdr, hdr_len, payload, t, finish);
 	r = d->dst->ops->rx_commit(d->dst, &d->meta);
 	if (unlikely(d->dst->captures) && r == NIC_DROP_NONE)
 		nic_capture_buffers(d->dst, &sink, &d->meta);
@@ -438,6 +475,7 @@ static unsigned deliver_segments(struct delivery *d)
 		uint8_t hdr[NIC_HDR_MAX];
 		enum nic_drop r;
 
+		d->meta.more = (uint8_t)MIN(count - 1 - i + f->more, (uint32_t)UINT8_MAX);
 		net_tso_header(hdr, f->hdr, &f->off, &seg);
 		r = deliver_wire(d, hdr, f->hdr_len, seg.payload_len, &t, finish_segment);
 		if (r != NIC_DROP_NONE) {

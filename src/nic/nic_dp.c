@@ -38,6 +38,7 @@
 #define SPIN_NS	       (20 * NSEC_PER_USEC)  /* busy rounds after the last work */
 #define YIELD_NS       (100 * NSEC_PER_USEC) /* then rounds with sched_yield until here */
 #define FIRST_SLEEP_NS (50 * NSEC_PER_USEC)
+#define SLEEP_PART     8u /* a sleep is at most this part of the silence before it */
 #define LULL_NS	       NSEC_PER_SEC
 #define LULL_SLEEP_NS  NSEC_PER_MSEC
 #define NOTIFY_NS      NSEC_PER_MSEC
@@ -79,6 +80,7 @@ struct nic_dp {
 	uint64_t notified_ns; /* when notify_due was last attended to */
 	unsigned turn;	      /* of quiet ports: which have it in this round */
 	bool all;	      /* all have it */
+	uint64_t kicked_ns;   /* when something other than the clock last ended a sleep */
 	bool stopped;	      /* control thread's: the thread has ended */
 	struct iommu_fault_ring faults;
 	struct nic_flow_stats flow_stats;
@@ -314,25 +316,33 @@ static bool last_look(struct nic_dp *dp, uint64_t now, uint64_t *ret_tick)
 	return work;
 }
 
+uint64_t nic_dp_sleep_ns(uint64_t idle_ns, uint64_t silent_ns, uint32_t idle_sleep_us)
+{
+	uint64_t bound = idle_sleep_us * NSEC_PER_USEC;
+
+	if (idle_ns < LULL_NS)
+		bound = MIN(bound, LULL_SLEEP_NS);
+	return MIN(MAX(silent_ns / SLEEP_PART, FIRST_SLEEP_NS), bound);
+}
+
 /* Sleeps until something happens; each waking by the clock costs one look. Returns true when
  * there is work. */
 static bool sleep_until_work(struct nic_dp *dp, uint64_t idle_since)
 {
-	uint64_t length = FIRST_SLEEP_NS, bound = dp->params.idle_sleep_us * NSEC_PER_USEC;
-
 	for (;;) {
-		uint64_t now = clock_ns(), tick, wait;
+		uint64_t now = clock_ns(), length, tick, wait;
 		bool work = last_look(dp, now, &tick);
 
 		if (work || atomic_load(&dp->stop))
 			return work;
-		length = MIN(length,
-			     now - idle_since < LULL_NS ? MIN(bound, LULL_SLEEP_NS) : bound);
+		length = nic_dp_sleep_ns(now - idle_since, now - MAX(idle_since, dp->kicked_ns),
+					 dp->params.idle_sleep_us);
 		wait = tick == NEVER ? length : MIN(length, tick > now ? tick - now : 0);
-		if (dp_sleep(dp, wait))
-			return false; /* a kick or the uplink: the next round sees what it was
-				       */
-		length *= 2;
+		if (!dp_sleep(dp, wait))
+			continue;
+		/* A kick or the uplink: the next round sees what it was. */
+		dp->kicked_ns = clock_ns();
+		return false;
 	}
 }
 

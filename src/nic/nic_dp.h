@@ -9,11 +9,11 @@
  * (nic_dp_quiesce). While the thread sleeps it is at its quiesce point, so waiting costs
  * nothing then.
  *
- * Idle: after work it spins, then yields, then sleeps: 50 us doubling up to 1 ms in the first
- * second, and up to idle_sleep_us after it (or less where that is shorter): the bound on the
- * latency that idleness adds to a doorbell in a mapped page (those make no system call, so
- * nobody wakes it). A kick (trapped doorbell, interrupt unmask, call) or a frame at the uplink
- * wakes it at once.
+ * Idle: after work it spins, then yields, then sleeps, each time an eighth of the silence so
+ * far: from 50 us up to 1 ms in the first second, and up to idle_sleep_us after it (or less
+ * where that is shorter): the bound on the latency that idleness adds to a doorbell in a mapped
+ * page (those make no system call, so nobody wakes it). A kick (trapped doorbell, interrupt
+ * unmask, call) or a frame at the uplink wakes it at once.
  */
 #ifndef LADON_NIC_DP_H
 #define LADON_NIC_DP_H
@@ -37,6 +37,13 @@ struct nic_dp_params {
 };
 
 #define NIC_DP_IDLE_SLEEP_US 4000u
+
+/*
+ * How long to sleep, in ns, when there has been no frame for idle_ns, and neither frame nor
+ * kick for silent_ns: in proportion, so that a frame waits little longer than it took to come.
+ * A kick counts because its sender is awake, and may soon ring a mapped doorbell.
+ */
+uint64_t nic_dp_sleep_ns(uint64_t idle_ns, uint64_t silent_ns, uint32_t idle_sleep_us);
 
 int nic_dp_new(const struct nic_dp_params *params, struct nic_dp **ret_dp);
 /* The thread ends; no port is polled any more. Calls run here from now on, and all is quiet:

@@ -682,6 +682,57 @@ static void quiet_ports_among_many_have_fewer_turns(void **state)
 	free(many);
 }
 
+/* A round is a round, whoever does it. */
+static void a_stopped_one_goes_round_by_hand(void **state)
+{
+	static struct test_port a, b;
+
+	(void)state;
+	add(&a, 1);
+	add(&b, 2);
+	set_fdb(&b);
+	nic_dp_stop(dp);
+	assert_false(nic_dp_round(dp, 1));
+	send_frames(&a, 40);
+	assert_int_equal(b.num_rx, 0); /* calls do none */
+	assert_true(nic_dp_round(dp, 2));
+	assert_int_equal(b.num_rx, NIC_BURST);
+	assert_true(nic_dp_round(dp, 3));
+	assert_int_equal(b.num_rx, 40);
+	assert_false(nic_dp_round(dp, 4));
+	del(&a);
+	del(&b);
+}
+
+static void sleeps_are_in_proportion(void **state)
+{
+	static const struct {
+		uint64_t idle_us, silent_us;
+		uint32_t bound_us;
+		uint64_t want_us;
+	} rows[] = {
+		{100, 100, 4000, 50},
+		{400, 400, 4000, 50},
+		{1000, 1000, 4000, 125},
+		{20000, 20000, 4000, 1000}, /* in the first second */
+		{20000, 800, 4000, 100},    /* a kick has come */
+		{999999, 999999, 4000, 1000},
+		{1000000, 1000000, 4000, 4000},
+		{1000000, 8000, 4000, 1000},
+		{2000000, 16000, 4000, 2000},
+		{9000000, 9000000, 1000000, 1000000},
+		{20000, 20000, 200, 200}, /* the operator's bound is always one */
+		{100, 100, 20, 20},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(nic_dp_sleep_ns(rows[i].idle_us * NSEC_PER_USEC,
+						 rows[i].silent_us * NSEC_PER_USEC,
+						 rows[i].bound_us),
+				 rows[i].want_us * NSEC_PER_USEC);
+}
+
 static void a_stopped_data_path_waits_for_nobody(void **state)
 {
 	pthread_t thread;
@@ -713,6 +764,8 @@ int main(void)
 		TEST(one_notification_until_it_is_drained),
 		TEST(it_comes_and_goes),
 		TEST(quiet_ports_among_many_have_fewer_turns),
+		TEST(a_stopped_one_goes_round_by_hand),
+		cmocka_unit_test(sleeps_are_in_proportion),
 		TEST(a_stopped_data_path_waits_for_nobody),
 	};
 

@@ -382,7 +382,7 @@ static void script_put(struct script *script, uint16_t id, uint16_t command, uin
 }
 
 /* A client that is connected: its next message has id 1. */
-static struct script script_new(void)
+static struct script script_new_idle(const struct vfu_client_idle *idle)
 {
 	uint8_t version[VFU_VERSION_REPLY_MAX];
 	struct script script = {.id = 1};
@@ -393,9 +393,14 @@ static struct script script_new(void)
 	script.client_fd = pair[1];
 	script_put(&script, 0, VFU_CMD_VERSION, VFU_F_TYPE_REPLY, version,
 		   vfu_version_encode_reply(version, sizeof(version), 0));
-	assert_int_equal(vfu_client_attach(script.client_fd, NULL, &script.client), 0);
+	assert_int_equal(vfu_client_attach(script.client_fd, NULL, idle, &script.client), 0);
 	vfu_client_set_timeout(script.client, 20);
 	return script;
+}
+
+static struct script script_new(void)
+{
+	return script_new_idle(NULL);
 }
 
 static void script_free(struct script *script)
@@ -421,13 +426,32 @@ static void attach_leaves_the_fd_when_it_fails(void **state)
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	assert_int_equal(shutdown(pair[0], SHUT_WR), 0);
-	assert_int_equal(vfu_client_attach(pair[1], NULL, &client), -ECONNRESET);
+	assert_int_equal(vfu_client_attach(pair[1], NULL, NULL, &client), -ECONNRESET);
 	assert_ptr_equal(client, (void *)1);
 	assert_int_equal(close(pair[0]), 0);
 	assert_int_equal(close(pair[1]), 0); /* still ours */
-	assert_int_equal(vfu_client_attach(-1, NULL, &client), -EBADF);
+	assert_int_equal(vfu_client_attach(-1, NULL, NULL, &client), -EBADF);
 	assert_int_equal(count_fds(), before);
 	vfu_client_close(NULL);
+}
+
+static void count_one(void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+/* Before it waits, and then again and again until it has an answer or the time is over. */
+static void what_is_due_is_done_while_it_waits(void **state)
+{
+	unsigned times = 0;
+	const struct vfu_client_idle idle = {count_one, &times, 1};
+	struct script script = script_new_idle(&idle);
+
+	(void)state;
+	assert_int_equal(times, 0); /* the answer was there */
+	assert_int_equal(vfu_client_reset(script.client), -ETIMEDOUT);
+	assert_true(times >= 2);
+	script_free(&script);
 }
 
 static void silence_times_out_and_closes(void **state)
@@ -575,6 +599,7 @@ int main(void)
 		cmocka_unit_test(dma_is_served_while_a_call_waits),
 		cmocka_unit_test(dma_is_served_by_poll),
 		cmocka_unit_test(attach_leaves_the_fd_when_it_fails),
+		cmocka_unit_test(what_is_due_is_done_while_it_waits),
 		cmocka_unit_test(silence_times_out_and_closes),
 		cmocka_unit_test(half_a_message_times_out_too),
 		cmocka_unit_test(end_of_file_is_connreset),

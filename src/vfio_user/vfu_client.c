@@ -32,6 +32,7 @@ struct vfu_client {
 	int timeout_ms;
 	uint16_t next_id;
 	struct vfu_client_caps server; /* what the server's VERSION said */
+	struct vfu_client_idle idle;   /* fn NULL = nothing */
 	vfu_client_mem_fn *mem;	       /* NULL = no memory for messages */
 	void *mem_arg;		       /* borrowed by mem */
 	struct vfu_header hdr;	       /* of the message last received */
@@ -73,9 +74,11 @@ static int wait_for(struct vfu_client *client, short events, uint64_t deadline)
 		uint64_t now = clock_ns();
 		uint64_t left = deadline > now ? deadline - now : 0;
 		/* Rounded up, or the last millisecond would be spent spinning. */
-		int ms = (int)((left + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
-		int n = poll(&pfd, 1, ms);
+		int ms = (int)((left + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC), n;
 
+		if (client->idle.fn)
+			client->idle.fn(client->idle.arg);
+		n = poll(&pfd, 1, client->idle.fn ? MIN(ms, (int)client->idle.ms) : ms);
 		if (n > 0)
 			return 0;
 		if (n < 0 && errno != EINTR)
@@ -347,7 +350,8 @@ static struct vfu_client *client_new(int fd)
 }
 
 /* fd is consumed, always. */
-static int attach(int fd, const char *vf_token, struct vfu_client **ret_client)
+static int attach(int fd, const char *vf_token, const struct vfu_client_idle *idle,
+		  struct vfu_client **ret_client)
 {
 	struct vfu_client *client = client_new(fd);
 	int ret;
@@ -356,6 +360,8 @@ static int attach(int fd, const char *vf_token, struct vfu_client **ret_client)
 		close(fd);
 		return -ENOMEM;
 	}
+	if (idle)
+		client->idle = *idle;
 	ret = negotiate(client, vf_token);
 	if (ret < 0) {
 		vfu_client_close(client);
@@ -365,7 +371,8 @@ static int attach(int fd, const char *vf_token, struct vfu_client **ret_client)
 	return 0;
 }
 
-int vfu_client_attach(int fd, const char *vf_token, struct vfu_client **ret_client)
+int vfu_client_attach(int fd, const char *vf_token, const struct vfu_client_idle *idle,
+		      struct vfu_client **ret_client)
 {
 	/* A copy: the caller keeps fd when this fails. */
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -373,7 +380,7 @@ int vfu_client_attach(int fd, const char *vf_token, struct vfu_client **ret_clie
 
 	if (own < 0)
 		return -errno;
-	ret = attach(own, vf_token, ret_client);
+	ret = attach(own, vf_token, idle, ret_client);
 	if (ret == 0)
 		close(fd);
 	return ret;
@@ -383,7 +390,7 @@ int vfu_client_connect(const char *path, const char *vf_token, struct vfu_client
 {
 	int fd = fd_unix_connect(path);
 
-	return fd < 0 ? fd : attach(fd, vf_token, ret_client);
+	return fd < 0 ? fd : attach(fd, vf_token, NULL, ret_client);
 }
 
 void vfu_client_close(struct vfu_client *client)

@@ -19,10 +19,19 @@ struct vfu_client;
 /* Where a server's DMA message goes: returns the memory behind [addr, addr + len), or NULL. */
 typedef void *vfu_client_mem_fn(void *arg, uint64_t addr, uint64_t len, bool write);
 
+/* What has to be done while a call waits: fn is called before it waits, and then every ms (at
+ * least 1). */
+struct vfu_client_idle {
+	void (*fn)(void *arg);
+	void *arg; /* borrowed */
+	unsigned ms;
+};
+
 /* Connects and negotiates; vf_token may be NULL. Returns 0 or -errno. */
 int vfu_client_connect(const char *path, const char *vf_token, struct vfu_client **ret_client);
-/* The same on a connected socket (consumed on success). */
-int vfu_client_attach(int fd, const char *vf_token, struct vfu_client **ret_client);
+/* The same on a connected socket (consumed on success); idle, copied, may be NULL. */
+int vfu_client_attach(int fd, const char *vf_token, const struct vfu_client_idle *idle,
+		      struct vfu_client **ret_client);
 void vfu_client_close(struct vfu_client *client);
 
 void vfu_client_set_mem(struct vfu_client *client, vfu_client_mem_fn *fn, void *arg);

@@ -82,13 +82,14 @@ int e2e_close_all(void **state)
 void e2e_attach(unsigned n)
 {
 	uint64_t end = clock_ns() + WAIT_NS;
-	char path[DEMO_PATH_MAX];
+	char buf[DEMO_PATH_MAX];
+	const char *path =
+		e2e.socket ? e2e.socket(n, buf) : demo_daemon_vf(&e2e.daemon, n, buf);
 	int err;
 
 	/* After a client was lost the daemon may still be at it. */
 	do {
-		err = ladon_function_attach(demo_daemon_vf(&e2e.daemon, n, path), NULL,
-					    &e2e.fn[n]);
+		err = ladon_function_attach(path, NULL, &e2e.fn[n]);
 	} while (err && clock_ns() < end);
 	assert_int_equal(err, 0);
 }

@@ -26,6 +26,8 @@
 struct e2e {
 	struct demo_daemon daemon;
 	bool mapped; /* doorbells */
+	/* Where VF n is served, into buf of DEMO_PATH_MAX bytes; NULL: at the daemon. */
+	const char *(*socket)(unsigned n, char *buf);
 	struct ladon_function *fn[E2E_VFS];
 	struct ladon_igbvf *vf[E2E_VFS];
 	uint8_t mac[E2E_VFS][6];

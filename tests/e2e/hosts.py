@@ -4,6 +4,7 @@
 The layout of messages is written down here a second time, from docs/hosts.md: nothing is shared with src/fabric.
 """
 import atexit
+import mmap
 import os
 import shutil
 import socket
@@ -18,7 +19,7 @@ from ladond import BUILD, WAIT_S, clean_env, wait_for
 LADON_HOST = os.path.join(BUILD, "ladon-host")
 APART = ["unshare", "--user", "--map-root-user", "--net", "--mount"]
 SIZE, HEADER = 120, struct.Struct("<IIQ")  # type, seq, epoch
-JOIN, WELCOME, BYE, OFFER, WITHDRAW, REG, DONE, ASSIGN, UNASSIGN, OPEN, BEAT = range(1, 12)
+JOIN, WELCOME, BYE, OFFER, WITHDRAW, REG, DONE, ASSIGN, UNASSIGN, OPEN, BEAT, BRIDGE = range(1, 13)
 READ, WRITE = 1, 2
 
 
@@ -39,8 +40,8 @@ def write_token(path):
 class Host:
     """A running ladon-host; it has joined when start returns."""
 
-    def __init__(self, daemon, scratch, name, token, *args):
-        self.daemon, self.name, self.args = daemon, name, args
+    def __init__(self, daemon, scratch, name, token, *args, before=()):
+        self.daemon, self.name, self.args, self.before = daemon, name, args, before
         self.token, self.dir, self.log_path = token, scratch / name, scratch / f"{name}.log"
         self.process = None
         atexit.register(self.kill)
@@ -50,7 +51,7 @@ class Host:
         """Starts it (again)."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*apart(), LADON_HOST, "--join", os.path.join(self.daemon.run_dir, "fabric.sock"), "--name", self.name,
+                [*apart(), *self.before, LADON_HOST, "--join", os.path.join(self.daemon.run_dir, "fabric.sock"), "--name", self.name,
                  "--token-file", self.token, "--run-dir", self.dir, *self.args], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, env=clean_env())
         self.joined()
@@ -200,3 +201,79 @@ class Hand:
             if not message:
                 return last
             last = message
+
+
+class Desk:
+    """The management host by hand: ladon-host joins it, and it answers when the test says so. Register writes have their effect only
+    as far as a test of ladon-host's waiting needs: where the invalidation queue is, and its wait descriptor's status."""
+
+    IQT, IQA = 0x88, 0x90
+
+    def __init__(self, path, beat_ms=10):
+        self.listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listening.bind(path)
+        self.listening.listen()
+        self.listening.settimeout(WAIT_S)
+        self.sock, self.beat_ms, self.beats = None, beat_ms, 0
+        self.memory, self.queue = {}, 0  # files by their address
+        self.slow = lambda: None  # called before each answer, and before the unit has done its queue
+
+    def close(self):
+        """Hangs up."""
+        self.listening.close()
+        if self.sock:
+            self.sock.close()
+        for memory, _ in self.memory.values():
+            memory.close()
+
+    def say(self, kind, body=b"", seq=0, fds=()):
+        """Sends a message under the one epoch there is."""
+        socket.send_fds(self.sock, [(HEADER.pack(kind, seq, 1) + body).ljust(SIZE, b"\0")], fds)
+
+    def hear(self):
+        """The next message, also a beat, which is counted; None at the end."""
+        data, fds, _, _ = socket.recv_fds(self.sock, 4096, 16)
+        if not data:
+            return None
+        message = Message(data, fds)
+        self.beats += message.type == BEAT
+        return message
+
+    def hear_beats(self, count):
+        """Waits for so many, and for nothing else."""
+        for _ in range(count):
+            message = self.hear()
+            assert message, "it has gone: it waited for an answer, and did not beat"
+            assert message.type == BEAT, f"it said {message.type} while it waited for an answer"
+
+    def accept(self):
+        """It joins."""
+        self.sock = self.listening.accept()[0]
+        self.sock.settimeout(WAIT_S)
+        assert self.hear().type == JOIN
+        self.say(WELCOME, struct.pack("<QQII", 1 << 40, 1 << 40, self.beat_ms, 3))
+
+    def serve(self, message):
+        """OFFER, WITHDRAW and REG are done, slowly."""
+        self.slow()
+        if message.type == OFFER:
+            hpa, size = struct.unpack_from("<QQ", message.body)
+            self.memory[hpa] = mmap.mmap(message.fds[0], size), size
+        elif message.type == REG:
+            offset, _, value = struct.unpack_from("<IIQ", message.body)
+            self.queue = value & ~0xfff if offset == self.IQA else self.queue
+        for fd in message.fds:
+            os.close(fd)
+        self.say(DONE, seq=message.seq)
+        if message.type == REG and offset == self.IQT and value:
+            self.slow()
+            self.finish((value - 16) % 4096)
+
+    def at(self, hpa):
+        """The file at an address, and where in it."""
+        return next((memory, hpa - base) for base, (memory, size) in self.memory.items() if base <= hpa < base + size)
+
+    def finish(self, offset):
+        """The wait descriptor there is done."""
+        low, status = struct.unpack_from("<QQ", *self.at(self.queue + offset))
+        struct.pack_into("<I", *self.at(status), low >> 32)

@@ -539,7 +539,8 @@ def faults():
         event = monitor.wait("fault")
         fault = World.daemon.json("faults", "nic0")[0]
     monitor.close()
-    assert list(fault) == ["time", "function", "rid", "address", "access", "code", "reason"], list(fault)
+    assert list(fault) == ["time", "function", "rid", "address", "access", "host", "level", "code", "reason"], list(fault)
+    assert fault["host"] == "local" and fault["level"] == "management-host IOMMU", fault
     assert (fault["function"], fault["address"], fault["access"]) == ("nic0/vf1", "0x123000", "read")
     assert re.fullmatch(r"[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", fault["rid"]) and fault["reason"]
     assert fault["rid"] == World.daemon.vf(1)["rid"]

@@ -119,6 +119,121 @@ def interrupts_reach_the_vm_of_another_host():
     other.close()
 
 
+class Posting:
+    """A VF of ch1's whose memory has room for descriptors; VTEIMS lets all vectors through."""
+
+    AT, BITS = 0x200000, struct.Struct("<8Q")  # four words of PIR, the control word
+
+    def __init__(self, vf=1):
+        self.client, self.fd = World.ch1.attach(vf), memfd(2 * PAGE)
+        self.fds = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(3)]
+        self.map()
+        self.client.write32(vu.BAR0, 0x1524, 7)
+
+    def map(self, flags=vu.R | vu.W):
+        """The memory, at AT."""
+        self.client.map(self.AT, 2 * PAGE, self.fd, flags=flags)
+
+    def give(self, count):
+        """Eventfds for so many vectors."""
+        self.client.set_irqs(vu.MSIX, vu.DATA_EVENTFD | vu.TRIGGER, 0, count, self.fds[:count])
+
+    def ask(self, first=0, count=3, iova=AT, bit=0, data=None):
+        """DEVICE_FEATURE SET of posted interrupts; returns the errno."""
+        data = struct.pack("<IIQII", first, count, iova, bit, 0) if data is None else data
+        try:
+            self.client.call(vu.DEVICE_FEATURE, vu.FEATURE.pack(8 + len(data), 0x24c01) + data)
+        except vu.RemoteError as error:
+            return error.errno
+        return 0
+
+    def fire(self):
+        """Raises all causes anew: which eventfds were written, and what was posted at AT and one page behind it."""
+        self.client.write32(vu.BAR0, 0x1580, 7)  # EICR
+        self.client.write32(vu.BAR0, 0x1520, 7)  # EICS
+        self.client.read32(vu.BAR0, 8)
+        woken = []
+        for fd in self.fds:
+            try:
+                woken.append(os.eventfd_read(fd))
+            except BlockingIOError:
+                woken.append(0)
+        bits = [self.BITS.unpack(os.pread(self.fd, 64, at))[0] for at in (0, PAGE)]
+        os.pwrite(self.fd, bytes(2 * PAGE), 0)
+        return [bool(n) for n in woken], bits
+
+    def close(self):
+        """Detaches."""
+        self.client.close()
+        for fd in (self.fd, *self.fds):
+            os.close(fd)
+
+
+EVENTFDS, NOTHING = [True] * 3, [0, 0]
+
+
+@CASE
+def interrupts_are_posted_into_the_vms_memory():
+    """As at the management host: vectors become bits, the first one's eventfd tells; asked anew, given up, unmapped, left."""
+    faults = World.daemon.ask("show")["faults"]
+    it = Posting()
+    it.give(1)
+    assert it.ask() == 0 and World.daemon.vf(1)["posted_vectors"] == 3
+    assert it.fire() == ([True, False, False], [7, 0])
+    assert it.ask(iova=it.AT + PAGE, bit=60) == 0  # elsewhere
+    assert it.fire() == ([True, False, False], [0, 7 << 60])
+    assert it.ask(first=0, count=2) == 0
+    assert it.fire()[1] == [3, 0]
+    assert it.ask(count=0) == 0 and World.daemon.vf(1)["posted_vectors"] == 0
+    assert it.fire() == ([True, False, False], NOTHING)
+    assert it.ask() == 0  # what waited for an eventfd is posted at once
+    assert Posting.BITS.unpack(os.pread(it.fd, 64, 0))[0] == 6 and it.fire()[1] == [7, 0]
+    it.give(3)  # eventfds end it
+    assert it.fire() == (EVENTFDS, NOTHING)
+    assert it.ask(iova=it.AT + 64) == 0
+    it.client.unmap(it.AT, 2 * PAGE)  # as does taking the descriptor away
+    assert it.fire() == (EVENTFDS, NOTHING) and World.daemon.vf(1)["posted_vectors"] == 0
+    assert it.ask() == errno.EFAULT
+    it.map()
+    assert it.ask() == 0
+    it.client.reset()  # which does not
+    it.client.write32(vu.BAR0, 0x1524, 7)
+    assert it.fire() == ([True, False, False], [7, 0])
+    it.close()
+    World.daemon.settle(1)
+    it = Posting()  # the next one begins without
+    it.give(3)
+    assert it.fire() == (EVENTFDS, NOTHING)
+    it.close()
+    World.daemon.settle(1)
+    assert World.daemon.ask("show")["faults"] == faults, World.daemon.ask("faults")[-1]
+
+
+@CASE
+def posting_that_makes_no_sense_is_refused():
+    """Vectors, bits and addresses that are wrong: each has its errno, and what was agreed stays."""
+    it = Posting()
+    assert it.ask() == errno.EINVAL  # no interrupts at all
+    it.give(1)
+    assert it.ask(iova=it.AT + PAGE) == 0
+    for want, row in ((errno.EINVAL, {"count": 4}), (errno.EINVAL, {"first": 3, "count": 1}), (errno.EINVAL, {"first": 1, "count": 1}),
+                      (errno.EINVAL, {"first": (1 << 32) - 1, "count": 2}), (errno.EINVAL, {"count": (1 << 32) - 1}),
+                      (errno.EINVAL, {"bit": 254}), (errno.EINVAL, {"bit": (1 << 32) - 1}), (errno.EINVAL, {"iova": it.AT + 32}),
+                      (errno.EINVAL, {"data": bytes(23)}), (errno.EINVAL, {"data": struct.pack("<IIQII", 0, 1, it.AT, 0, 1)}),
+                      (errno.EFAULT, {"iova": it.AT - 64}), (errno.EFAULT, {"iova": it.AT + 2 * PAGE}), (errno.EFAULT, {"iova": 0}),
+                      (errno.EFAULT, {"iova": 0xfee00000}), (errno.EFAULT, {"iova": (1 << 64) - 64})):
+        assert it.ask(**row) == want, row
+        assert it.fire() == ([True, False, False], [0, 7]), row
+    it.client.unmap(it.AT, 2 * PAGE)
+    for flags in (vu.R, vu.W):
+        it.map(flags)
+        assert it.ask() == errno.EFAULT
+        it.client.unmap(it.AT, 2 * PAGE)
+    it.client.map(it.AT, PAGE)  # no file
+    assert it.ask() == errno.EFAULT
+    it.close()
+
+
 @CASE
 def a_vf_moves():
     """From ch1 to ch2 and to the local host; not while it is used; where it is not nobody gets in."""
@@ -161,6 +276,33 @@ def a_card_goes_with_its_vfs():
 
 
 @CASE
+def a_host_with_255_vfs():
+    """All are served when it has joined, and each can be used; it joins again, and so they are; they go, and so do their sockets."""
+    daemon = World.daemon
+    daemon.ok(*"card add many model 82576 vfs 255".split())
+    for vf in range(255):
+        daemon.ask("vf", "assign", "many", "vf", str(vf), "host", "crowd")
+    few = ["sh", "-c", 'ulimit -S -n 256; exec "$@"', "sh"]  # descriptors: it takes more
+    host = Host(daemon, World.scratch, "crowd", World.tokens["crowd"], before=few)
+    for again in range(2):
+        for vf in range(255):
+            host.has(vf, "many")
+        clients = [host.attach(vf, "many") for vf in range(255)]
+        for client in clients:
+            assert client.read32(vu.CONFIG, 0) == 0x10ca8086
+            client.close()
+        assert host.show()["joins"] == again + 1 and host.show()["state"] == "joined", host.log()[-1000:]
+        if not again:
+            host.process.kill()
+            host.process.wait()
+            host.absent()
+            host.start()
+    daemon.ok("card", "del", "many")
+    wait_for("no socket is left", lambda: not os.listdir(host.dir))
+    assert host.show()["joins"] == 2 and host.stop() == 0
+
+
+@CASE
 def dma_outside_the_vms_memory_is_refused():
     """Addresses in other slices, and in this host's own tables: a fault each, and nothing comes back."""
     tenant = Tenant(World.ch1, 1)
@@ -175,6 +317,21 @@ def dma_outside_the_vms_memory_is_refused():
     assert all(fault["function"] == "nic0/vf1" for fault in faults), faults
     tenant.close()
     return "; ".join(sorted({fault["reason"] for fault in faults}))
+
+
+@CASE
+def a_doorbell_is_rung_and_answered():
+    """Once a second, while beats are scratchpads; in JSON and in text, with what the port of the bridge has passed."""
+    regs = wait_for("ch1's answer", lambda: (r := show("ch1")["registers"])["round_trip_us"] and r)
+    assert regs["up"] and regs["rings"] >= 1 and regs["round_trip_us"] > 0, regs
+    port = show("ch1")["port"]
+    assert port["up"] and port["passed"] > 0 and not any(port["refused"].values()) and port["last"] == [], port
+    text = World.daemon.ok("-s", "host", "show", "ch1")
+    assert "bridge port: up, walks passed" in text and "refused: nothing, records lost 0" in text, text
+    assert "bridge registers: up, " in text and " us\n" in text, text
+    absent = show("evil")
+    assert not absent["port"]["up"] and not absent["registers"]["up"] and absent["registers"]["round_trip_us"] is None, absent
+    return f"{regs['round_trip_us']:.0f} us"
 
 
 @CASE
@@ -215,6 +372,32 @@ def the_vf_token_is_not_asked_of_a_host():
     tenant.close()
     peer.close()
     daemon.ok("token", "clear", "nic0")
+
+
+@CASE
+def users_that_may_attach():
+    """--allow-uid: others are turned away at the door, and the function is not asked; without the option whoever opens the socket."""
+    daemon, me = World.daemon, 0 if apart() else os.getuid()
+    World.ch1.process.terminate()
+    World.ch1.process.wait()
+    World.ch1.absent()
+    World.ch1.args = ("--allow-uid", "12345,4294967294")
+    World.ch1.start()
+    before = daemon.vf(1)["attaches"]
+    try:
+        World.ch1.attach(1)
+        raise AssertionError("somebody got in who is not in the list")
+    except vu.Closed:
+        pass
+    wait_for("the log says why", lambda: "its uid is not among those of --allow-uid" in World.ch1.log())
+    assert daemon.vf(1)["attaches"] == before
+    for args in (("--allow-uid", f"12345,{me}"), ()):
+        assert World.ch1.stop() == 0
+        World.ch1.absent()
+        World.ch1.args = args
+        World.ch1.start()
+        World.ch1.attach(1).close()
+        daemon.settle(1)
 
 
 # ---- hosts die ----
@@ -301,6 +484,36 @@ def the_management_host_starts_again():
 
 
 @CASE
+def the_management_host_is_killed():
+    """What its configuration says is there again; what was said at run time is not, and a host it does not know goes on trying."""
+    daemon, path = World.daemon, write_token(World.scratch / "late.token")
+    daemon.ok("host", "add", "late", "token-file", path)
+    late = Host(daemon, World.scratch, "late", path)
+    assign(2, "ch1")
+    World.ch1.has(2)
+    tenant = Tenant(World.ch1, 1)
+    daemon.stop(signal.SIGKILL)
+    World.ch1.has_not(1)
+    World.ch1.has_not(2)
+    tenant.drop()
+    tenant.client.close()
+    daemon.start()
+    World.ch1.joined()
+    World.ch2.joined()
+    wait_for("it says why it cannot join", lambda: "there is no host of this name with this key: it is tried again" in late.log())
+    assert show("ch1")["functions"] == ["nic0/vf1"] and show("ch2")["functions"] == ["nic0/vf2"]
+    assert "late" not in [row["host"] for row in daemon.ask("host", "show")]
+    one, other = Tenant(World.ch1, 1), Tenant(World.ch2, 2)
+    bounce(one, other)
+    one.close()
+    other.close()
+    daemon.ok("host", "add", "late", "token-file", path)
+    late.joined()
+    assert late.stop() == 0
+    daemon.ok("host", "del", "late")
+
+
+@CASE
 def a_host_leaves_and_ends_well():
     """SIGTERM: exit code 0, no socket stays; with --once it ends when it is thrown out."""
     rc = World.ch1.stop()
@@ -359,6 +572,9 @@ def an_invalid_start_says_what_is_right():
         words = [word for pair in {**good, **change}.items() for word in pair]
         done = subprocess.run([LADON_HOST, *words], text=True, capture_output=True, timeout=40, check=False, env=clean_env())
         assert done.returncode == 1 and want in done.stderr, f"{change}: {done}"
+    for wrong in ("", "root", "1,", "4294967295", ",".join("1" * 17)):
+        done = subprocess.run([LADON_HOST, "--allow-uid", wrong], text=True, capture_output=True, timeout=40, check=False, env=clean_env())
+        assert done.returncode == 2 and "user IDs such as 0,1000 are right" in done.stderr, f"{wrong}: {done}"
     assert World.ch1.show()["state"] == "joined" and show("once")["refused"] >= 1
 
 
@@ -517,7 +733,7 @@ def main():
     if not os.access(LADON_HOST, os.X_OK):
         raise Skip("ladon-host is missing")
     World.scratch = Scratch()
-    World.tokens = {name: write_token(World.scratch / f"{name}.token") for name in ("ch1", "ch2", "evil", "once")}
+    World.tokens = {name: write_token(World.scratch / f"{name}.token") for name in ("ch1", "ch2", "evil", "once", "crowd")}
     World.daemon = Daemon(config=config())
     World.ch1, World.ch2 = (Host(World.daemon, World.scratch, name, World.tokens[name]) for name in ("ch1", "ch2"))
     rc = SUITE.run()

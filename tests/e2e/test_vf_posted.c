@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Interrupts on a real ladond: posted ones, which a driver receives from memory, and forged
- * ones, which a VF tries to raise for another through the address of its head write-back.
+ * Interrupts on a real ladond, by way of a compute host, too: posted ones, which a driver
+ * receives from memory, and forged ones, which a VF tries to raise for another through the
+ * address of its head write-back.
  */
-#include "e2e.h"
+#include "e2e_host.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -18,17 +19,18 @@
 #include <cmocka.h>
 #include <json-c/json.h>
 
-#define WAIT_MS	  20000 /* for what must come */
-#define TDWBAL	  (VF_TDBAL + 0x38)
-#define TDWBAH	  (VF_TDBAL + 0x3c)
-#define EICS	  0x1520
-#define EICR	  0x1580
-#define WINDOW	  0xfee00010u /* remappable format; an index lies in bits 19:5 */
-#define INDEXES	  200u	      /* more than the entries in use */
-#define SOURCE	  0x26	      /* VT-d: the source may not */
-#define NO_ENTRY  0x22
-#define VECTORS	  3u
-#define FAST_PORT 0x0801
+#define WAIT_MS	    20000 /* for what must come */
+#define TDWBAL	    (VF_TDBAL + 0x38)
+#define TDWBAH	    (VF_TDBAL + 0x3c)
+#define EICS	    0x1520
+#define EICR	    0x1580
+#define WINDOW	    0xfee00010u /* remappable format; an index lies in bits 19:5 */
+#define INDEXES	    200u	/* more than the entries in use */
+#define SOURCE	    0x26	/* VT-d: the source may not */
+#define NO_ENTRY    0x22
+#define VECTORS	    3u
+#define FAST_PORT   0x0801
+#define HOST_POSTED 0x1000u /* a compute host's first function: entries that post */
 
 static const struct ladon_igbvf_config posted = {.use_irq = true, .posted = true};
 static struct e2e_frame f;
@@ -166,6 +168,32 @@ static void a_receiver_that_dies_costs_nobody_else(void **state)
 	}
 }
 
+/* What its driver had is not posted into any more, by whoever has the VF next. */
+static void a_host_that_dies_takes_its_descriptors_along(void **state)
+{
+	struct ladon_function *former;
+	struct ladon_posted *p;
+
+	(void)state;
+	e2e_open(3, NULL);
+	e2e_attach(1);
+	former = e2e.fn[1];
+	assert_int_equal(ladon_posted_open(former, 0, VECTORS, &p), 0);
+	e2e_handshake(1);
+	e2e_write(1, VF_EIMS, 7);
+	e2e_write(1, EICS, 7);
+	e2e_read(1, VF_STATUS);
+	assert_true(ladon_posted_poll(p) == 7);
+	e2e_host_dies(1);
+	e2e_open(1, &posted);
+	e2e_write(1, EICS, 7);
+	e2e_stream(3, 1, 200);
+	assert_true(shown("/interrupts/1/fired") > 0);
+	assert_true(ladon_posted_poll(p) == 0);
+	ladon_posted_close(p);
+	ladon_function_detach(former);
+}
+
 /* ---- forged interrupts ---- */
 
 /* One descriptor that sends nothing, so that the card writes the head of the queue to addr. */
@@ -237,6 +265,42 @@ static void no_vf_can_raise_an_interrupt_of_another(void **state)
 	assert_true(faults[1] > 0);
 }
 
+/* Names the entries that posted for VF 0, all in vain. */
+static void post_by_hand(void)
+{
+	unsigned before[2], after[2];
+	struct e2e_ring r;
+
+	e2e_handshake(0);
+	e2e_ring_start(&r, 0, false, 64, 0);
+	count_faults(before);
+	for (uint32_t v = 0; v < VECTORS; v++)
+		write_back_to(&r, v, WINDOW | (HOST_POSTED + v) << 5);
+	e2e_ring_stop(&r);
+	count_faults(after);
+	assert_int_equal(after[1] - before[1], VECTORS);
+}
+
+/* Where it posted may be another VM's memory by then. */
+static void an_entry_of_a_host_ends_with_its_use(void **state)
+{
+	struct ladon_posted *p;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		e2e_open(0, &posted);
+		kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	e2e_attach(0);
+	post_by_hand();
+	assert_int_equal(ladon_posted_open(e2e.fn[0], 0, VECTORS, &p), 0);
+	ladon_posted_close(p);
+	post_by_hand();
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_teardown(f, e2e_close_all)
@@ -248,9 +312,15 @@ int main(void)
 		T(a_receiver_that_dies_costs_nobody_else),
 		T(no_vf_can_raise_an_interrupt_of_another),
 	};
+	const struct CMUnitTest deaths[] = {T(an_entry_of_a_host_ends_with_its_use),
+					    T(a_host_that_dies_takes_its_descriptors_along)};
 	int bad = cmocka_run_group_tests_name("mapped doorbells", tests, e2e_setup_mapped,
 					      e2e_teardown);
 
-	return bad + cmocka_run_group_tests_name("trapped doorbells", tests, e2e_setup_trapped,
-						 e2e_teardown);
+	bad += cmocka_run_group_tests_name("trapped doorbells", tests, e2e_setup_trapped,
+					   e2e_teardown);
+	bad += cmocka_run_group_tests_name("compute host", tests, e2e_setup_host,
+					   e2e_teardown_host);
+	return bad + cmocka_run_group_tests_name("compute host that dies", deaths,
+						 e2e_setup_host, e2e_teardown_host);
 }

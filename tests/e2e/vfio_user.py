@@ -6,6 +6,7 @@ Nothing here is shared with src/vfio_user.
 """
 import array
 import json
+import mmap
 import os
 import socket
 import struct
@@ -226,6 +227,14 @@ class Client:
         """The reply whole: room bytes of zeros are sent behind the struct, as SPDK does."""
         payload = REGION.pack(argsz, 0, index, 0, 0, 0) + bytes(room)
         return self.ask(GET_REGION_INFO, payload)
+
+    def queue_pages(self):
+        """BAR0's queue registers, mapped: what is at 0x2000 ... 0x3fff. The caller closes it."""
+        info = self.region_info(0, argsz=256)
+        assert info.fds, "no queue page was offered"
+        pages = mmap.mmap(info.fds[0], 8192, offset=REGION.unpack_from(info.payload)[5] + 0x2000)
+        info.close_fds()
+        return pages
 
     def irq_info(self, index, argsz=INFO.size):
         """(argsz, flags, index, count)"""

@@ -183,7 +183,7 @@ def maps_strange_fds(target):
 def dma_into_queue_pages(client, pages):
     """The card reads its descriptors from, and writes its status to, the registers of the attacker's own VFs."""
     for i, fd in enumerate(pages):
-        client.send(vu.DMA_MAP, MAP.pack(32, 3, 0, i * MEM, PAGE), [fd])
+        client.send(vu.DMA_MAP, MAP.pack(32, 3, 0x2000, i * MEM, PAGE), [fd])
         if client.receive().error:
             continue
         igbvf.bus_master(client)
@@ -195,12 +195,8 @@ def dma_into_queue_pages(client, pages):
 
 def keeps_queue_pages(target):
     """Keeps the mapping of its queue page, leaves, and writes there while the next one uses the function."""
-    import mmap
     with target.attach(4) as client:
-        info = client.region_info(BAR0, argsz=256)
-        assert info.fds, "no queue page was offered"
-        page = mmap.mmap(info.fds[0], 8192)
-        info.close_fds()
+        page = client.queue_pages()
     nextone, memory = ready(target, 4)
     word = 0
     while target.go():

@@ -13,7 +13,7 @@ import igbvf
 import vfio_user as vu
 from arena import Case
 from attacks import EICS, EIMS, EVENT, strange_fds
-from hosts import ASSIGN, BEAT, BYE, DONE, OFFER, OPEN, READ, REG, SIZE, UNASSIGN, WELCOME, WITHDRAW, WRITE, Hand
+from hosts import ASSIGN, BEAT, BRIDGE, BYE, DONE, OFFER, OPEN, READ, REG, SIZE, UNASSIGN, WELCOME, WITHDRAW, WRITE, Hand
 from ladond import memfd, wait_for
 from tenant import NUM, RDT, RX_RING, Tenant
 from vfio_user import BAR0
@@ -26,13 +26,16 @@ WINDOW = 2 * MIB
 HPA, MEM = 1 << 32, 8 * MIB  # evil's memory, as evil calls it
 ROOT, CTX, PML4, PDPT, PD, IRT, QUEUE, STATUS, RING, FRAME = (i * PAGE for i in (0, 1, 2, 3, 4, 16, 1024, 1200, 512, 513))
 RDH = 0x2810
+EICR = 0x1580
 GCMD, RTADDR, FSTS, IQT, IQA, IRTA = 0x18, 0x20, 0x34, 0x88, 0x90, 0xb8
 TE, SRTP, QIE, IRE, SIRTP = (1 << n for n in (31, 30, 26, 25, 24))
 GLOBAL_IOTLB, WAIT_STATUS = 2 | 1 << 4, 5 | 1 << 5
 QUEUE_LEN = 32768
 RID = 0x100  # evil's first function, as evil sees it
 INTR_RANGES, NO_MEMORY, MH_IOMMU = (0x0e, 0x87), 0xf1, 0xf6
+BAD_ENTRY, NO_DESCRIPTOR = 0x24, 0x27
 COMPUTE_IOMMU = {0x05, 0x06, 0x79, 0x85, 0x86}  # not mapped there
+NTB_REVOKED = 0xf3
 
 
 class Evil:
@@ -221,7 +224,8 @@ def expect_fault(target, addr, access):
         last = target.daemon.ask("faults")[-1:]
         return last and int(last[0]["address"], 0) == addr & ~1 and last[0]["access"] == access and last[0]
     fault = wait_for(f"the fault of a {access} at {addr:#x}", look)
-    assert fault["function"] == "nic0/vf3" and fault["code"] in level(addr), f"{addr:#x}: {fault}"
+    assert fault["function"] == "nic0/vf3" and fault["host"] == "ch1" and fault["code"] in level(addr), f"{addr:#x}: {fault}"
+    assert fault["level"] == ("management-host IOMMU" if fault["code"] == MH_IOMMU else "compute-host IOMMU"), fault
     return {fault["code"]}
 
 
@@ -258,6 +262,7 @@ def points_anywhere(target):
             wait_for("its fault", lambda n=before: target.daemon.ask("show")["faults"] > n)
             last = target.daemon.ask("faults")[-1]
             assert last["code"] in (NO_MEMORY, *INTR_RANGES), last
+            assert last["level"] == ("compute-host memory" if last["code"] == NO_MEMORY else "compute-host IOMMU"), last
             rounds += 1
         evil.sends()
     return f"{rounds} places"
@@ -315,9 +320,52 @@ def forges_rids(target):
             for _ in range(10):
                 evil.client.write32(BAR0, EICS, 7)
             rounds += 1
+        faults = [fault for fault in target.daemon.ask("faults") if fault["access"] == "interrupt"]
+        assert faults and all(f["level"] == "interrupt remapping" and f["host"] == "evil" for f in faults), faults[-3:]
     for fd in fds:
         os.close(fd)
     return f"{rounds} tables"
+
+
+def post(target, evil, pda, more=0):
+    """Its entry 0 posts to pda, and something is raised through it; returns the fault's code."""
+    before = target.daemon.ask("show")["faults"]
+    evil.words(IRT, 1 | 1 << 15 | 67 << 16 | (pda & 0xffffffff) >> 6 << 38 | more, RID | 1 << 18 | pda >> 32 << 32)
+    evil.client.write32(BAR0, EICR, 7)
+    evil.client.write32(BAR0, EICS, 1)
+    wait_for(f"the fault of posting to {pda:#x}", lambda: target.daemon.ask("show")["faults"] > before)
+    last = target.daemon.ask("faults")[-1]
+    assert last["function"] == "nic0/vf2", last
+    return last["code"]
+
+
+def posts_anywhere(target):
+    """Its entries name descriptors in others' memory, in what it took back, in what is nobody's: nothing is written."""
+    slices = [row["slice_base"] for row in target.daemon.ask("host", "show")]
+    places = [a + off for a in (*slices, 3 * TIB, 63 * TIB) for off in (0, 2 * MIB, FEE) if a + off]
+    places += [a + HPA + off for a in slices if a for off in (0, WINDOW)] + [HPA - 64, HPA + MEM, (1 << 46) + HPA, (1 << 64) - 64]
+    spare, event, rounds = memfd(WINDOW), os.eventfd(0, os.EFD_NONBLOCK), 0
+    with Evil(target) as evil:
+        evil.client.set_irqs(vu.MSIX, EVENT, 0, 1, [event])
+        evil.reg(IRTA, HPA + IRT | 15 - 4)
+        evil.command(SIRTP, stays=False)
+        evil.command(IRE)
+        evil.client.write32(BAR0, EIMS, 1)
+        while target.go() or rounds < len(places):
+            assert post(target, evil, places[rounds % len(places)]) == NO_DESCRIPTOR
+            rounds += 1
+        assert post(target, evil, HPA + FRAME, more=1 << 37) == BAD_ENTRY  # bit 5 of the address
+        for perm in (READ, READ | WRITE):
+            err, why = evil.hand.offer(HPA + MEM, WINDOW, spare, perm=perm)
+            assert err == 0, why
+            if perm == READ:
+                assert post(target, evil, HPA + MEM) == NO_DESCRIPTOR
+            evil.hand.ask(WITHDRAW, struct.pack("<Q", HPA + MEM))
+            assert post(target, evil, HPA + MEM) == NO_DESCRIPTOR
+        assert os.pread(spare, WINDOW, 0) == bytes(WINDOW), "a descriptor was written that it had taken back"
+    os.close(spare)
+    os.close(event)
+    return f"{rounds} places"
 
 
 def replays(target):
@@ -418,10 +466,7 @@ def truncates(target):
 def keeps_what_it_had(target):
     """Its connection to the VF, the queue pages and its memory, when its joining is over and it is in again."""
     first = Evil(target)
-    info = first.client.region_info(BAR0, argsz=256)
-    assert info.fds, "no queue page was offered"
-    page = mmap.mmap(info.fds[0], 8192)
-    info.close_fds()
+    page = first.client.queue_pages()
     before = bytes(first.memory[:RING])
     first.hand.say(REG, struct.pack("<IIQ", GCMD, 4, 0), epoch=first.hand.epoch - 1)
     assert "epoch" in first.hand.ended().why
@@ -441,6 +486,89 @@ def keeps_what_it_had(target):
     page.close()
     first.__exit__()
     return f"{rounds} rounds"
+
+
+def refused_at_the_bridge(target):
+    """What the port has refused because the way was shut, and whether the last fault says so."""
+    last = [fault for fault in target.daemon.ask("faults") if fault["code"] == NTB_REVOKED and fault["host"] == "evil"][-1:]
+    assert all(fault["level"] == "NTB window" for fault in last), last
+    refused = target.daemon.ask("host", "show", "evil")[0]["port"]["refused"]
+    return refused["link_down"] + refused["revoked"] if last else 0
+
+
+def much_to_do(evil, num=4096):
+    """A ring so long that the card is at it for a while."""
+    at = 600 * PAGE
+    evil.memory[at:at + 16 * num] = igbvf.tx_desc(evil.base + FRAME, 64) * num
+    evil.client.reset()
+    igbvf.bus_master(evil.client)
+    igbvf.handshake(evil.client)
+    igbvf.start_tx(evil.client, evil.base + at, num)
+
+
+def uses_what_is_revoked(target):
+    """It rings its doorbell on and on, mapped, while its joining ends: DMA under way finds the windows of the bridge shut."""
+    rounds = 0
+    while not refused_at_the_bridge(target) or target.go():
+        assert rounds < 500, "no DMA was under way when the windows were shut"
+        with Evil(target) as evil:
+            page = evil.client.queue_pages()
+            much_to_do(evil)
+            for i in range(400):
+                struct.pack_into("<I", page, 0x1818, 4000 if i % 2 else 2000)
+                if i == 200:
+                    evil.hand.say(BEAT, epoch=evil.hand.epoch - 1)
+            assert "epoch" in evil.hand.ended().why
+            page.close()
+        rounds += 1
+    port = target.daemon.ask("host", "show", "evil")[0]["port"]
+    assert port["last"] and all(row["rid"] and row["address"].startswith("0x") for row in port["last"]), port
+    return f"{refused_at_the_bridge(target)} accesses refused at the bridge in {rounds} joinings"
+
+
+def registers(hand):
+    """Page and eventfds of the bridge's registers: evil's own, and the management host's."""
+    dones = [hand.ask(BRIDGE, struct.pack("<I", part)) for part in range(3)]
+    assert all(done.err == 0 and len(done.fds) == 1 for done in dones), [done.why for done in dones]
+    page, own, theirs = (done.fds[0] for done in dones)
+    mapped = mmap.mmap(page, PAGE)
+    os.close(page)
+    return mapped, own, theirs
+
+
+def vandalizes_registers(target):
+    """Any word anywhere in the registers it shares with the management host, doorbells rung all the time, the lease kept
+    by a scratchpad; then it fills its eventfd and lets it block."""
+    rounds = 0
+    while target.go() or not rounds:
+        with join(target) as hand:
+            page, own, theirs = registers(hand)
+            for part in (3, 1 << 31):
+                assert hand.ask(BRIDGE, struct.pack("<I", part)).err == errno.EINVAL
+            for i in range(3000):
+                struct.pack_into("<I", page, NOISE.randrange(PAGE // 4) * 4, NOISE.getrandbits(32))
+                struct.pack_into("<Q", page, 0, (1 << 64) - 1)  # all doorbells of the management host
+                with contextlib.suppress(BlockingIOError):
+                    os.eventfd_write(theirs, NOISE.choice((1, (1 << 64) - 2)))
+                if i % 100 == 0:
+                    struct.pack_into("<I", page, 192, i)  # its beat
+            page.close()
+            for fd in (own, theirs):
+                os.close(fd)
+        rounds += 1
+    with join(target) as hand:
+        page, own, theirs = registers(hand)
+        struct.pack_into("<I", page, 256 + 76, 1)  # its link is enabled: it will be rung
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(own)
+        os.eventfd_write(own, (1 << 64) - 2)
+        os.set_blocking(own, True)
+        said = hand.ended()  # the next ring is within a second
+        assert said.type == BYE and "block" in said.why, said.why
+        page.close()
+        for fd in (own, theirs):
+            os.close(fd)
+    return f"{rounds * 6000} words and rings"
 
 
 def opens_others(target):
@@ -488,9 +616,7 @@ def floods_doorbells(target):
     """Any tail into the queue pages, mapped, as fast as that goes."""
     rounds = 0
     with Evil(target) as evil:
-        info = evil.client.region_info(BAR0, argsz=256)
-        page = mmap.mmap(info.fds[0], 8192)
-        info.close_fds()
+        page = evil.client.queue_pages()
         while target.go() or not rounds:
             for _ in range(2000):
                 struct.pack_into("<I", page, NOISE.choice((0x818, 0x1818, NOISE.randrange(2048) * 4)),
@@ -520,11 +646,15 @@ CASES = [
     Case("random unit registers", random_unit, ["evil.joins"], r"host evil: host-left"),
     Case("a full invalidation queue", fills_the_queue, ["evil.joins"], r"host evil: host-left"),
     Case("forged RIDs, noise in the IRT", forges_rids, ["faults"], r"nic0/vf2: DMA fault: interrupt"),
+    Case("posts at others' memory", posts_anywhere, ["faults"], r"nic0/vf2: DMA fault: interrupt .*descriptor lies outside"),
     Case("old epochs", replays, ["evil.joins"], r"host evil: host-left: it spoke under an epoch that is over"),
     Case("windows come and go", storm, ["evil.joins"], r"host evil: host-left"),
     Case("bad offers, too many", bad_offers, ["evil.joins"], r"host evil: host-left"),
     Case("truncates memory in use", truncates, ["evil.joins"], r"host evil: host-left: memory that it offered was truncated"),
     Case("keeps what it had", keeps_what_it_had, ["evil.joins"], r"host evil: host-left: it spoke under an epoch"),
+    Case("uses windows while they are revoked", uses_what_is_revoked, ["evil.joins", "faults"],
+         r"nic0/vf2: DMA fault: .*\(NTB window\)"),
+    Case("writes any shared register", vandalizes_registers, ["evil.joins"], r"host evil: host-left: its doorbell was made to block"),
     Case("opens others' VFs, floods OPEN", opens_others, ["evil.joins"], r"host evil: host-left: it does not read"),
     Case("rubbish, with descriptors", rubbish, ["evil.joins", "evil.refused"], r"host evil: host-left: what it said is no message"),
     Case("floods doorbells", floods_doorbells, ["vf2.attaches"], r"nic0/vf2: client attached"),

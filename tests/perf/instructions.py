@@ -67,9 +67,10 @@ class Profile:
             self.inclusive[function] = self.inclusive.get(function, 0) + cost
 
     def grown(self, stored, num):
-        """Names of those that grew most, of their own."""
-        growth = {f: self.own.get(f, 0) - stored.own.get(f, 0) for f in {*self.own, *stored.own} - {ALL}}
-        return sorted(growth, key=lambda f: -growth[f])[:num]
+        """Names of those that grew most, of their own; what is too little to be stored is too little to be told."""
+        growth = {f: n - stored.own.get(f, 0) for f, n in self.own.items() if f != ALL}
+        told = [f for f, n in growth.items() if n >= KEPT * self.total]
+        return sorted(told, key=lambda f: -growth[f])[:num]
 
 
 def count(path, case, side):

@@ -21,7 +21,7 @@ MAY_USE = {
     "nic": {"base", "net", "pci", "iommu"},
     "uplink": {"base", "net", "nic"},
     "daemon": {"base", "sandbox", "net", "fabric", "vfio_user", "pci", "iommu", "ntb", "nic", "uplink"},
-    "host": {"base", "sandbox", "fabric", "vfio_user", "pci", "iommu"},
+    "host": {"base", "sandbox", "fabric", "vfio_user", "pci", "iommu", "ntb"},
     "client": {"base", "net", "vfio_user"},
     "cli": {"base", "client"},
     "exporter": {"base"},

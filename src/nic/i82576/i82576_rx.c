@@ -71,7 +71,8 @@ static void read_ahead(struct i82576_fn *fn, struct i82576_queue *q, uint32_t in
 	if (!wb)
 		return;
 	want = MIN(MIN(want, I82576_RX_AHEAD), MIN(end - index, run));
-	for (uint32_t off = 0; off < want * DESC_SIZE; off += CACHE_LINE)
+	/* And those of the next time. */
+	for (uint32_t off = 0; off < MIN(2 * want, run) * DESC_SIZE; off += CACHE_LINE)
 		__builtin_prefetch(wb + off, 1);
 	for (uint32_t i = 0; i < want; i++) {
 		struct i82576_rx_ahead *a = &q->rx.ahead[i];
