@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -299,6 +300,135 @@ static void an_empty_pool_only_stops_the_refill(void **state)
 	assert_int_equal(ladon_igbvf_rx_burst(vf, b, 16), 0);
 	card_receives("y", RXD_EOP, 0);
 	assert_int_equal(ladon_igbvf_rx_burst(vf, b, 16), 1);
+	close_vf();
+}
+
+/* All that there are, once each; a line apart, so that headers do not share their cache sets.
+ */
+static void buffers_come_in_bulk_until_none_is_left(void **state)
+{
+	struct ladon_buf *b[64];
+
+	(void)state;
+	assert_int_equal(open_vf(NULL, NULL), 0);
+	assert_int_equal(ladon_igbvf_buf_alloc_bulk(vf, b, 0), 0);
+	assert_int_equal(ladon_igbvf_buf_alloc_bulk(vf, b, 10), 10);
+	assert_int_equal(ladon_igbvf_buf_available(vf), 64 - 15 - 10);
+	assert_int_equal(ladon_igbvf_buf_alloc_bulk(vf, b + 10, 54), 64 - 15 - 10);
+	assert_int_equal(ladon_igbvf_buf_alloc_bulk(vf, b + 49, 1), 0);
+	assert_null(ladon_igbvf_buf_alloc(vf));
+	for (unsigned i = 0; i < 49; i++) {
+		assert_ptr_equal(b[i]->data, b[i]->head);
+		assert_int_equal(b[i]->size, 1024);
+		assert_int_equal(b[i]->len, 0);
+		assert_int_equal(b[i]->flags, 0);
+		assert_null(b[i]->next);
+		memset(b[i]->head, (int)i, b[i]->size);
+	}
+	for (unsigned i = 0; i < 49; i++) {
+		const uint8_t *at = fake_dma(&fake, b[i]->iova, b[i]->size);
+
+		assert_int_equal(at[0], i); /* its own, to the last byte */
+		assert_int_equal(at[b[i]->size - 1], i);
+		for (unsigned k = 0; k < i; k++) {
+			size_t apart = (size_t)labs(b[i]->head - b[k]->head);
+
+			assert_true(apart >= 1024 + 64 && apart % (1024 + 64) == 0);
+		}
+	}
+	ladon_igbvf_buf_free_bulk(vf, b, 49);
+	assert_int_equal(ladon_igbvf_buf_available(vf), 49);
+	assert_ptr_equal(ladon_igbvf_buf_alloc(vf), b[48]); /* the last is the warmest */
+	close_vf();
+}
+
+static void chains_are_freed_in_bulk(void **state)
+{
+	struct ladon_buf *b[6];
+
+	(void)state;
+	assert_int_equal(open_vf(NULL, NULL), 0);
+	assert_int_equal(ladon_igbvf_buf_alloc_bulk(vf, b, 6), 6);
+	b[0]->next = b[3];
+	b[3]->next = b[4];
+	b[2]->next = b[5];
+	b[0]->flags = b[4]->flags = LADON_TX_VLAN;
+	b[4]->data += 10;
+	ladon_igbvf_buf_free_bulk(vf, b, 0);
+	assert_int_equal(ladon_igbvf_buf_available(vf), 64 - 15 - 6);
+	ladon_igbvf_buf_free_bulk(vf, b, 3);
+	assert_int_equal(ladon_igbvf_buf_available(vf), 64 - 15);
+	assert_int_equal(ladon_igbvf_buf_alloc_bulk(vf, b, 6), 6);
+	for (unsigned i = 0; i < 6; i++) { /* as new */
+		assert_null(b[i]->next);
+		assert_int_equal(b[i]->flags, 0);
+		assert_ptr_equal(b[i]->data, b[i]->head);
+	}
+	b[1] = NULL;
+	ladon_igbvf_buf_free_bulk(vf, b, 2);
+	assert_int_equal(ladon_igbvf_buf_available(vf), 64 - 15 - 5);
+	close_vf();
+}
+
+/* Plain frames and others in one burst: descriptors and reports are those of each alone. */
+static void plain_frames_and_others_share_a_burst(void **state)
+{
+	struct ladon_buf *b[5];
+	struct igbvf_desc d;
+
+	(void)state;
+	assert_int_equal(open_vf(NULL, NULL), 0);
+	for (unsigned i = 0; i < 5; i++)
+		b[i] = frame("0123456789012345678901234567890123456789");
+	b[1]->flags = LADON_TX_VLAN;
+	b[1]->vlan_tci = 5;
+	b[2]->next = b[4];
+	assert_int_equal(ladon_igbvf_tx_burst(vf, b, 4), 4);
+	assert_int_equal(reg(VF_TDT), 6);
+	for (unsigned i = 0; i < 6; i++) {
+		static const uint32_t cmd[] = {TXD_EOP, 0,	 TXD_EOP | TXD_VLE,
+					       0,	TXD_EOP, TXD_EOP | TXD_RS};
+
+		d = card_sends();
+		if (i == 1)
+			assert_int_equal(d.cmd_type_len, TXD_CTX | TXD_DEXT);
+		else
+			assert_int_equal(d.cmd_type_len,
+					 TXD_DATA | TXD_DEXT | TXD_IFCS | 40 | cmd[i]);
+		if (i != 1)
+			assert_int_equal(d.olinfo_status, (i == 3 || i == 4 ? 80u : 40u)
+								  << TXD_PAYLEN);
+	}
+	assert_int_equal(ladon_igbvf_tx_reap(vf), 0);
+	assert_int_equal(ladon_igbvf_buf_available(vf), 64 - 15);
+	close_vf();
+}
+
+/* One whole frame behind a part of another is its end, and a bad one is nobody's. */
+static void a_plain_frame_is_one_only_by_itself(void **state)
+{
+	struct ladon_buf *b[4];
+
+	(void)state;
+	assert_int_equal(open_vf(NULL, NULL), 0);
+	card_receives("alone", RXD_EOP, 7);
+	card_receives("begin ", 0, 0);
+	card_receives("end", RXD_EOP, 9);
+	card_receives("bad", RXD_EOP | RXD_RXE, 0);
+	card_receives("again", RXD_EOP | RXD_VP, 8);
+	assert_int_equal(ladon_igbvf_rx_burst(vf, b, 4), 3);
+	assert_memory_equal(b[0]->data, "alone", 5);
+	assert_int_equal(b[0]->len, 5);
+	assert_null(b[0]->next);
+	assert_memory_equal(b[1]->data, "begin ", 6);
+	assert_memory_equal(b[1]->next->data, "end", 3);
+	assert_null(b[1]->next->next);
+	assert_memory_equal(b[2]->data, "again", 5);
+	assert_int_equal(b[2]->vlan_tci, 8);
+	assert_true(b[2]->flags & LADON_RX_VLAN);
+	assert_false(b[0]->flags & LADON_RX_VLAN);
+	ladon_igbvf_buf_free_bulk(vf, b, 3);
+	assert_int_equal(ladon_igbvf_buf_available(vf), 64 - 15);
 	close_vf();
 }
 
@@ -628,6 +758,10 @@ int main(void)
 		cmocka_unit_test(a_frame_marked_bad_is_recycled),
 		cmocka_unit_test(the_receive_ring_wraps_and_is_refilled),
 		cmocka_unit_test(an_empty_pool_only_stops_the_refill),
+		cmocka_unit_test(buffers_come_in_bulk_until_none_is_left),
+		cmocka_unit_test(chains_are_freed_in_bulk),
+		cmocka_unit_test(plain_frames_and_others_share_a_burst),
+		cmocka_unit_test(a_plain_frame_is_one_only_by_itself),
 		cmocka_unit_test(a_burst_has_one_report_and_one_doorbell),
 		cmocka_unit_test(offloads_make_a_context_once),
 		cmocka_unit_test(a_full_ring_takes_what_fits),

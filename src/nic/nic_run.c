@@ -27,10 +27,9 @@ static bool stays_untagged(const struct nic_policy *p, const struct nic_frame *f
 }
 
 void nic_run_begin(struct nic_switch *sw, const struct nic_port *src,
-		   const struct nic_policy *sp, struct nic_port *dst, const struct nic_frame *f)
+		   const struct nic_policy *sp, struct nic_port *dst,
+		   const struct nic_policy *dp, const struct nic_frame *f)
 {
-	const struct nic_policy *dp = atomic_load_explicit(&dst->policy, memory_order_acquire);
-
 	sw->run.dst = NULL;
 	if (!dst->ops->rx_run || dst->is_uplink || !is_simple(sw) || !nobody_looks(src) ||
 	    !nobody_looks(dst) || sp->mtu || sp->spoof_neigh || dp->mtu ||
@@ -38,6 +37,7 @@ void nic_run_begin(struct nic_switch *sw, const struct nic_port *src,
 		return;
 	sw->run.dst = dst;
 	sw->run.policy = dp;
+	sw->run.tagged = f->tagged;
 	memcpy(sw->run.head, f->hdr, sizeof(sw->run.head));
 }
 
@@ -47,14 +47,17 @@ static bool follows(const struct nic_run *run, const struct nic_frame *f)
 	       !nic_frame_has_offload(f);
 }
 
-static void count(struct nic_port *src, struct nic_port *dst, const struct nic_frame *f,
-		  unsigned n)
+/* Leaves them as the switch would: a sender's rate is that of frames with their tag. */
+static void count(struct nic_port *src, struct nic_port *dst, struct nic_frame *f, unsigned n,
+		  bool tagged)
 {
 	struct nic_port_stats *tx = &src->stats, *rx = &dst->stats;
 	uint64_t bytes = 0;
 
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		f[i].tagged = tagged;
 		bytes += MAX(f[i].len, (uint32_t)NET_ETH_ZLEN);
+	}
 	nic_count(&tx->tx_packets, n);
 	nic_count(&tx->tx_bytes, bytes);
 	nic_count(&tx->tx_local_packets, n);
@@ -83,7 +86,7 @@ unsigned nic_run_take(struct nic_switch *sw, struct nic_port *src, struct nic_bu
 		n = dst->ops->rx_run(dst, f, n, sw->run.policy->max_frame);
 	if (n) {
 		nic_switch_received(sw, dst);
-		count(src, dst, f, n);
+		count(src, dst, f, n, sw->run.tagged);
 	}
 	return n;
 }

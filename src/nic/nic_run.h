@@ -10,10 +10,13 @@
 
 #include "nic_switch.h"
 
-/* f, untagged when it came, was judged and taken by dst alone: may the next ones follow it? */
+/*
+ * f, untagged when it came and for an address that a port owns, was judged by sp and dp, src's
+ * and dst's policies, and taken by dst alone: may the next ones follow it?
+ */
 void nic_run_begin(struct nic_switch *sw, const struct nic_port *src,
 		   const struct nic_policy *sp, struct nic_port *dst,
-		   const struct nic_frame *f);
+		   const struct nic_policy *dp, const struct nic_frame *f);
 /* Delivers and counts frames from first on that follow. Returns how many. */
 unsigned nic_run_take(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst,
 		      unsigned first);

@@ -230,8 +230,10 @@ static enum nic_drop egress(const struct nic_port *src, const struct nic_port *d
  * function of this card did. */
 struct fate {
 	unsigned offered;
-	struct nic_port *last; /* who took it, the last of them */
+	struct nic_port *last; /* who took it, the last of them; and by this policy */
+	const struct nic_policy *policy;
 	bool local, taken;
+	bool unknown; /* no port owns its address: the next one may be a storm's */
 	bool stopped; /* offered to nobody: it was one too many, or waits */
 };
 
@@ -280,6 +282,7 @@ static void deliver_to(struct nic_switch *sw, struct nic_port *src, struct nic_p
 		return;
 	fate->taken = true;
 	fate->last = dst;
+	fate->policy = p;
 	fate->local |= !dst->is_uplink;
 	nic_switch_received(sw, dst);
 	if (unlikely(dst->mirrors))
@@ -365,6 +368,7 @@ static void unicast(struct nic_switch *sw, struct nic_port *src, const struct ni
 	struct nic_port *dst = owner_of(sw, f);
 	bool unknown = !dst;
 
+	fate->unknown = unknown;
 	if (unknown && is_storm(sw, &src->storm_uucast, sp->storm_uucast_pps, f)) {
 		fate->stopped = true;
 		return;
@@ -465,8 +469,9 @@ static bool switch_frame(struct nic_switch *sw, struct nic_port *src,
 		count_tx(src, f, fate.local);
 	if (unlikely(src->mirrors))
 		nic_mirror_sent(sw, src, f, wire_frames(f));
-	if (fate.taken && fate.offered == 1 && untagged && !group && !sp->loopback)
-		nic_run_begin(sw, src, sp, fate.last, f);
+	if (fate.taken && fate.offered == 1 && !fate.unknown && untagged && !group &&
+	    !sp->loopback)
+		nic_run_begin(sw, src, sp, fate.last, fate.policy, f);
 	return fate.taken || (group && !fate.offered);
 }
 

@@ -21,6 +21,7 @@ struct nic_run {
 	struct nic_port *dst;		 /* NULL = it went no simple way */
 	const struct nic_policy *policy; /* dst's, by which it was judged */
 	uint8_t head[NET_ETH_HLEN];	 /* addresses and type */
+	bool tagged;			 /* by the sender's port VLAN: on a wire it counts */
 };
 
 struct nic_switch {

@@ -142,6 +142,7 @@ static void waited_frame(struct nic_frame *f, struct nic_seg *seg, const uint8_t
 	f->num_segs = len > f->hdr_len;
 	*seg = (struct nic_seg){bytes + f->hdr_len, len - f->hdr_len};
 	f->tagged = f->svlan = false;
+	f->more = 0;
 	f->local = f->csum_valid = true;
 	f->off = (struct net_offload){0};
 #ifdef LADON_BREAK_SNAPSHOT

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "net_eth.h"
+#include "nic_deliver.h"
 #include "nic_port.h"
 
 #define TEST_UNUSED __attribute__((unused))
@@ -67,6 +68,7 @@ struct test_port {
 	enum nic_drop refuse; /* what rx_commit says */
 	unsigned num_rx, num_tx, tx_at, max_burst;
 	unsigned tx_done, rx_done;
+	unsigned num_run;   /* of num_rx ever: by rx_run */
 	struct test_rx *rx; /* owned */
 	struct test_tx tx[128];
 	uint8_t *area; /* the frame under way: pieces and gaps */
@@ -162,6 +164,21 @@ static enum nic_drop TEST_UNUSED test_rx_buffers(struct nic_port *port,
 	return NIC_DROP_NONE;
 }
 
+/* Keeps a frame: meta->len bytes that the caller fills in. */
+static struct test_rx *TEST_UNUSED test_rx_keep(struct test_port *p,
+						const struct nic_rx_meta *meta)
+{
+	struct test_rx *rx;
+
+	p->rx = realloc(p->rx, (p->num_rx + 1) * sizeof(*p->rx));
+	rx = &p->rx[p->num_rx++];
+	*rx = (struct test_rx){.bytes = malloc(meta->len),
+			       .len = meta->len,
+			       .meta = *meta,
+			       .parsed = *meta->parsed};
+	return rx;
+}
+
 /* Puts the pieces together; the canaries must be whole. */
 static enum nic_drop TEST_UNUSED test_rx_commit(struct nic_port *port,
 						const struct nic_rx_meta *meta)
@@ -172,12 +189,7 @@ static enum nic_drop TEST_UNUSED test_rx_commit(struct nic_port *port,
 
 	if (p->refuse)
 		return p->refuse;
-	p->rx = realloc(p->rx, (p->num_rx + 1) * sizeof(*p->rx));
-	rx = &p->rx[p->num_rx++];
-	*rx = (struct test_rx){.bytes = malloc(meta->len),
-			       .len = meta->len,
-			       .meta = *meta,
-			       .parsed = *meta->parsed};
+	rx = test_rx_keep(p, meta);
 	for (unsigned i = 0; i < p->sink.n; i++) {
 		for (; p->area + at < p->sink.iov[i].ptr; at++)
 			assert_int_equal(p->area[at], TEST_CANARY);
@@ -189,6 +201,41 @@ static enum nic_drop TEST_UNUSED test_rx_commit(struct nic_port *port,
 		assert_int_equal(p->area[at], TEST_CANARY);
 	assert_int_equal(len, meta->len);
 	return NIC_DROP_NONE;
+}
+
+/* One frame for rx_run, into memory of its own, canaries around it. */
+static void TEST_UNUSED test_rx_one(struct test_port *p, const struct nic_frame *f)
+{
+	uint32_t len = MAX(f->len, (uint32_t)NET_ETH_ZLEN);
+	uint8_t *mem = malloc(len + 2 * TEST_GAP);
+	struct net_parsed parsed;
+	struct nic_rx_meta meta;
+
+	memset(mem, TEST_CANARY, len + 2 * TEST_GAP);
+	nic_deliver_at(mem + TEST_GAP, f, &meta, &parsed);
+	assert_int_equal(meta.len, len);
+	assert_ptr_equal(meta.parsed, &parsed);
+	for (unsigned i = 0; i < TEST_GAP; i++) {
+		assert_int_equal(mem[i], TEST_CANARY);
+		assert_int_equal(mem[TEST_GAP + len + i], TEST_CANARY);
+	}
+	memcpy(test_rx_keep(p, &meta)->bytes, mem + TEST_GAP, len);
+	free(mem);
+}
+
+static unsigned TEST_UNUSED test_rx_run(struct nic_port *port, const struct nic_frame *frames,
+					unsigned n, uint32_t max)
+{
+	struct test_port *p = test_port_of(port);
+	unsigned i;
+
+	for (i = 0; i < n && p->credits && !p->max_piece && !p->refuse && frames[i].len <= max;
+	     i++) {
+		p->credits--;
+		test_rx_one(p, &frames[i]);
+	}
+	p->num_run += i;
+	return i;
 }
 
 static void TEST_UNUSED test_rx_done(struct nic_port *port, uint64_t now_ns)
@@ -203,6 +250,17 @@ static const struct nic_port_ops test_port_ops TEST_UNUSED = {
 	.rx_strips_tag = test_rx_strips,
 	.rx_buffers = test_rx_buffers,
 	.rx_commit = test_rx_commit,
+	.rx_done = test_rx_done,
+};
+
+/* The same with runs (nic_run.h). */
+static const struct nic_port_ops test_port_run_ops TEST_UNUSED = {
+	.tx_poll = test_tx_poll,
+	.tx_done = test_tx_done,
+	.rx_strips_tag = test_rx_strips,
+	.rx_buffers = test_rx_buffers,
+	.rx_commit = test_rx_commit,
+	.rx_run = test_rx_run,
 	.rx_done = test_rx_done,
 };
 

@@ -15,7 +15,7 @@ static void queue_latch(struct i82576_queue *q, uint64_t base, uint32_t len)
 	q->head = q->head_shown < q->num ? q->head_shown : 0;
 	q->stalled = false;
 	/* What was latched of the former ring: contexts, an unfinished chain. (A receive queue
-	 * keeps nothing here between two frames.) */
+	 * keeps nothing here that is good beyond its being followed: rx_live.) */
 	memset(&q->tx, 0, sizeof(q->tx));
 	i82576_queue_show_head(q);
 }

@@ -89,11 +89,11 @@ static void read_ahead(struct i82576_fn *fn, struct i82576_queue *q, uint32_t in
 	q->rx.num_ahead = want;
 }
 
-/* more: descriptors that may be wanted soon. */
+/* more: descriptors that may be wanted soon. A ring out of reach is one fault, not two. */
 static const struct i82576_rx_ahead *ahead_of(struct i82576_fn *fn, struct i82576_queue *q,
 					      uint32_t index, uint32_t more)
 {
-	if (unlikely(index - q->rx.ahead_at >= q->rx.num_ahead))
+	if (unlikely(index - q->rx.ahead_at >= q->rx.num_ahead) && !q->stalled)
 		read_ahead(fn, q, index, more + 1);
 	return q->rx.num_ahead ? &q->rx.ahead[index - q->rx.ahead_at] : NULL;
 }
@@ -143,13 +143,27 @@ static struct i82576_queue *queue_if_on(struct i82576_fn *fn, unsigned i)
 	return q;
 }
 
-/* Has the queue a descriptor at index? The guest may have added some since the round began. */
+/* Descriptors from the head up to i. */
+static uint32_t distance(const struct i82576_queue *q, uint32_t i)
+{
+	return i < q->head ? i + q->num - q->head : i - q->head;
+}
+
+/*
+ * Has the queue a descriptor at index? The guest may have added some since the round began. A
+ * tail that went back, or out of the ring, while a frame takes descriptors adds none.
+ */
 static bool has_desc(struct i82576_queue *q, uint32_t index)
 {
+	uint32_t tail;
+
 	if (likely(index != q->rx.tail))
 		return true;
-	q->rx.tail = i82576_queue_tail(q);
-	return index != q->rx.tail;
+	tail = i82576_queue_tail(q);
+	if (distance(q, tail) <= distance(q, index))
+		return false;
+	q->rx.tail = tail;
+	return true;
 }
 
 /* A frame for a queue that is off is lost, as the card has it. */
@@ -387,10 +401,11 @@ void i82576_rx_done(struct nic_port *port, uint64_t now_ns)
 
 	(void)now_ns;
 	for (unsigned i = 0; i < fn->num_queues; i++) {
+		/* Also of one that was looked at and received nothing. */
+		fn->rx[i].rx_live = false;
 		if (!fn->rx[i].rx_ring)
 			continue;
 		fn->rx[i].rx_ring = false;
-		fn->rx[i].rx_live = false;
 		i82576_queue_show_head(&fn->rx[i]);
 		i82576_raise(fn, &fn->rx[i], false);
 	}

@@ -320,6 +320,9 @@ static void take_frame(struct fetch *f, uint32_t first, uint32_t last)
 	f->burst->num_segs = segs;
 }
 
+/* Shorter ones need frame_ok: when a tag is lifted, half a tag may be left. */
+#define PLAIN_MIN (NET_ETH_HLEN + 2 * NET_VLAN_HLEN)
+
 /* Is desc[i] a whole frame that asks for nothing, in one piece of memory? What most are. */
 static bool is_plain(const struct fetch *f, uint32_t i)
 {
@@ -328,9 +331,8 @@ static bool is_plain(const struct fetch *f, uint32_t i)
 
 	return (d->cmd & (TXD_DEXT | TXD_DTYP | TXD_EOP | TXD_TSE | TXD_VLE)) ==
 		       (TXD_DEXT | FIELD_PREP(TXD_DTYP, DTYP_DATA) | TXD_EOP) &&
-	       !(d->sta & (TXD_IXSM | TXD_TXSM)) && len >= NET_ETH_HLEN + NET_VLAN_HLEN &&
-	       len <= NIC_JUMBO_MAX && i < f->num_at && f->at[i] && !f->q->tx.skipping &&
-	       !f->fn->ops;
+	       !(d->sta & (TXD_IXSM | TXD_TXSM)) && len >= PLAIN_MIN && len <= NIC_JUMBO_MAX &&
+	       i < f->num_at && f->at[i] && !f->q->tx.skipping && !f->fn->ops;
 }
 
 /* What build_frame would make of it. */
