@@ -11,9 +11,9 @@
  * sleep. Stores to a mapped page come with no kick: the sleep's length bounds what they wait.
  *
  * Many ports. To look at one that does nothing costs as much as a frame. Where there are more
- * than a few, one that has done nothing for a while has its turn in every eighth round only;
- * what it begins to send waits for less than the time of eight rounds that are the shorter for
- * it. Before a sleep all are looked at.
+ * than a few, one that has done nothing for a while has its turn in every eighth round only,
+ * and after a thousand rounds more in every 32nd; what it begins to send waits for less than
+ * the time of so many rounds, which are the shorter for it. Before a sleep all are looked at.
  */
 #include "nic_dp.h"
 
@@ -46,6 +46,8 @@
 #define FEW_PORTS      16u /* that are looked at in every round */
 #define QUIET_ROUNDS   64u /* nothing done for so many: it is quiet */
 #define QUIET_TURNS    8u
+#define SILENT_ROUNDS  192u /* and that long in its turns only: it is silent */
+#define SILENT_TURNS   32u
 
 enum dp_state { DP_AWAKE, DP_DROWSY, DP_ASLEEP };
 
@@ -173,8 +175,9 @@ static bool is_scheduled(const struct nic_dp *dp)
 
 static bool has_turn(const struct nic_dp *dp, const struct nic_port *port)
 {
-	return dp->all || port->quiet < QUIET_ROUNDS ||
-	       (port->index + dp->turn) % QUIET_TURNS == 0;
+	unsigned turns = port->quiet < SILENT_ROUNDS ? QUIET_TURNS : SILENT_TURNS;
+
+	return dp->all || port->quiet < QUIET_ROUNDS || (port->index + dp->turn) % turns == 0;
 }
 
 static bool poll_ports(struct nic_dp *dp, uint64_t now)
@@ -220,7 +223,7 @@ static uint64_t run_ticks(struct nic_dp *dp, uint64_t now)
 			wake = MIN(wake, port->pace.next);
 		if (wake != NEVER || port->is_uplink)
 			port->quiet = 0;
-		else if (port->quiet < QUIET_ROUNDS)
+		else if (port->quiet < SILENT_ROUNDS)
 			port->quiet++;
 		next = MIN(next, wake);
 	}

@@ -624,14 +624,6 @@ static void take_snapshot(void *arg)
 	memcpy(snapshot->polls, polls, sizeof(polls));
 }
 
-static void wait_rounds(uint64_t num)
-{
-	uint64_t end = stats().rounds + num;
-
-	while (stats().rounds < end)
-		sched_yield();
-}
-
 static void send_one(void *arg)
 {
 	struct test_port *p = arg;
@@ -642,15 +634,27 @@ static void send_one(void *arg)
 	p->num_tx = 1;
 }
 
+/* Between the two each port was looked at in every so-many-th round. */
+static void assert_turns(const struct snapshot *a, const struct snapshot *b, unsigned every)
+{
+	for (unsigned i = 0; i < MANY; i++)
+		assert_in_range(b->polls[i] - a->polls[i], (b->rounds - a->rounds) / every - 1,
+				(b->rounds - a->rounds) / every + 1);
+}
+
+static void rounds_by_hand(unsigned num)
+{
+	for (unsigned i = 0; i < num; i++)
+		nic_dp_round(dp, 1000 + i);
+}
+
 static void quiet_ports_among_many_have_fewer_turns(void **state)
 {
-	struct nic_dp_params params = {.busy_poll = true, .cpu = -1};
 	static struct nic_port_ops ops;
 	struct snapshot a, b;
 
 	(void)state;
-	nic_dp_free(dp);
-	assert_int_equal(nic_dp_new(&params, &dp), 0);
+	nic_dp_stop(dp);
 	ops = test_port_ops;
 	ops.tx_poll = counted_poll;
 	many = calloc(MANY, sizeof(*many));
@@ -660,22 +664,22 @@ static void quiet_ports_among_many_have_fewer_turns(void **state)
 		many[i].port.ops = &ops;
 		assert_int_equal(nic_dp_add_port(dp, &many[i].port), 0);
 	}
-	wait_rounds(200);
-	nic_dp_call(dp, take_snapshot, &a);
-	wait_rounds(800);
-	nic_dp_call(dp, take_snapshot, &b);
-	for (unsigned i = 0; i < MANY; i++) {
-		unsigned turns = b.polls[i] - a.polls[i];
-
-		assert_in_range(turns, (b.rounds - a.rounds) / 8 - 1,
-				(b.rounds - a.rounds) / 8 + 1);
-	}
+	/* After 64 rounds each has its turn in every eighth, 128 times; then in every 32nd. */
+	rounds_by_hand(64);
+	take_snapshot(&a);
+	rounds_by_hand(1000);
+	take_snapshot(&b);
+	assert_turns(&a, &b, 8);
+	rounds_by_hand(100);
+	take_snapshot(&a);
+	rounds_by_hand(3200);
+	take_snapshot(&b);
+	assert_turns(&a, &b, 32);
 	/* What one begins to send is seen, and then it is looked at again and again. */
-	nic_dp_call(dp, send_one, &many[MANY - 1]);
-	while (nic_counter(&many[MANY - 1].port.stats.tx_packets) == 0)
-		sched_yield();
-	wait_rounds(60);
-	nic_dp_call(dp, take_snapshot, &b);
+	send_one(&many[MANY - 1]);
+	rounds_by_hand(32);
+	assert_int_equal(nic_counter(&many[MANY - 1].port.stats.tx_packets), 1);
+	rounds_by_hand(60);
 	assert_int_equal(polls_after, 50);
 	for (unsigned i = 0; i < MANY; i++)
 		del(&many[i]);
