@@ -24,7 +24,7 @@ def rows_of(samples, wanted):
     for case, size in wanted:
         more = {"pass-p50": " p50", "pass-p99": " p99", "bulk": " TSO" if size > 9000 else f" {size} B"}.get(case, "")
         for peer in sorted({s.peer for s in samples if (s.case, s.size) == (case, size)}, key=lambda p: (p != "ladon", p)):
-            spread = figures.spread(list(figures.of(samples, (case, peer, size)).values()))
+            spread = figures.spread_of(samples, (case, peer, size))
             rows.append((peer + more, peer, spread))
     return rows
 

@@ -48,6 +48,13 @@ class Setup:
         return dpdk.lines(done.stdout), watch.others
 
 
+    def line(self):
+        """µs that a cache line takes between the two CPUs and back, now; 0 if that cannot be told."""
+        done = subprocess.run([os.path.join(self.build, "bench", "bench_sample"), "-c", f"{self.card},{self.driver}",
+                               "-t", "20", "line", self.ladond], stdout=subprocess.PIPE, text=True, check=False)
+        return next((value for name, value, _ in dpdk.lines(done.stdout) if name == "line-p50"), 0.0)
+
+
 # Each contestant: (name, function(setup) -> [(case, who, size, value, unit, others)]).
 
 def ladon_rate(size):
@@ -170,9 +177,11 @@ def undisturbed(setup, measure):
     end = time.monotonic() + setup.patience
     while True:
         await_quiet(end - time.monotonic(), figures.DISTURBED)
+        before = setup.line()
         rows = measure(setup)
         if max(row[-1] for row in rows) <= figures.DISTURBED or time.monotonic() >= end:
-            return rows
+            line = figures.trip(before, setup.line())
+            return [(*row, line) for row in rows]
 
 
 def one_round(setup, number, groups, samples, missing):

@@ -7,10 +7,13 @@ from typing import NamedTuple
 
 DISTURBED = 5.0  # per cent of a CPU that others may use
 CLEAN_MIN = 3    # samples without disturbance that are enough to drop the others
+APART = 2.0      # a cache line's trips that differ by more are of processors that were moved
+MOVED = -1.0     # in place of the trip: it differed that much before and after
 
 
 class Sample(NamedTuple):
-    """One line of the CSV. size: bytes of a frame; others: per cent of a CPU that other processes used."""
+    """One line of the CSV. size: bytes of a frame; others: per cent of a CPU that other processes used; line: µs that a
+    cache line took between the two CPUs and back, before and after (0: nobody knows, or MOVED)."""
     round: int
     case: str
     peer: str
@@ -18,16 +21,19 @@ class Sample(NamedTuple):
     value: float
     unit: str
     others: float
+    line: float = 0.0
 
 
 class Spread(NamedTuple):
-    """Of num values; dropped: how many were disturbed and left out; kept: disturbed ones among the num."""
+    """Of num values; dropped: how many were disturbed and left out; kept: disturbed ones among the num; apart: pairs
+    left out because the CPUs were near each other at one of them, and far at the other."""
     least: float
     median: float
     most: float
     num: int
     dropped: int
     kept: int
+    apart: int = 0
 
 
 class Goal(NamedTuple):
@@ -69,7 +75,7 @@ def to_csv(samples, facts):
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*Sample._fields, "disturbed"])
     for s in samples:
-        writer.writerow([s.round, s.case, s.peer, s.size, f"{s.value:.6g}", s.unit, f"{s.others:.1f}",
+        writer.writerow([s.round, s.case, s.peer, s.size, f"{s.value:.6g}", s.unit, f"{s.others:.1f}", f"{s.line:.3g}",
                          "yes" if s.others > DISTURBED else ""])
     return out.getvalue()
 
@@ -79,7 +85,7 @@ def from_csv(text):
     lines = text.splitlines()
     facts = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
     samples = [Sample(int(row["round"]), row["case"], row["peer"], int(row["size"]), float(row["value"]), row["unit"],
-                      float(row["others"])) for row in csv.DictReader(line for line in lines if line[:1] != "#")]
+                      float(row["others"]), float(row["line"])) for row in csv.DictReader(line for line in lines if line[:1] != "#")]
     return samples, facts
 
 
@@ -94,15 +100,36 @@ def spread(pairs):
 
 
 def of(samples, key):
-    """{round: (value, others)} of the samples of (case, peer, size)."""
-    return {s.round: (s.value, s.others) for s in samples if (s.case, s.peer, s.size) == key}
+    """{round: sample} of the samples of (case, peer, size)."""
+    return {s.round: s for s in samples if (s.case, s.peer, s.size) == key}
+
+
+def spread_of(samples, key):
+    """Spread of the values of (case, peer, size)."""
+    return spread([(s.value, s.others) for s in of(samples, key).values()])
+
+
+def trip(before, after):
+    """A sample's line, of what was measured before and after it."""
+    if not before or not after:
+        return 0.0
+    return MOVED if max(before, after) > APART * min(before, after) else (before + after) / 2
+
+
+def apart(one, other):
+    """Were the CPUs as near at one sample as at the other? What nobody knows is not held against them."""
+    if MOVED in (one.line, other.line):
+        return True
+    return max(one.line, other.line) > APART * min(one.line, other.line) > 0
 
 
 def ratio(samples, top, bottom):
     """Spread of top / bottom, each with the other of its own round; None where no round has both."""
     over, under = of(samples, top), of(samples, bottom)
-    return spread([(over[r][0] / under[r][0], max(over[r][1], under[r][1]))
-                   for r in sorted(over) if r in under and under[r][0] > 0])
+    pairs = [(over[r], under[r]) for r in sorted(over) if r in under and under[r].value > 0]
+    fair = [(a, b) for a, b in pairs if not apart(a, b)]
+    got = spread([(a.value / b.value, max(a.others, b.others)) for a, b in fair or pairs])
+    return got and got._replace(apart=len(pairs) - len(fair) if fair else 0)
 
 
 def verdict(goal, value):
@@ -123,6 +150,7 @@ def asked(goal):
 def count(s):
     """How many samples a spread is of, in words."""
     left = f", {s.dropped} disturbed left out" if s.dropped else ""
+    left += f", {s.apart} of unlike distance left out" if s.apart else ""
     return f"{s.num}{left}" + (f", {s.kept} of them disturbed" if s.kept else "")
 
 
@@ -151,7 +179,7 @@ def value_table(samples):
     """Markdown: every figure."""
     lines = ["| case | who | B | median | min | max | unit | samples |", "|---|---|---|---|---|---|---|---|"]
     for case, peer, size, unit in keys(samples):
-        s = spread(list(of(samples, (case, peer, size)).values()))
+        s = spread_of(samples, (case, peer, size))
         lines.append(f"| {case} | {peer} | {size} | {shown(s.median)} | {shown(s.least)} | {shown(s.most)} | {unit} | "
                      f"{count(s)} |")
     return "\n".join(lines) + "\n"
