@@ -169,8 +169,10 @@ void compute_regs_close(struct compute *compute)
 		return;
 	hear_no_more(regs);
 	/* Who is shown out has no say in how long that takes. */
-	for (unsigned i = 0; i < NTB_EVENTS; i++)
-		regs->dev.own_event[i] = regs->dev.peer_event[i] = -1;
+	for (unsigned i = 0; i < NTB_EVENTS; i++) {
+		regs->dev.own_event[i] = -1;
+		regs->dev.peer_event[i] = -1;
+	}
 	ntb_dev_done(&regs->dev);
 	jam_watch(-1);
 	close_fds(regs);

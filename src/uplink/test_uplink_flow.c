@@ -356,6 +356,7 @@ static void the_other_card_goes_and_comes_while_frames_wait(void **state)
 		nic_card_set_pass_control(ends[0].card, true);
 		ends[0].vf[0].starved = true;
 		send(&ends[1], 0, 5);
+		wait_for(&ends[1].vf[0].sent, 5);
 		wait_for_count(&flow_of(&ends[0])->held, 1);
 		unplug(&ends[1]);
 		plug(&ends[1], SLOW);
