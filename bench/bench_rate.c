@@ -5,7 +5,6 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "clock.h"
 
@@ -13,16 +12,6 @@
 #define LOST_NS	   (20 * NSEC_PER_SEC) /* a busy machine may stall for seconds */
 
 static struct bench_side idle_side[BENCH_IDLE_MAX];
-
-void bench_allow_files(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 void bench_idle_stop(unsigned num)
 {

@@ -14,8 +14,6 @@ struct bench_rate {
 	double mpps, copied, traps;
 };
 
-/* As many file descriptors as the system lets us have: each VF takes several. */
-void bench_allow_files(void);
 /* VFs 2 and up, num of them, each with rings that are set up and stay empty. Prints what went
  * wrong. 0 or -errno; to be stopped either way. */
 int bench_idle_start(const struct bench_pair *b, unsigned num);

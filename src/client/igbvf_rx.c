@@ -48,20 +48,12 @@ static uint32_t rx_flags(uint32_t status)
 	return flags;
 }
 
-/* The card is not trusted with our memory's length. */
-static uint32_t part_len(const struct ladon_buf *buf, uint32_t len_vlan)
-{
-	return MIN(len_vlan & 0xffff, buf->size);
-}
-
 /* Appends the buffer to the open frame. Returns the frame when this is its good end. */
-static struct ladon_buf *rx_join(struct ladon_igbvf *vf, struct ladon_buf *buf, uint32_t status,
-				 uint32_t len_vlan)
+static struct ladon_buf *rx_join(struct ladon_igbvf *vf, struct ladon_buf *buf, uint32_t status)
 {
 	struct igbvf_rx *rx = &vf->rx;
 	struct ladon_buf *frame;
 
-	buf->len = part_len(buf, len_vlan);
 	if (rx->last)
 		rx->last->next = buf;
 	else
@@ -76,23 +68,13 @@ static struct ladon_buf *rx_join(struct ladon_igbvf *vf, struct ladon_buf *buf, 
 		ladon_igbvf_buf_free(vf, frame);
 		return NULL;
 	}
-	frame->flags = rx_flags(status);
-	frame->vlan_tci = (uint16_t)(len_vlan >> 16);
 	return frame;
 }
 
-/* Is this a whole good frame in one buffer? */
+/* Is this a whole good frame in one buffer? rx_join would hand it back as it is. */
 static bool rx_is_plain(const struct igbvf_rx *rx, uint32_t status)
 {
 	return (status & (RXD_EOP | RXD_RXE)) == RXD_EOP && !rx->last;
-}
-
-/* What rx_join would make of it. */
-static void rx_finish(struct ladon_buf *buf, uint32_t status, uint32_t len_vlan)
-{
-	buf->len = part_len(buf, len_vlan);
-	buf->flags = rx_flags(status);
-	buf->vlan_tci = (uint16_t)(len_vlan >> 16);
 }
 
 /* Status of the next descriptor when the card is done with it, 0 otherwise. */
@@ -122,13 +104,14 @@ int ladon_igbvf_rx_burst(struct ladon_igbvf *vf, struct ladon_buf **bufs, unsign
 		 * will write. */
 		if (got && i % DESC_PER_LINE == 0)
 			__builtin_prefetch(&r->desc[(i + AHEAD) & r->mask], 1);
-		if (likely(rx_is_plain(&vf->rx, status)))
-			rx_finish(frame, status, len_vlan);
-		else
-			frame = rx_join(vf, frame, status, len_vlan);
-
+		/* The card is not trusted with our memory's length. */
+		frame->len = MIN(len_vlan & 0xffff, frame->size);
+		if (unlikely(!rx_is_plain(&vf->rx, status)))
+			frame = rx_join(vf, frame, status);
 		if (!frame)
 			continue;
+		frame->flags = rx_flags(status);
+		frame->vlan_tci = (uint16_t)(len_vlan >> 16);
 		__builtin_prefetch(frame->data); /* which the caller is going to look at */
 		bufs[got++] = frame;
 	}

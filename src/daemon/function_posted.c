@@ -52,15 +52,9 @@ static int look_at_host(const struct function *fn, uint64_t hpa)
 
 static int check(const struct function *fn, const struct vfu_feature_posted *req)
 {
-	unsigned vectors = fn->dev->intr.num;
-
 	if (fn->irqs.index != VFU_IRQ_INDEX_MSIX && fn->irqs.index != VFU_IRQ_INDEX_MSI)
 		return -EINVAL; /* INTx is a level, which cannot be posted */
-	if (req->first >= vectors || req->count > vectors - req->first)
-		return -EINVAL;
-	if (req->bit >= PI_BITS || req->count > PI_BITS - req->bit)
-		return -EINVAL;
-	if (req->iova % sizeof(struct pi_desc) || req->reserved)
+	if (!vfu_posted_ok(req, fn->dev->intr.num))
 		return -EINVAL;
 	return fn->irqs.fd[req->first] >= 0 ? 0 : -EINVAL;
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 
 #include "mem.h"
-#include "pi_desc.h"
 #include "vfu_client.h"
 
 #define VECTORS 16u /* of a function, at most */
@@ -54,12 +53,7 @@ static int check(const struct irqs *irqs, const struct vfu_feature_posted *req)
 
 	if (ret < 0)
 		return ret;
-	vectors = MIN(vectors, VECTORS);
-	if (req->first >= vectors || req->count > vectors - req->first)
-		return -EINVAL;
-	if (req->bit >= PI_BITS || req->count > PI_BITS - req->bit)
-		return -EINVAL;
-	if (req->iova % sizeof(struct pi_desc) || req->reserved)
+	if (!vfu_posted_ok(req, MIN(vectors, VECTORS)))
 		return -EINVAL;
 	/* Without an eventfd there would be no notification. */
 	return mem_irte_on(irqs->space, req->first) ? 0 : -EINVAL;

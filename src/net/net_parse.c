@@ -164,7 +164,7 @@ static void parse_ipv6(struct cursor *c, struct net_parsed *p)
 		parse_l4(c, proto, p);
 }
 
-void net_parse(const uint8_t *buf, uint32_t len, struct net_parsed *ret)
+void net_parse_all(const uint8_t *buf, uint32_t len, struct net_parsed *ret)
 {
 	/* hdr_len is 16 bits wide; no chain of headers we walk is longer than 64 KiB. */
 	struct cursor c = {.buf = buf, .end = MIN(len, (uint32_t)UINT16_MAX)};

@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bits.h"
+#include "net_eth.h"
+
 enum net_l3 { NET_L3_NONE, NET_L3_IPV4, NET_L3_IPV6 };
 enum net_l4 { NET_L4_NONE, NET_L4_TCP, NET_L4_UDP, NET_L4_SCTP };
 
@@ -29,10 +32,22 @@ struct net_parsed {
 	uint16_t ip_len;
 };
 
+/* net_parse of any frame. */
+void net_parse_all(const uint8_t *buf, uint32_t len, struct net_parsed *ret);
+
 /*
  * len: bytes of the frame that are in buf. Fewer than 14 gives all zeros. An L4 header that
  * lies beyond ip_len, in the padding, is not one.
  */
-void net_parse(const uint8_t *buf, uint32_t len, struct net_parsed *ret);
+static inline void net_parse(const uint8_t *buf, uint32_t len, struct net_parsed *ret)
+{
+	uint16_t type = len < NET_ETH_HLEN ? NET_ETH_P_IPV4 : get_be16(buf + NET_ETH_HLEN - 2);
+
+	if (net_is_tag(type) || type == NET_ETH_P_IPV4 || type == NET_ETH_P_IPV6)
+		net_parse_all(buf, len, ret);
+	else /* all there is to say */
+		*ret = (struct net_parsed){
+			.ethertype = type, .l3_off = NET_ETH_HLEN, .hdr_len = NET_ETH_HLEN};
+}
 
 #endif

@@ -108,21 +108,51 @@ static void sink_zero(struct sink_pos *pos, uint32_t len)
 	sink_put(pos, &none, zeros, len);
 }
 
+/* Up to *len bytes of payload that lie in one piece; *len becomes how many. */
+static const uint8_t *take_payload(struct cursor *cur, uint32_t *len)
+{
+	const uint8_t *at = cur->seg->ptr + cur->off;
+
+	*len = MIN(*len, cur->seg->len - cur->off);
+	cur->off += *len;
+	if (cur->off == cur->seg->len) {
+		cur->seg++;
+		cur->off = 0;
+	}
+	return at;
+}
+
 /* Payload of len bytes from the frame's segments. */
 static void sink_payload(struct sink_pos *pos, struct tally *t, struct cursor *cur,
 			 uint32_t len)
 {
 	while (len) {
-		uint32_t n = MIN(len, cur->seg->len - cur->off);
+		uint32_t n = len;
+		const uint8_t *src = take_payload(cur, &n);
 
-		sink_put(pos, t, cur->seg->ptr + cur->off, n);
-		cur->off += n;
+		sink_put(pos, t, src, n);
 		len -= n;
-		if (cur->off == cur->seg->len) {
-			cur->seg++;
-			cur->off = 0;
-		}
 	}
+}
+
+/* The same into one piece of memory. */
+static void store_payload(uint8_t *to, struct tally *t, struct cursor *cur, uint32_t len)
+{
+	while (len) {
+		uint32_t n = len;
+		const uint8_t *src = take_payload(cur, &n);
+
+		copy_tally(t, to, src, n);
+		to += n;
+		len -= n;
+	}
+}
+
+/* Zeros behind the len bytes at to, up to end. */
+static void pad(uint8_t *to, uint32_t len, uint32_t end)
+{
+	if (len < end)
+		memset(to + len, 0, end - len);
 }
 
 static void sink_tag(struct sink_pos *pos, uint16_t type, uint16_t tci)
@@ -261,15 +291,9 @@ static void count_rx(struct nic_port *dst, const struct nic_rx_meta *meta, const
 {
 	struct nic_port_stats *s = &dst->stats;
 
-	nic_count(&s->rx_packets, 1);
-	nic_count(&s->rx_bytes, meta->len);
-	nic_count(&s->copied_bytes, meta->len);
+	nic_count_rx(s, 1, meta->len, meta->local);
 	if (net_mac_is_group(da))
 		nic_count(net_mac_is_broadcast(da) ? &s->rx_broadcast : &s->rx_multicast, 1);
-	if (meta->local) {
-		nic_count(&s->rx_local_packets, 1);
-		nic_count(&s->rx_local_bytes, meta->len);
-	}
 }
 
 /* Completes hdr by what was summed while the payload was copied. */
@@ -280,23 +304,8 @@ typedef void finish_fn(struct delivery *d, uint8_t *hdr, uint32_t payload, struc
 static void store_whole(struct delivery *d, uint8_t *to, uint8_t *hdr, uint32_t hdr_len,
 			uint32_t payload, struct tally *t, finish_fn *finish)
 {
-	uint8_t *at = to + hdr_len;
-	struct cursor *cur = &d->cur;
-
-	for (uint32_t left = payload; left;) {
-		uint32_t n = MIN(left, cur->seg->len - cur->off);
-
-		copy_tally(t, at, cur->seg->ptr + cur->off, n);
-		at += n;
-		left -= n;
-		cur->off += n;
-		if (cur->off == cur->seg->len) {
-			cur->seg++;
-			cur->off = 0;
-		}
-	}
-	if (hdr_len + payload < d->meta.len)
-		memset(at, 0, d->meta.len - hdr_len - payload);
+	store_payload(to + hdr_len, t, &d->cur, payload);
+	pad(to, hdr_len + payload, d->meta.len);
 	finish(d, hdr, payload, t);
 	copy_small(to, hdr, hdr_len);
 }
@@ -401,25 +410,13 @@ static unsigned deliver_plain(struct delivery *d)
 	return 1;
 }
 
-/* What net_parse finds in a frame that has no tag. */
-static void parse_untagged(const struct nic_frame *f, struct net_parsed *ret)
-{
-	uint16_t type = get_be16(f->hdr + 12);
-
-	if (type == NET_ETH_P_IPV4 || type == NET_ETH_P_IPV6)
-		net_parse(f->hdr, f->hdr_len, ret);
-	else
-		*ret = (struct net_parsed){
-			.ethertype = type, .l3_off = NET_ETH_HLEN, .hdr_len = NET_ETH_HLEN};
-}
-
 void nic_deliver_at(uint8_t *to, const struct nic_frame *f, struct nic_rx_meta *meta,
 		    struct net_parsed *parsed)
 {
 	struct tally t = {.mode = TALLY_NONE};
 	uint8_t *at = to + f->hdr_len;
 
-	parse_untagged(f, parsed);
+	net_parse(f->hdr, f->hdr_len, parsed);
 	memset(meta, 0, sizeof(*meta));
 	meta->len = MAX(f->len, (uint32_t)NET_ETH_ZLEN);
 	meta->local = f->local;
@@ -434,8 +431,7 @@ void nic_deliver_at(uint8_t *to, const struct nic_frame *f, struct nic_rx_meta *
 		copy_tally(&t, at, f->segs[i].ptr, f->segs[i].len);
 		at += f->segs[i].len;
 	}
-	if (f->len < NET_ETH_ZLEN)
-		memset(at, 0, NET_ETH_ZLEN - f->len);
+	pad(to, f->len, meta->len);
 	if (t.mode != TALLY_NONE)
 		meta->l4_ok = verify_finish(f, parsed, &t);
 	copy_small(to, f->hdr, f->hdr_len);

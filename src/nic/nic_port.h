@@ -147,6 +147,30 @@ static inline void nic_count(_Atomic uint64_t *counter, uint64_t n)
 	atomic_store_explicit(counter, v + n, memory_order_relaxed);
 }
 
+/* n frames of bytes in all, received or sent; local: from or to functions of this card. */
+static inline void nic_count_rx(struct nic_port_stats *s, uint64_t n, uint64_t bytes,
+				bool local)
+{
+	nic_count(&s->rx_packets, n);
+	nic_count(&s->rx_bytes, bytes);
+	nic_count(&s->copied_bytes, bytes);
+	if (!local)
+		return;
+	nic_count(&s->rx_local_packets, n);
+	nic_count(&s->rx_local_bytes, bytes);
+}
+
+static inline void nic_count_tx(struct nic_port_stats *s, uint64_t n, uint64_t bytes,
+				bool local)
+{
+	nic_count(&s->tx_packets, n);
+	nic_count(&s->tx_bytes, bytes);
+	if (!local)
+		return;
+	nic_count(&s->tx_local_packets, n);
+	nic_count(&s->tx_local_bytes, bytes);
+}
+
 static inline uint64_t nic_counter(const _Atomic uint64_t *counter)
 {
 	return atomic_load_explicit(counter, memory_order_relaxed);

@@ -3,16 +3,11 @@
 
 #include <string.h>
 
-static bool any(const _Atomic unsigned *num_ports)
-{
-	return atomic_load_explicit(num_ports, memory_order_relaxed);
-}
-
 /* Does the switch as a whole do no more than switch? */
 static bool is_simple(const struct nic_switch *sw)
 {
-	return !sw->wire && !sw->owed && !sw->kept && !any(&sw->num_promisc) &&
-	       !any(&sw->num_svlan);
+	return !sw->wire && !sw->owed && !sw->kept && !nic_switch_any(&sw->num_promisc) &&
+	       !nic_switch_any(&sw->num_svlan);
 }
 
 static bool nobody_looks(const struct nic_port *port)
@@ -51,24 +46,14 @@ static bool follows(const struct nic_run *run, const struct nic_frame *f)
 static void count(struct nic_port *src, struct nic_port *dst, struct nic_frame *f, unsigned n,
 		  bool tagged)
 {
-	struct nic_port_stats *tx = &src->stats, *rx = &dst->stats;
 	uint64_t bytes = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		f[i].tagged = tagged;
 		bytes += MAX(f[i].len, (uint32_t)NET_ETH_ZLEN);
 	}
-	nic_count(&tx->tx_packets, n);
-	nic_count(&tx->tx_bytes, bytes);
-	nic_count(&tx->tx_local_packets, n);
-	nic_count(&tx->tx_local_bytes, bytes);
-	nic_count(&rx->rx_packets, n);
-	nic_count(&rx->rx_bytes, bytes);
-	nic_count(&rx->copied_bytes, bytes);
-	if (!f->local)
-		return;
-	nic_count(&rx->rx_local_packets, n);
-	nic_count(&rx->rx_local_bytes, bytes);
+	nic_count_tx(&src->stats, n, bytes, true);
+	nic_count_rx(&dst->stats, n, bytes, f->local);
 }
 
 unsigned nic_run_take(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst,

@@ -305,17 +305,11 @@ static void count_tx(struct nic_port *src, const struct nic_frame *f, bool to_lo
 {
 	struct nic_port_stats *s = &src->stats;
 	uint32_t n = wire_frames(f);
-	uint64_t bytes = bytes_of(f, n);
 
-	nic_count(&s->tx_packets, n);
-	nic_count(&s->tx_bytes, bytes);
+	nic_count_tx(s, n, bytes_of(f, n), to_local);
 	if (net_mac_is_group(f->hdr))
 		nic_count(net_mac_is_broadcast(f->hdr) ? &s->tx_broadcast : &s->tx_multicast,
 			  n);
-	if (to_local) {
-		nic_count(&s->tx_local_packets, n);
-		nic_count(&s->tx_local_bytes, bytes);
-	}
 	if (unlikely(src->captures))
 		nic_capture_frame(src, f, false, NIC_DROP_NONE, n);
 }
@@ -355,11 +349,6 @@ static bool is_storm(const struct nic_switch *sw, struct nic_storm *storm, uint3
 	return unlikely(pps) && !nic_storm_pass(storm, pps, wire_frames(f), sw->now_ns);
 }
 
-static bool any(const _Atomic unsigned *num_ports)
-{
-	return atomic_load_explicit(num_ports, memory_order_relaxed);
-}
-
 /* To the one port that owns the address; else to the wire, for frames that come from inside,
  * and to ports that take what nobody owns. */
 static void unicast(struct nic_switch *sw, struct nic_port *src, const struct nic_policy *sp,
@@ -381,7 +370,8 @@ static void unicast(struct nic_switch *sw, struct nic_port *src, const struct ni
 		deliver_to(sw, src, dst, f, fate);
 	if (unlikely(fate->stopped))
 		return;
-	if (any(&sw->num_promisc) || (unknown && any(&sw->num_unknown_uc)))
+	if (nic_switch_any(&sw->num_promisc) ||
+	    (unknown && nic_switch_any(&sw->num_unknown_uc)))
 		flood(sw, src, f, dst, unknown, fate);
 }
 
@@ -479,7 +469,7 @@ unsigned nic_switch_from(struct nic_switch *sw, struct nic_port *src, struct nic
 			 unsigned first)
 {
 	const struct nic_policy *sp = policy_of(src);
-	bool svlans = any(&sw->num_svlan) && !sp->pvid;
+	bool svlans = nic_switch_any(&sw->num_svlan) && !sp->pvid;
 
 	if (unlikely(!sp->link_up || !sp->tx_on)) {
 		for (unsigned i = first; i < burst->n; i++) {

@@ -55,6 +55,12 @@ unsigned nic_switch_from(struct nic_switch *sw, struct nic_port *src, struct nic
 			 unsigned first);
 /* What the frame takes on a wire, with tag and FCS; a TSO frame as all of its segments. */
 uint64_t nic_switch_wire_bytes(const struct nic_frame *f);
+/* Has any port the policy that is counted here (num_promisc ...)? */
+static inline bool nic_switch_any(const _Atomic unsigned *num_ports)
+{
+	return atomic_load_explicit(num_ports, memory_order_relaxed);
+}
+
 /* port has received in this round: nic_switch_flush tells it. */
 static inline void nic_switch_received(struct nic_switch *sw, struct nic_port *port)
 {

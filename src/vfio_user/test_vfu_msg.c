@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "bits.h"
+#include "pi_desc.h"
 #include "vfu_version.h"
 
 static void header_size_is_bounded(void **state)
@@ -26,6 +27,30 @@ static void header_size_is_bounded(void **state)
 	assert_false(vfu_header_size_ok(&hdr, VFU_MAX_MSG));
 	hdr.msg_size = UINT32_MAX;
 	assert_false(vfu_header_size_ok(&hdr, VFU_MAX_MSG));
+}
+
+static void posted_request_names_what_there_is(void **state)
+{
+	const struct vfu_feature_posted good = {.first = 1, .count = 2, .bit = PI_BITS - 2};
+	struct vfu_feature_posted req = good;
+
+	(void)state;
+	assert_true(vfu_posted_ok(&good, 3));
+	assert_false(vfu_posted_ok(&good, 2));
+	assert_false(vfu_posted_ok(&good, 1));
+	req.count = UINT32_MAX;
+	assert_false(vfu_posted_ok(&req, 3));
+	req = good;
+	req.bit = PI_BITS - 1;
+	assert_false(vfu_posted_ok(&req, 3));
+	req.bit = PI_BITS;
+	assert_false(vfu_posted_ok(&req, 3));
+	req = good;
+	req.iova = sizeof(struct pi_desc) / 2;
+	assert_false(vfu_posted_ok(&req, 3));
+	req = good;
+	req.reserved = 1;
+	assert_false(vfu_posted_ok(&req, 3));
 }
 
 static void header_error_is_sane(void **state)
@@ -502,6 +527,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(header_size_is_bounded),
 		cmocka_unit_test(header_error_is_sane),
+		cmocka_unit_test(posted_request_names_what_there_is),
 		cmocka_unit_test(header_reply_echoes),
 		cmocka_unit_test(range_does_not_wrap),
 		cmocka_unit_test(dma_map_flags),

@@ -4,6 +4,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "pi_desc.h"
+
+bool vfu_posted_ok(const struct vfu_feature_posted *req, uint32_t vectors)
+{
+	return req->first < vectors && req->count <= vectors - req->first &&
+	       req->bit < PI_BITS && req->count <= PI_BITS - req->bit &&
+	       req->iova % sizeof(struct pi_desc) == 0 && !req->reserved;
+}
+
 bool vfu_header_size_ok(const struct vfu_header *hdr, uint32_t max_size)
 {
 	return hdr->msg_size >= sizeof(*hdr) && hdr->msg_size <= max_size;

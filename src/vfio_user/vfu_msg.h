@@ -236,6 +236,10 @@ struct vfu_feature_posted {
 };
 static_assert(sizeof(struct vfu_feature_posted) == 24, "wire format");
 
+/* Does it name vectors of a function that has so many, bits of a descriptor, and where one may
+ * be? */
+bool vfu_posted_ok(const struct vfu_feature_posted *req, uint32_t vectors);
+
 /*
  * Nested translation: the function's DMA addresses are translated by first-stage tables in
  * x86-64 format (levels 4 or 5) that the client keeps in memory it has mapped; root and all

@@ -111,6 +111,29 @@ class Case:
         assert not more, more
 
 
+def run_cases(cases, only, new_world, tell):
+    """All cases whose names hold only, in a world that serves until one fails; tell prints what was measured. Returns the
+    number of failures."""
+    failed, world = 0, None
+    for case in cases:
+        if only not in case.name:
+            continue
+        try:
+            world = world or new_world()
+            tell(case, world.measure(case))
+        except Exception as error:  # pylint: disable=broad-except
+            failed += 1
+            print(f"FAIL {case.name}: {type(error).__name__}: {error}", flush=True)
+            traceback.print_exc(limit=-3, file=sys.stdout)
+            if world:
+                print(world.new_log()[-2000:])
+                world.kill()
+            world = None
+    if world:
+        print(f"{world.close()['received']} frames of the neighbours in all, none lost, none wrong")
+    return failed
+
+
 def rising(was, now):
     """Counters that did not rise."""
     return [key for key, value in now.items() if value <= was[key]]

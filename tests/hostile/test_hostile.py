@@ -11,7 +11,6 @@ part of the time the card's data path was ready to run, and the machine had no C
 """
 import argparse
 import sys
-import traceback
 
 import arena
 import attacks
@@ -31,30 +30,6 @@ def line(row):
                       f"{row['daemon_cpu'] * 100:.0f} %", f"{row['waited'] * 100:.0f} %", named)
 
 
-def run(args):
-    """All cases whose names hold args.only; returns the number of failures."""
-    failed, world = 0, None
-    print(ROW.format(*HEAD), flush=True)
-    for case in attacks.CASES:
-        if args.only not in case.name:
-            continue
-        try:
-            world = world or arena.Arena(args.seconds, args.load, args.rounds)
-            print(line(world.measure(case)), flush=True)
-        except Exception as error:  # pylint: disable=broad-except
-            failed += 1
-            print(f"FAIL {case.name}: {type(error).__name__}: {error}", flush=True)
-            traceback.print_exc(limit=-3, file=sys.stdout)
-            if world:
-                print(world.new_log()[-2000:])
-                world.kill()
-            world = None
-    if world:
-        total = world.close()
-        print(f"{total['received']} frames of the neighbours in all, none lost, none wrong")
-    return failed
-
-
 def main():
     """Exit code 1 when a case failed."""
     parser = argparse.ArgumentParser()
@@ -65,8 +40,11 @@ def main():
     args = parser.parse_args()
     need_build()
     args.seconds = args.seconds or (1.2 if args.measure else 0.4)
-    args.rounds = 3 if args.measure else 1
-    return 1 if run(args) else 0
+    rounds = 3 if args.measure else 1
+    print(ROW.format(*HEAD), flush=True)
+    failed = arena.run_cases(attacks.CASES, args.only, lambda: arena.Arena(args.seconds, args.load, rounds),
+                             lambda _case, row: print(line(row), flush=True))
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
