@@ -73,7 +73,10 @@ int host_add(struct host *host, struct function *function, void (*drain)(void *a
 	if (function->way)
 		iommu_domain_set_route(function->dom, function->way);
 	function->host = host;
+	/* Behind those of its card. */
 	for (at = &host->functions; *at && (*at)->card != function->card;)
+		at = &(*at)->host_next;
+	while (*at && (*at)->card == function->card)
 		at = &(*at)->host_next;
 	function->host_next = *at;
 	*at = function;
