@@ -5,12 +5,13 @@
 PREFIX ?= /usr/local
 BUILD  ?= build
 
-.PHONY: all demo demo-pf demo-hosts check check-long breaks fuzz bench bench-hosts-scale bench-vms lint install clean deps deps-test \
+.PHONY: all demo demo-pf demo-hosts test check check-long breaks fuzz bench bench-hosts-scale bench-vms lint install clean deps deps-test \
 	instructions-accept profile
 
 all: deps
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --prefix $(PREFIX) -Dtests=disabled >/dev/null
-	@ninja -C $(BUILD) --quiet
+	@out=$$(ninja -C $(BUILD) --quiet 2>&1) || { echo "$$out"; exit 1; }; \
+		test -z "$${out#ninja: no work to do.}" || echo "$$out"
 	@echo "built $(BUILD)/ladond and $(BUILD)/ladon"
 
 # Does nothing, in a moment, where everything is installed.
@@ -38,6 +39,11 @@ check: deps-test
 
 check-long: deps-test
 	@tests/run-check --long
+
+# One test, or more: make test T="models tenant_monitor".
+test: deps-test
+	@test -f build-check/build.ninja || meson setup build-check -Dtests=enabled -Dwerror=true >/dev/null
+	@meson test -C build-check -v $(T)
 
 # Do the tests of SECURITY.md fail without what they test? All, or: make breaks W="drain sid".
 breaks: deps-test

@@ -17,8 +17,10 @@ FORGED = "02:00:00:00:66:66"
 def show(machine, command, keep=None):
     """Run a command in a VM and print it with its output (or only the lines that match), as a user would see it."""
     print(f"\n{machine.name}# {command}")
-    text = machine.run(command).out.rstrip()
-    print("\n".join(line for line in text.splitlines() if not keep or re.search(keep, line)), flush=True)
+    for line in machine.run(command).out.rstrip().splitlines():
+        if not keep or re.search(keep, line):
+            print(line)
+    sys.stdout.flush()
 
 
 def heading(text):

@@ -54,7 +54,7 @@ static void check_cmd(const struct cmd *cmd)
 {
 	must(cmd->row && (cmd->vf < NIC_MAX_VFS || cmd->vf == NIC_PF));
 	must(!cmd->card[0] || word_is_name(cmd->card));
-	must(cmd->add.num_vfs <= 7 && cmd->link.vlan < 4095 && cmd->link.qos < 8);
+	must(cmd->add.num_vfs <= NIC_MAX_VFS && cmd->link.vlan < 4095 && cmd->link.qos < 8);
 	must(!(cmd->link.fields & LINK_RATE_TOO) && cmd->link.rate <= NIC_MAX_MBPS);
 }
 

@@ -2,15 +2,16 @@
 /*
  * fuzz_fabric.c - what a compute host may say once it has joined: messages, right or wrong,
  * writes to its remapping unit, offers, tables in memory that it has offered. In between its
- * function's DMA is translated.
+ * function's DMA is translated, and its function raises interrupts.
  *
  * Input: records of an operation and its arguments (struct op). Promised and checked with
- * MUST: what is translated lies in a window that is offered at this moment; the books of
- * windows are right; when the host has gone nothing of it is left, descriptors neither, and it
- * may join again.
+ * MUST: what is translated lies in a window that is offered at this moment, and so does what an
+ * interrupt writes; the books of windows are right; when the host has gone nothing of it is
+ * left, descriptors neither, and it may join again.
  */
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -37,8 +38,8 @@ static struct {
 	struct daemon *daemon;
 	struct compute *host;
 	char dir[32];
-	uint8_t key[UUID_SIZE], *mem;
-	int file, sock, fds; /* fds: open without a host */
+	uint8_t key[UUID_SIZE], *mem, *before; /* the file, and as it was */
+	int file, sock, fds;		       /* fds: open without a host */
 } w = {.sock = -1};
 
 static void turn(void)
@@ -94,7 +95,8 @@ static void start(void)
 	run("vf assign nic0 0 host ch1");
 	w.file = fd_memfd("fuzz", MEM);
 	w.mem = mmap(NULL, MEM, PROT_READ | PROT_WRITE, MAP_SHARED, w.file, 0);
-	MUST(w.mem != MAP_FAILED);
+	w.before = malloc(MEM);
+	MUST(w.mem != MAP_FAILED && w.before);
 	turn();
 	atexit(tidy);
 }
@@ -155,6 +157,32 @@ static void dma(const struct op *op)
 	MUST(inside);
 }
 
+/* Offers begin where the file does. */
+static bool may_write(uint64_t at)
+{
+	bool may = false;
+
+	for (const struct compute_window *o = w.host->windows; o; o = o->next)
+		may |= at < o->slice.size && o->slice.perm & IOMMU_WRITE;
+	return may;
+}
+
+/* What entries of its table name, by the function's message or by any other. */
+static void interrupt(const struct op *op)
+{
+	struct nic_intr *intr = &w.host->host.functions->dev->intr;
+	uint64_t msg = op->a & 1 ? op->value : ir_message((unsigned)op->value & 0xffff);
+	struct ir_fault fault;
+
+	memcpy(w.before, w.mem, MEM);
+	nic_intr_request(intr, (uint32_t)(msg >> 32), (uint32_t)msg);
+	nic_intr_take_fault(intr, &fault);
+	for (uint64_t at = 0; at < MEM; at += IOMMU_PAGE) {
+		if (memcmp(w.before + at, w.mem + at, IOMMU_PAGE))
+			MUST(may_write(at));
+	}
+}
+
 static void check_books(void)
 {
 	uint64_t bytes = 0;
@@ -205,7 +233,10 @@ static void one(const struct op *op, const uint8_t *more, size_t left)
 		memcpy(w.mem + (uint64_t)(op->a | op->b << 8) * 8, &addr, sizeof(addr));
 		break;
 	case DMA:
-		dma(op);
+		if (op->b & 1)
+			interrupt(op);
+		else
+			dma(op);
 		break;
 	default:
 		leave();

@@ -29,10 +29,10 @@
 #define MAX_STEPS 64u /* of one input, so that it does not take long */
 
 enum op {
-	OP_RUN,	 /* the data path passes a full round */
-	OP_DESC, /* which ring, index, 16 bytes */
-	OP_SEND, /* buffer, flags, length: a data descriptor at the tail, and the tail moves on
-		  */
+	OP_RUN,	    /* the data path passes a full round */
+	OP_DESC,    /* which ring, index, 16 bytes */
+	OP_SEND,    /* buffer and how many, flags, length: data descriptors at the tail, and the
+		     * tail moves on */
 	OP_CONTEXT, /* 14 bytes: a context at the tail */
 	OP_REG,	    /* which queue, word, 4 bytes */
 	OP_MEM,	    /* VF, address (2), length, bytes */
@@ -239,6 +239,8 @@ static void do_send(struct input *in)
 {
 	uint8_t where = take(in), flags = take(in);
 	uint32_t len = take(in) | (uint32_t)take(in) << 8, sta = (uint32_t)take(in) << 4;
+	/* More than one are frames that follow one another as a run. */
+	static const uint8_t times[] = {1, 1, 1, 1, 2, 7, 32, RING - 1};
 	uint64_t addr = BASE + TX_BUF + (where >> 1 & 15) * 4096u;
 
 	if (where >> 5 == 1)
@@ -247,8 +249,9 @@ static void do_send(struct input *in)
 		addr = EXTRA + 4000;
 	if (where >> 5 == 3)
 		addr = BASE + MEM_SIZE - 100;
-	announce(where & 1, addr, len | FIELD_PREP(TXD_DTYP, DTYP_DATA) | (uint32_t)flags << 24,
-		 sta);
+	for (unsigned i = 0; i < times[where >> 5]; i++)
+		announce(where & 1, addr,
+			 len | FIELD_PREP(TXD_DTYP, DTYP_DATA) | (uint32_t)flags << 24, sta);
 }
 
 static void do_context(struct input *in)

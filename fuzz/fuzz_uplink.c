@@ -5,18 +5,20 @@
  * come from the input. No thread: the switch is called as the data path would.
  *
  * Input: four bytes of policy for each VF, then frames: sender and shortcuts (enum), length as
- * le16, up to 64 bytes of the frame's beginning; the rest of a frame is filled. Buffers have
- * exactly their size, so that ASan sees a byte too many; who may get what is checked with
- * abort().
+ * le16, up to 64 bytes of the frame's beginning; the rest of a frame is filled. Frames of one
+ * sender that say so are one burst. Buffers have exactly their size, so that ASan sees a byte
+ * too many; who may get what is checked with abort().
  */
 #include "fuzz.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "net_eth.h"
+#include "nic_deliver.h"
 #include "nic_switch.h"
 #include "uplink_impl.h"
 
@@ -27,7 +29,7 @@
 #define PIECES	   4u
 #define LEN_MAX	   (NIC_JUMBO_MAX + 40u)
 #define VIDS	   8u
-enum { SENDER = 3, TO_VF = 4, FROM_OWN = 8, TAG = 16, FLUSH = 32 };
+enum { SENDER = 3, TO_VF = 4, FROM_OWN = 8, TAG = 16, FLUSH = 32, MORE = 64, AGAIN = 128 };
 enum {
 	P_SPOOF = 1,
 	P_SPOOF_VLAN = 2,
@@ -53,6 +55,9 @@ static struct nic_switch sw = {.all = &ports, .workers = 1};
 static struct nic_burst burst;
 static struct uplink *up;
 static int peer = -1;
+static uint8_t *held[NIC_BURST]; /* bytes of the burst's frames */
+static unsigned num_held;
+static uint8_t last[HEAD_MAX]; /* the beginning of the frame before */
 static unsigned sender;
 static uint8_t sent_from[NET_ETH_ALEN]; /* source address of the frame under way from a VF */
 
@@ -148,12 +153,36 @@ static enum nic_drop vf_rx_commit(struct nic_port *port, const struct nic_rx_met
 	return NIC_DROP_NONE;
 }
 
+/* A run is of what this VF would get one by one, in the VLAN that both are in. */
+static unsigned vf_rx_run(struct nic_port *port, const struct nic_frame *frames, unsigned n,
+			  uint32_t max)
+{
+	const struct vf *vf = (const struct vf *)port;
+	unsigned i;
+
+	MUST((sender == UPLINK ? 0 : vfs[sender].policy.pvid) == vf->policy.pvid);
+	for (i = 0; i < n && frames[i].len <= MIN(max, vf->cut * 64u); i++) {
+		uint8_t *to = malloc(MAX(frames[i].len, (uint32_t)NET_ETH_ZLEN));
+		struct net_parsed parsed;
+		struct nic_rx_meta meta;
+
+		MUST(to && !nic_frame_has_offload(&frames[i]) && !frames[i].tagged);
+		nic_deliver_at(to, &frames[i], &meta, &parsed);
+		check_meta(vf, &meta);
+		MUST(!net_mac_is_group(to) && net_mac_u64(to) == vf->policy.mac[0]);
+		MUST(!memcmp(to, frames[i].hdr, 2 * NET_ETH_ALEN));
+		free(to);
+	}
+	return i;
+}
+
 static const struct nic_port_ops vf_ops = {
 	.tx_poll = vf_tx_poll,
 	.tx_done = vf_done,
 	.rx_strips_tag = vf_strips,
 	.rx_buffers = vf_rx_buffers,
 	.rx_commit = vf_rx_commit,
+	.rx_run = vf_rx_run,
 	.rx_done = vf_done,
 };
 
@@ -228,6 +257,7 @@ static void world_new(struct input *in)
 	uplink_once();
 	memset(&ports, 0, sizeof(ports));
 	sw = (struct nic_switch){.all = &ports, .workers = 1};
+	memset(last, 0, sizeof(last));
 	MUST(nic_fdb_new(64, &fdb) == 0);
 	for (unsigned n = 0; n < VFS; n++) {
 		vf_policy(n, in);
@@ -271,21 +301,16 @@ static void world_free(void)
 
 /* ---- frames ---- */
 
+/* Until the burst is polled it waits in the socket; one too many for that is lost. */
 static void from_wire(const uint8_t *bytes, uint32_t len)
 {
-	static uint64_t now = 1000000;
-
-	if (write(peer, bytes, len) != (ssize_t)len)
-		return;
-	now += 1000000;
-	if (ports.uplink->ops->tx_poll(ports.uplink, &burst, now))
-		nic_switch_burst(&sw, ports.uplink, &burst);
+	MUST(write(peer, bytes, len) == (ssize_t)len || errno == EAGAIN);
 }
 
 /* As a model hands it over: the beginning as a snapshot, the rest where it is. */
 static void from_vf(const uint8_t *bytes, uint32_t len)
 {
-	struct nic_frame *f = &burst.frame[0];
+	struct nic_frame *f = &burst.frame[burst.n];
 
 	if (len < NET_ETH_HLEN + NET_VLAN_HLEN || len > NIC_JUMBO_MAX)
 		return;
@@ -293,44 +318,71 @@ static void from_vf(const uint8_t *bytes, uint32_t len)
 	f->hdr_len = (uint16_t)MIN(len, (uint32_t)NIC_HDR_PLAIN);
 	memcpy(f->hdr, bytes, f->hdr_len);
 	memcpy(sent_from, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)sender}, NET_ETH_ALEN);
-	f->segs = burst.seg;
+	f->segs = &burst.seg[burst.num_segs];
 	f->num_segs = len > f->hdr_len;
-	burst.seg[0] = (struct nic_seg){bytes + f->hdr_len, len - f->hdr_len};
-	burst.num_segs = f->num_segs;
+	if (f->num_segs)
+		burst.seg[burst.num_segs++] =
+			(struct nic_seg){bytes + f->hdr_len, len - f->hdr_len};
 	f->tagged = f->csum_valid = false;
 	f->local = true;
 	f->off = (struct net_offload){0};
 	nic_frame_lift_tag(f);
-	burst.n = 1;
-	nic_switch_burst(&sw, &vfs[sender].port, &burst);
+	burst.n++;
+}
+
+/* Sends what has been collected. */
+static void send_burst(void)
+{
+	static uint64_t now = 1000000;
+
+	if (sender == UPLINK) {
+		now += 1000000;
+		if (num_held && ports.uplink->ops->tx_poll(ports.uplink, &burst, now))
+			nic_switch_burst(&sw, ports.uplink, &burst);
+	} else if (burst.n) {
+		nic_switch_burst(&sw, &vfs[sender].port, &burst);
+	}
+	while (num_held)
+		free(held[--num_held]);
+	burst.n = burst.num_segs = 0;
+}
+
+/* The first bytes of a frame; AGAIN = as the one before. */
+static void make_head(uint8_t what, uint32_t len, struct input *in)
+{
+	if (!(what & AGAIN)) {
+		memset(last, 0, sizeof(last));
+		for (uint32_t i = 0; i < MIN(len, HEAD_MAX); i++)
+			last[i] = take(in);
+	}
+	if (what & TO_VF)
+		memcpy(last, (uint8_t[]){2, 0, 0, 0, 0, last[5] % VFS}, NET_ETH_ALEN);
+	if (what & FROM_OWN)
+		memcpy(last + 6, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)sender}, NET_ETH_ALEN);
+	if (what & TAG)
+		memcpy(last + 12, (uint8_t[]){0x81, 0, last[14] & 0xf0, last[15] % VIDS}, 4);
+	memcpy(held[num_held], last, MIN(len, HEAD_MAX));
 }
 
 static void one_frame(struct input *in)
 {
 	uint8_t what = take(in);
 	uint32_t len = (take(in) | (uint32_t)take(in) << 8) % LEN_MAX;
-	uint8_t *bytes = malloc(len + !len), head[HEAD_MAX] = {0};
 
-	MUST(bytes);
-	for (uint32_t i = 0; i < MIN(len, HEAD_MAX); i++)
-		head[i] = take(in);
-	memset(bytes, 0x5a, len + !len);
+	if ((what & SENDER) != sender)
+		send_burst();
 	sender = what & SENDER;
-	if (what & TO_VF)
-		memcpy(head, (uint8_t[]){2, 0, 0, 0, 0, head[5] % VFS}, NET_ETH_ALEN);
-	if (what & FROM_OWN)
-		memcpy(head + 6, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)sender}, NET_ETH_ALEN);
-	if (what & TAG)
-		memcpy(head + 12, (uint8_t[]){0x81, 0, head[14] & 0xf0, head[15] % VIDS}, 4);
-	memcpy(bytes, head, MIN(len, HEAD_MAX));
-	burst.n = burst.num_segs = 0;
+	MUST((held[num_held] = malloc(len + !len)));
+	memset(held[num_held], 0x5a, len + !len);
+	make_head(what, len, in);
 	if (sender == UPLINK)
-		from_wire(bytes, len);
+		from_wire(held[num_held], len);
 	else
-		from_vf(bytes, len);
+		from_vf(held[num_held], len);
+	if (++num_held == NIC_BURST || !(what & MORE))
+		send_burst();
 	if (what & FLUSH)
 		flush();
-	free(bytes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -340,6 +392,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world_new(&in);
 	while (in.p < in.end)
 		one_frame(&in);
+	send_burst();
 	world_free();
 	return 0;
 }

@@ -83,11 +83,14 @@ static void node_remove(struct node *node)
 
 static void node_free_all(struct node **head)
 {
-	struct node *node;
+	struct node *node = *head;
 
-	while ((node = *head)) {
-		node_remove(node);
+	*head = NULL;
+	while (node) {
+		struct node *next = node->next;
+
 		free(node);
+		node = next;
 	}
 }
 

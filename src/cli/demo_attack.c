@@ -19,7 +19,7 @@
 #include "clock.h"
 #include "fd.h"
 
-#define NEIGHBOUR_ROUNDS 100
+#define NEIGHBOUR_ROUNDS 100u
 #define GARBAGE_ROUNDS	 2000
 #define STORM_WRITES	 20000
 #define RING_NUM	 64u

@@ -8,7 +8,7 @@
 
 #include "demo_driver.h"
 
-#define DEMO_VFS 7
+#define DEMO_VFS 7u
 
 struct demo {
 	struct demo_daemon daemon;

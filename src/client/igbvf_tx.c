@@ -132,13 +132,15 @@ static bool tx_same_context(const struct igbvf_tx *tx, const struct igbvf_desc *
 /* Looks the frame over. False: it cannot be sent. */
 static bool tx_check(const struct ladon_buf *first, struct tx_frame *f)
 {
+	const struct ladon_buf *b = first;
+
 	f->parts = 0;
 	f->bytes = 0;
-	for (const struct ladon_buf *b = first; b; b = b->next) {
+	do {
 		if (!tx_part_ok(b) || ++f->parts > TX_MAX_PARTS)
 			return false;
 		f->bytes += b->len;
-	}
+	} while ((b = b->next));
 	f->has_ctx = first->flags & (LADON_TX_VLAN | TX_OFFLOADS);
 	if ((first->flags & TX_OFFLOADS) && !tx_lens_ok(first, f->bytes))
 		return false;

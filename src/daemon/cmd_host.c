@@ -83,7 +83,7 @@ int cmd_parse_vf_assign(struct words *w, struct cmd *ret_cmd, struct cmd_error *
 	if (ret == 0)
 		ret = cmd_take_vf_or_n(w, ret_cmd, error);
 	if (ret == 0)
-		ret = words_need(w, "host and its name", &word, error);
+		ret = words_need(w, "host NAME", &word, error);
 	if (ret < 0)
 		return ret;
 	if (strcmp(word, "host"))

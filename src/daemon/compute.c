@@ -389,7 +389,7 @@ static int compute_build(struct compute *compute, const char *name, struct cmd_e
 int compute_add(struct daemon *daemon, const char *name, const uint8_t key[UUID_SIZE],
 		unsigned lease_ms, struct cmd_error *error)
 {
-	struct compute *compute = calloc(1, sizeof(*compute));
+	struct compute *compute = calloc(1, sizeof(*compute)), **at;
 	int ret;
 
 	if (!compute)
@@ -407,8 +407,9 @@ int compute_add(struct daemon *daemon, const char *name, const uint8_t key[UUID_
 		free(compute);
 		return ret;
 	}
-	compute->next = daemon->computes;
-	daemon->computes = compute;
+	for (at = &daemon->computes; *at;)
+		at = &(*at)->next;
+	*at = compute;
 	return 0;
 }
 

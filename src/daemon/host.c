@@ -52,6 +52,13 @@ void host_done(struct host *host)
 	host->vtd = NULL;
 }
 
+/* Undoes what admit did, if it did. */
+static void dismiss(struct host *host, struct function *function)
+{
+	if (host->bridge && function->way)
+		host->bridge->dismiss(host, function);
+}
+
 int host_add(struct host *host, struct function *function, void (*drain)(void *arg), void *arg)
 {
 	/* A view has the RID of its VF but no DMA: what its client maps is only written down.
@@ -66,14 +73,16 @@ int host_add(struct host *host, struct function *function, void (*drain)(void *a
 		ret = iommu_domain_new(dma ? host->vtd : NULL, function->host_rid, drain, arg,
 				       &function->dom);
 	if (ret < 0) {
-		if (function->way)
-			host->bridge->dismiss(host, function);
+		dismiss(host, function);
 		return ret;
 	}
 	if (function->way)
 		iommu_domain_set_route(function->dom, function->way);
 	function->host = host;
+	/* Behind those of its card. */
 	for (at = &host->functions; *at && (*at)->card != function->card;)
+		at = &(*at)->host_next;
+	while (*at && (*at)->card == function->card)
 		at = &(*at)->host_next;
 	function->host_next = *at;
 	*at = function;
@@ -91,8 +100,7 @@ void host_del(struct function *function)
 		;
 	*at = function->host_next;
 	function->host = NULL;
-	if (function->way)
-		host->bridge->dismiss(host, function);
+	dismiss(host, function);
 	iommu_domain_free(function->dom);
 	function->dom = NULL;
 }

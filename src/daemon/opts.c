@@ -25,8 +25,8 @@ enum {
 	OPT_CPU,
 	OPT_LOG_LEVEL,
 	OPT_NO_SANDBOX,
-	OPT_VERSION,
-	OPT_HELP,
+	OPT_VERSION = 'V',
+	OPT_HELP = 'h',
 };
 
 static const struct option long_options[] = {
@@ -61,8 +61,8 @@ static const char help[] =
 	"  --cpu N                pin data paths to CPU N unless the card says another\n"
 	"  --log-level LEVEL      err, warn, info or debug (default info)\n"
 	"  --no-sandbox           keep all privileges, files and system calls: for debugging\n"
-	"  --version              print the version\n"
-	"  --help                 print this text\n"
+	"  -V, --version          print the version\n"
+	"  -h, --help             print this text\n"
 	"\n"
 	"The daemon stays in the foreground and logs to stderr; SIGTERM ends it cleanly.\n";
 
@@ -164,14 +164,15 @@ int opts_parse(int argc, char **argv, struct opts *ret_opts, char *error)
 			    .sandbox = true,
 			    .cpu = -1,
 			    .log_level = LOG_LVL_INFO};
-	int option, ret;
+	int option, ret, at = 1;
 
 	optind = 0; /* glibc: start over, for a second call */
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
+	for (; (option = getopt_long(argc, argv, "+:Vh", long_options, NULL)) != -1;
+	     at = optind) {
 		if (option == '?' || option == ':') {
 			snprintf(error, OPTS_ERROR_MAX, "\"%.100s\" is %s: see ladond --help",
-				 argv[optind - 1],
+				 argv[at],
 				 option == ':' ? "an option that needs a value" : "no option");
 			return -EINVAL;
 		}

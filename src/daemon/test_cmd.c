@@ -547,7 +547,7 @@ static void host_says_what_is_wrong(void **state)
 	bad("host del ch1 ch2", "\"ch2\" is one word too many");
 	bad("host show ch1 ch2", "one word too many");
 	bad("host map ch1", "\"ch1\" is one word too many: say \"host map\"");
-	bad("vf assign nic0 3", "host and its name is missing");
+	bad("vf assign nic0 3", "host NAME is missing");
 	bad("vf assign nic0 3 ch1", "\"ch1\" is wrong: say \"vf assign");
 	bad("vf assign nic0 3 host", "the host's name is missing");
 	bad("vf assign nic0 3 host ch1 x", "one word too many");

@@ -587,6 +587,30 @@ static void address_spaces_have_numbers_of_their_own(void **state)
 	run("card del nic0");
 }
 
+static void hosts_and_functions_are_told_in_the_order_they_came(void **state)
+{
+	struct cmd_error error;
+	char text[64];
+
+	(void)state;
+	assert_int_equal(compute_add(td.daemon, "a2", key, COMPUTE_LEASE_MAX, &error), 0);
+	run("card add nic0 model 82576 vfs 4");
+	run("card add nic1 model 82576 vfs 2");
+	run("vf assign nic0 2 host ch1");
+	run("vf assign nic1 1 host ch1");
+	run("vf assign nic0 1 host ch1");
+	assert_string_equal(test_daemon_get(&td, "host show", "0.host", text, sizeof(text)),
+			    "ch1");
+	assert_string_equal(test_daemon_get(&td, "host show", "1.host", text, sizeof(text)),
+			    "a2");
+	/* A card's stand side by side. */
+	assert_string_equal(
+		test_daemon_get(&td, "host show ch1", "0.functions", text, sizeof(text)),
+		"[\"nic0/vf2\",\"nic0/vf1\",\"nic1/vf1\"]");
+	run("card del nic0");
+	run("card del nic1");
+}
+
 /* ---- interrupts that a host's entries post ---- */
 
 #define IRT_SIZE   IOMMU_PAGE /* 256 entries */
@@ -786,6 +810,7 @@ int main(void)
 		cmocka_unit_test(what_it_said_is_read_before_it_is_given_up),
 		cmocka_unit_test(a_change_of_the_bridge_waits_for_the_data_path),
 		cmocka_unit_test(address_spaces_have_numbers_of_their_own),
+		cmocka_unit_test(hosts_and_functions_are_told_in_the_order_they_came),
 #define TELLING(f) cmocka_unit_test_setup_teardown(f, start_telling, stop_telling)
 		TELLING(what_it_is_told_waits_until_it_reads),
 		TELLING(it_is_given_up_when_it_does_not_read),

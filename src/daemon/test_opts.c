@@ -73,6 +73,10 @@ static void all_options(void **state)
 	assert_int_equal(opts.action, OPTS_HELP);
 	assert_int_equal(PARSE(&opts, error, "--version"), 0);
 	assert_int_equal(opts.action, OPTS_VERSION);
+	assert_int_equal(PARSE(&opts, error, "-h"), 0);
+	assert_int_equal(opts.action, OPTS_HELP);
+	assert_int_equal(PARSE(&opts, error, "-V"), 0);
+	assert_int_equal(opts.action, OPTS_VERSION);
 }
 
 static void wrong_options_get_a_sentence(void **state)
@@ -85,6 +89,8 @@ static void wrong_options_get_a_sentence(void **state)
 	(void)state;
 	assert_int_equal(PARSE(&opts, error, "--bogus"), -EINVAL);
 	assert_string_equal(error, "\"--bogus\" is no option: see ladond --help");
+	assert_int_equal(PARSE(&opts, error, "--busy-poll", "-bogus"), -EINVAL);
+	assert_string_equal(error, "\"-bogus\" is no option: see ladond --help");
 	assert_int_equal(PARSE(&opts, error, "--cpu"), -EINVAL);
 	assert_string_equal(error,
 			    "\"--cpu\" is an option that needs a value: see ladond --help");

@@ -27,7 +27,7 @@
 #define MEMORY_MAX	(64u << 10) /* of one connection */
 #define TEXT_TYPE	"text/plain; version=0.0.4; charset=utf-8"
 
-static const char *run_dir = "/run/ladon";
+static const char *run_dir;
 
 /* ---- answers ---- */
 
@@ -205,10 +205,24 @@ static void usage(FILE *out)
 		"/metrics.\n\nOptions:\n"
 		"      --listen WHERE  ADDRESS:PORT or unix:PATH (default: " DEFAULT_LISTEN
 		")\n"
-		"      --run-dir DIR   the daemon's directory (default: $LADON_RUN_DIR, else "
-		"/run/ladon)\n"
+		"      --run-dir DIR   the daemon's directory (default: $LADON_RUN_DIR, else\n"
+		"                      $XDG_RUNTIME_DIR/ladon, else /run/ladon)\n"
 		"  -V, --version       print the version\n"
 		"  -h, --help          print this help\n");
+}
+
+/* The directory of ladond's own default (ladond.8). */
+static const char *default_run_dir(void)
+{
+	static char dir[4096];
+	const char *env = getenv("LADON_RUN_DIR"), *xdg = getenv("XDG_RUNTIME_DIR");
+
+	if (env && *env)
+		return env;
+	if (!xdg || !*xdg)
+		return "/run/ladon";
+	snprintf(dir, sizeof(dir), "%s/ladon", xdg);
+	return dir;
 }
 
 int main(int argc, char **argv)
@@ -220,11 +234,10 @@ int main(int argc, char **argv)
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	const char *where = DEFAULT_LISTEN, *env = getenv("LADON_RUN_DIR");
+	const char *where = DEFAULT_LISTEN;
 	int opt;
 
-	if (env && *env)
-		run_dir = env;
+	run_dir = default_run_dir();
 	while ((opt = getopt_long(argc, argv, "Vh", options, NULL)) != -1) {
 		switch (opt) {
 		case 'l':
@@ -240,6 +253,7 @@ int main(int argc, char **argv)
 			usage(stdout);
 			return 0;
 		default:
+			fputs("ladon-exporter: --help says what is right\n", stderr);
 			return 2;
 		}
 	}

@@ -149,7 +149,7 @@ void iommu_domain_free(struct iommu_domain *dom)
 {
 	if (!dom)
 		return;
-	if (dom->context) {
+	if (dom->maps && dom->context) {
 		iommu_unmap_all(dom);
 		if (vtd_own_tables(dom->unit)) {
 			dom->drain = NULL;

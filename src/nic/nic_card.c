@@ -621,10 +621,11 @@ static bool mac_taken(const struct nic_card *card, unsigned n, const uint8_t mac
 	return false;
 #endif
 	for (unsigned i = 0; i < card->num_vfs; i++) {
-		const struct nic_vf *vf = &card->vf[i];
+		const struct nic_vf *vf;
 
 		if (i == n)
 			continue;
+		vf = &card->vf[i];
 		if (net_mac_u64(vf->guest.mac) == want || net_mac_u64(vf->admin.mac) == want)
 			return true;
 		if (has_filter(vf, want))

@@ -51,7 +51,7 @@ static struct nic_fdb_entry *fdb_slot(const struct nic_fdb *fdb, uint64_t key)
 
 static uint64_t fdb_key(uint64_t mac, uint16_t vid)
 {
-	return mac | (uint64_t)vid << 48;
+	return mac | vid * BIT64(48);
 }
 
 int nic_fdb_add(struct nic_fdb *fdb, uint64_t mac, uint16_t vid, uint32_t port)

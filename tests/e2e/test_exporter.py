@@ -30,10 +30,10 @@ class World:
     daemon = exporter = port = sender = None
 
 
-def start(*args):
+def start(*args, **env):
     """An exporter that listens; its process and port."""
     process = subprocess.Popen([EXPORTER, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               env=clean_env())
+                               env=clean_env(**env))
     return process, int(process.stdout.readline().split()[-1])
 
 
@@ -168,6 +168,20 @@ def a_unix_socket():
     process.terminate()
     assert process.wait() == 0 and not process.stderr.read() and not os.path.exists(path)
     process.stderr.close()
+
+
+@CASE
+def the_directory_that_ladond_takes_when_none_is_said():
+    """That of LADON_RUN_DIR, else ladon in that of XDG_RUNTIME_DIR."""
+    run_dir, xdg = World.daemon.run_dir, Scratch()
+    os.symlink(run_dir, xdg / "ladon")
+    for env in ({"LADON_RUN_DIR": run_dir, "XDG_RUNTIME_DIR": "/nowhere"}, {"XDG_RUNTIME_DIR": xdg.path}):
+        process, port = start("--listen", "127.0.0.1:0", **env)
+        assert metrics(port)["ladon_up", ()] == 1, env
+        process.terminate()
+        assert process.wait() == 0, process.stderr.read()
+        process.stdout.close()
+        process.stderr.close()
 
 
 @CASE

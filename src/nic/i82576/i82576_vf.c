@@ -108,7 +108,7 @@ static void regs_reset(struct i82576_vf *vf)
 
 static int vf_init(struct i82576_vf *vf)
 {
-	volatile uint32_t *page;
+	volatile uint32_t *page = NULL;
 	int r = i82576_vf_reg_map(&vf->regs);
 
 	if (r < 0)
@@ -253,7 +253,7 @@ int i82576_vf_renew(struct i82576_vf *vf)
 {
 	struct swap_call c = {.vf = vf};
 	volatile uint32_t *old_page = vf->qpage;
-	int fd, old_fd = vf->qpage_fd;
+	int fd = -1, old_fd = vf->qpage_fd;
 	int r = qpage_open(&fd, &c.page);
 
 	i82576_shadow_stop(&vf->fn);

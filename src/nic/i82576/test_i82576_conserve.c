@@ -262,10 +262,20 @@ static void assert_all_reasons_met(void)
 	}
 }
 
+/* Has PAUSE ever kept frames, in both directions? A machine that is busy elsewhere can sleep it
+ * through. */
+static bool paused(void)
+{
+	const struct nic_flow_stats *s = nic_dp_flow_stats(tc.card->dp);
+
+	return nic_counter(&s->queued) && nic_counter(&s->held);
+}
+
 static void every_frame_has_one_fate(void **state)
 {
 	(void)state;
-	for (unsigned round = 0; round < ROUNDS; round++) {
+	for (unsigned round = 0; round < ROUNDS || (!paused() && round < 10 * ROUNDS);
+	     round++) {
 		random_rules();
 		send_some();
 		nic_card_set_flow(tc.card, 0); /* nothing waits any more */
@@ -276,8 +286,7 @@ static void every_frame_has_one_fate(void **state)
 	assert_all_reasons_met();
 	assert_true(nic_counter(&stats_of(1)->mirrored) > 1000);
 	assert_true(pauses_of(2, false) > 0);
-	assert_true(nic_counter(&nic_dp_flow_stats(tc.card->dp)->queued) > 0);
-	assert_true(nic_counter(&nic_dp_flow_stats(tc.card->dp)->held) > 0);
+	assert_true(paused());
 }
 
 /* ---- set-up ---- */
