@@ -180,7 +180,6 @@ static uint64_t hold_ns(const struct i82576_fn *fn, const struct i82576_queue *q
 
 static void raise_held(struct i82576_fn *fn, struct i82576_queue *q)
 {
-	fn->tx_held &= ~BIT(q->index);
 	q->tx.held = 0;
 	i82576_raise(fn, q, true);
 }
@@ -208,7 +207,7 @@ static uint64_t held_tick(struct i82576_fn *fn, uint64_t now_ns)
 	for (uint32_t queues = fn->tx_held; queues; queues &= queues - 1) {
 		struct i82576_queue *q = &fn->tx[__builtin_ctz(queues)];
 
-		if (!q->tx.held) /* set up anew meanwhile */
+		if (!q->tx.held) /* raised since, or set up anew */
 			fn->tx_held &= ~BIT(q->index);
 		else if (now_ns >= q->tx.held_until)
 			raise_held(fn, q);
