@@ -68,9 +68,11 @@ bench-hosts-scale: all
 	@$(BUILD)/bench/bench_hosts_scale $(BUILD)/ladond $(BUILD)/ladon-host
 
 # Pairs of VMs on Ladon, on QEMU's igb and on virtio-net, in turn (needs root); every sample in bench/vms.csv of BUILD.
+# DOCS=1 puts the tables into docs/performance-idle.md.
 bench-vms: all
 	@packaging/install-deps vm
-	@LADON_BUILD=$(BUILD) python3 bench/vms.py --csv $(BUILD)/bench/vms.csv
+	@LADON_BUILD=$(BUILD) python3 bench/vms.py --csv $(BUILD)/bench/vms.csv $(if $(ROUNDS),--rounds $(ROUNDS))
+	@if [ -n "$(DOCS)" ]; then cp $(BUILD)/bench/vms.csv docs/performance-vms.csv && docs/performance-idle.py; fi
 
 # Instructions a frame (tests/perf): what is counted now is right from now on; the path of 64 bytes by function.
 instructions-accept profile: deps-test

@@ -4,9 +4,9 @@
 
 All pairs are booted once; the ones that are not measured are paused. Within a round all are measured in turn, each
 with its first VM on one CPU and its second on another; ladond is left to the scheduler on these two. Only ratios of
-one run count. The table's last column is register accesses that trapped, for 1,000 packets that arrived under TCP.
+one run count. Traps are register accesses that trapped, for 1,000 packets that arrived under TCP. Some pairs are
+measured once more with other settings in the guests, to see what a difference comes from (vm_figures.py).
 """
-import csv
 import os
 import pathlib
 import re
@@ -16,15 +16,20 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "vm"))
 
+import machine  # noqa: E402
 import provision  # noqa: E402
 import scenario  # noqa: E402
+import vm_figures as figures  # noqa: E402
 from vm import VmError, stream_nic, vfio_user_device  # noqa: E402
+from vm_figures import IGB, LADON, TRAPPED, VIRTIO, Sample  # noqa: E402
 
 CARD, BRIDGE, TAPS = "nic0", "lbench", ("lbench0", "lbench1")
-LADON, TRAPPED, IGB, VIRTIO = "Ladon, igbvf", "the same, trapped doorbells", "QEMU's igb, stream", "virtio-net, taps"
-FIELDS = ["pair", "round", "tcp_mbps", "ping_ms", "traps_per_1000"]
-# Whose part, of whom, at least (TCP) or at most (ping).
-GOALS = [("tcp_mbps", IGB, 2.0), ("tcp_mbps", VIRTIO, 1.0), ("ping_ms", IGB, 1.0), ("ping_ms", VIRTIO, 1.0)]
+JUMBO_MTU = 9000
+# Settings in both guests, and how they are taken back.
+MTU = (f"ip link set eth0 mtu {JUMBO_MTU}", "ip link set eth0 mtu 1500")
+# The receiver's side of segmentation offload: off, the host cuts for it.
+WHOLE = ("ethtool -K eth0 rx-gro-hw off", "ethtool -K eth0 rx-gro-hw on")
+TSO = ("ethtool -K eth0 tso off", "ethtool -K eth0 tso on")
 
 
 def options(parser):
@@ -66,13 +71,18 @@ class Pair:
             vm.cont()
         self.vms[0].wait_ok(f"ping -c 3 -i 0.1 -W 1 {self.net}.2", 15)
 
+    def each(self, *commands):
+        """Run shell commands in both VMs."""
+        for vm in self.vms:
+            vm.ok(" && ".join(commands))
+
     def counts(self):
-        """Return (register accesses that trapped, packets that arrived) of both VFs."""
-        if not self.ladon:
-            return 0, 0
-        traps = sum(self.ladon.json("vf", "show", CARD, str(n))["traps"] for n in (0, 1))
+        """Return packets that arrived, register accesses that trapped, and interrupts as in figures.INTERRUPTS, of
+        both VFs."""
+        vfs = [self.ladon.json("vf", "show", CARD, str(n)) for n in (0, 1)]
         rows = self.ladon.json("link", "show", CARD)[0]["vfinfo_list"]
-        return traps, sum(row["stats"]["rx"]["packets"] for row in rows)
+        return [sum(row["stats"]["rx"]["packets"] for row in rows), sum(vf["traps"] for vf in vfs),
+                *(vf["interrupts"][vector]["fired"] for vf in vfs for vector in (0, 1))]
 
     def ping(self, count):
         """Return the median of round trips in ms."""
@@ -82,14 +92,28 @@ class Pair:
             raise VmError(f"{self.name}: {len(times)} of {count} pings came back")
         return statistics.median(times)
 
-    def measure(self, s):
-        """Return one sample: TCP in Mbit/s, ping in ms, traps or None."""
+    def tcp(self, s):
+        """Return TCP in Mbit/s, and where ladond can tell, traps and interrupts for 1,000 packets."""
+        before = self.counts() if self.ladon else None
+        rate = s.iperf(self.vms[0], self.vms[1], f"{self.net}.2", s.options.seconds) / 1e6
+        if not before:
+            return rate, {}
+        packets, *others = (now - was for now, was in zip(self.counts(), before))
+        return rate, {name: 1000 * n / packets for name, n in zip(("traps", *figures.INTERRUPTS), others)}
+
+    def measure(self, s, number):
+        """Return a round's sample."""
         ping = self.ping(s.options.pings)
-        before = self.counts()
-        rate = s.iperf(self.vms[0], self.vms[1], f"{self.net}.2", s.options.seconds)
-        traps, packets = (now - was for now, was in zip(self.counts(), before))
-        return {"pair": self.name, "tcp_mbps": rate / 1e6, "ping_ms": ping,
-                "traps_per_1000": 1000 * traps / packets if packets else None}
+        rate, more = self.tcp(s)
+        return Sample(self.name, number, rate, ping, **more)
+
+    def measure_as(self, s, number, name, *settings):
+        """Return one with other settings in the guests, under a name of its own."""
+        self.each(*(on for on, _ in settings))
+        self.vms[0].wait_ok(f"ping -c 3 -i 0.1 -W 1 {self.net}.2", 30)
+        rate, more = self.tcp(s)
+        self.each(*(off for _, off in settings))
+        return Sample(name, number, rate, **more)
 
 
 def ladon_pair(s, name, net, *words):
@@ -119,46 +143,24 @@ def virtio_pair(s, net):
         host("ip", "tuntap", "add", tap, "mode", "tap", "vnet_hdr")
         s.stack.callback(host, "ip", "link", "del", tap)
         host("ip", "link", "set", tap, "master", BRIDGE, "up")
+    for device in (*TAPS, BRIDGE):
+        host("ip", "link", "set", device, "mtu", str(JUMBO_MTU))
     host("ip", "link", "set", BRIDGE, "up")
     return Pair(s, VIRTIO, net, [["-netdev", f"tap,id=n1,ifname={tap},script=no,downscript=no",
                                   "-device", f"virtio-net-pci,netdev=n1,mac=52:54:00:00:01:0{n + 1}"]
                                  for n, tap in enumerate(TAPS)], ["virtio_net"])
 
 
-def write_csv(path, samples):
-    """Every sample, for who wants to see how they scatter."""
-    with open(path, "w", encoding="utf-8", newline="") as text:
-        out = csv.DictWriter(text, FIELDS, lineterminator="\n")
-        out.writeheader()
-        for sample in samples:
-            out.writerow({key: f"{value:.3f}" if isinstance(value, float) else value for key, value in sample.items()})
-
-
-def values(samples, name, field):
-    """Return what a pair's rounds gave."""
-    return [s[field] for s in samples if s["pair"] == name and s[field] is not None]
-
-
-def show(samples, names):
-    """Print medians with minimum and maximum, ratios to Ladon's, and the goals."""
-    print("\n| two VMs on | TCP Mbit/s | Ladon / it | ping ms | Ladon / it | traps for 1,000 packets |")
-    print("|---|---|---|---|---|---|")
-    for name in names:
-        cells = [name]
-        for field, digits in (("tcp_mbps", 0), ("ping_ms", 3)):
-            mine = values(samples, name, field)
-            ratio = statistics.median(values(samples, LADON, field)) / statistics.median(mine)
-            cells += [f"{statistics.median(mine):.{digits}f} ({min(mine):.{digits}f}-{max(mine):.{digits}f})",
-                      f"{ratio:.2f}"]
-        traps = values(samples, name, "traps_per_1000")
-        cells.append(f"{statistics.median(traps):.1f}" if traps else "-")
-        print(f"| {' | '.join(cells)} |")
-    print()
-    for field, name, bound in GOALS:
-        ratio = statistics.median(values(samples, LADON, field)) / statistics.median(values(samples, name, field))
-        good = ratio >= bound if field == "tcp_mbps" else ratio < bound
-        word = "at least" if field == "tcp_mbps" else "below"
-        print(f"{'met   ' if good else 'missed'} {field} of {name}: {ratio:.2f}, goal {word} {bound}", flush=True)
+def samples_of(s, pair, number):
+    """Measure a pair in its turn: as it is, then otherwise."""
+    yield pair.measure(s, number)
+    if pair.name == LADON:
+        yield pair.measure_as(s, number, figures.JUMBO, MTU)
+    if pair.name == VIRTIO:
+        yield pair.measure_as(s, number, figures.WIRE, WHOLE)
+        yield pair.measure_as(s, number, figures.CUT, WHOLE, TSO)
+        yield pair.measure_as(s, number, figures.JUMBO_VIRTIO, MTU)
+        yield pair.measure_as(s, number, figures.JUMBO_WIRE, MTU, WHOLE)
 
 
 def run(s):
@@ -174,13 +176,15 @@ def run(s):
     for number in range(1, s.options.rounds + 1):
         for pair in pairs:
             pair.cont()
-            sample = {**pair.measure(s), "round": number}
+            for sample in samples_of(s, pair, number):
+                samples.append(sample)
+                s.step(f"round {number}, {sample.pair}: {sample.tcp_mbps:.0f} Mbit/s")
             pair.pause()
-            samples.append(sample)
-            s.step(f"round {number}, {pair.name}: {sample['tcp_mbps']:.0f} Mbit/s, ping {sample['ping_ms']:.3f} ms")
+    facts = {name: text for name, text in machine.facts(str(scenario.REPO)).items() if name != "DPDK"}
     if s.options.csv:
-        write_csv(s.options.csv, samples)
-    show(samples, [pair.name for pair in pairs])
+        with open(s.options.csv, "w", encoding="utf-8") as file:
+            file.write(figures.to_csv(samples, facts))
+    print("\n" + figures.tables(samples), flush=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import chart  # noqa: E402
 import compare  # noqa: E402
 import figures  # noqa: E402
 import machine  # noqa: E402
+import vm_figures as vms  # noqa: E402
 from figures import Goal, Sample  # noqa: E402
 from peers import dpdk, testpmd  # noqa: E402
 
@@ -214,6 +215,45 @@ class Order(unittest.TestCase):
             self.assertTrue(goal.top[0] != "chain" or {goal.top[1], goal.bottom[1]} <= hops, goal)
             if goal.top[0] == "switch":
                 self.assertTrue({goal.top[1], goal.bottom[1]} <= names, goal)
+
+
+VM_ROWS = [
+    vms.Sample(vms.LADON, 1, 600.0, 2.0, 30.0, 8.0, 9.0, 6.0, 7.0),
+    vms.Sample(vms.LADON, 2, 800.0, 2.2, 28.0, 8.0, 9.0, 4.0, 7.0),
+    vms.Sample(vms.JUMBO, 1, 900.0, None, 31.0, 8.0, 9.0, 6.0, 8.0),
+    vms.Sample(vms.IGB, 1, 350.0, 3.0),
+    vms.Sample(vms.VIRTIO, 1, 1400.0, 2.1),
+    vms.Sample(vms.WIRE, 1, 500.0),
+    vms.Sample(vms.JUMBO_VIRTIO, 1, 1500.0),
+]
+
+
+class Vms(unittest.TestCase):
+    """bench/vm_figures.py."""
+
+    def test_what_was_written_is_read(self):
+        rows, facts = vms.from_csv(vms.to_csv(VM_ROWS, {"kernel": "6.1: x"}))
+        self.assertEqual(rows, VM_ROWS)
+        self.assertEqual(facts, {"kernel": "6.1: x"})
+
+    def test_a_ratio_is_of_medians(self):
+        self.assertEqual(vms.ratio(VM_ROWS, "tcp_mbps", vms.LADON, vms.IGB), 2.0)
+        self.assertIsNone(vms.ratio(VM_ROWS, "tcp_mbps", vms.LADON, vms.TRAPPED))
+
+    def test_goals(self):
+        self.assertEqual(vms.goal_table(VM_ROWS).splitlines()[2:],
+                         ["| TCP, to QEMU's igb | at least 2 | 2.00 | met |", "| TCP, to virtio-net | at least 1 | 0.50 | missed |",
+                          "| ping, to QEMU's igb | at most 1 | 0.70 | met |", "| ping, to virtio-net | at most 1 | 1.00 | met |",
+                          "| traps for 1,000 packets | at most 20 | 29.00 | missed |"])
+        self.assertEqual(vms.goal_table(VM_ROWS[2:]).count("\n"), 2)
+
+    def test_tables(self):
+        text = vms.tables(VM_ROWS)
+        self.assertIn(f"| {vms.IGB} | 350 (350-350) | 2.00 | 3.000 (3.000-3.000) | 0.70 | - |", text)
+        self.assertIn(f"| {vms.TRAPPED} | - | - | - | - | - |", text)
+        self.assertIn(f"| {vms.WIRE} | 500 (500-500) | {vms.LADON} | 1.40 |", text)
+        self.assertIn(f"| {vms.JUMBO_VIRTIO} | 1500 (1500-1500) | {vms.JUMBO} | 0.60 |", text)
+        self.assertIn(f"| {vms.LADON} | 8.0 (8.0-8.0) | 9.0 (9.0-9.0) | 5.0 (4.0-6.0) | 7.0 (7.0-7.0) |", text)
 
 
 if __name__ == "__main__":

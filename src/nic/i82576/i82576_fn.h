@@ -70,6 +70,8 @@ struct i82576_queue {
 			uint32_t rs[I82576_TX_FETCH]; /* descriptors to be written back */
 			unsigned num_rs;
 			bool skipping; /* inside a chain that makes no frame, until its EOP */
+			uint32_t held; /* descriptors used up that no interrupt has told of */
+			uint64_t held_until; /* ns: when one will, while held is not 0 */
 		} tx;
 		struct {
 			/* while live */
@@ -138,6 +140,7 @@ struct i82576_fn {
 	struct i82576_queue *rx_now; /* data path: between rx_buffers and rx_commit */
 	struct nic_sink *sink_now;   /* data path: likewise */
 	uint32_t rx_due, tx_due;     /* data path: queues with something to report this round */
+	uint32_t tx_held;	     /* data path: queues whose completions wait (tx.held) */
 	unsigned tx_turn;	     /* data path: which queue is polled first */
 	struct i82576_shadow *shadow; /* control thread: DMA by messages; NULL = the guest's
 					 memory is mapped */

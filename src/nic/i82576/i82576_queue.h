@@ -41,6 +41,10 @@ void i82576_fault(struct i82576_fn *fn, uint64_t addr, uint32_t need);
 /* Queue q has something to report at the end of the round: the vector that IVAR gives it, or
  * the function's only one. */
 void i82576_raise(struct i82576_fn *fn, const struct i82576_queue *q, bool tx);
+/* The same for a transmit queue that has used up num descriptors, and wrote some back. The
+ * interrupt may come later, when it stalls nobody: see i82576_port.c. */
+void i82576_raise_sent(struct i82576_fn *fn, struct i82576_queue *q, uint32_t num,
+		       uint64_t now_ns);
 /* At once, and past the shadow, which calls it when the guest's memory is up to date. */
 void i82576_raise_now(struct i82576_fn *fn, const struct i82576_queue *q, bool tx,
 		      uint64_t now_ns);

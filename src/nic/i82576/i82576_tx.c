@@ -518,17 +518,17 @@ void i82576_tx_done(struct nic_port *port, uint64_t now_ns)
 {
 	struct i82576_fn *fn = i82576_fn_of(port);
 
-	(void)now_ns;
 	for (unsigned i = 0; i < fn->num_queues; i++) {
 		struct i82576_queue *q = &fn->tx[i];
+		uint32_t used = (q->tx.next >= q->head ? 0 : q->num) + q->tx.next - q->head;
 
-		if (q->tx.next == q->head)
+		if (!used)
 			continue;
 		q->head = q->tx.next;
 		write_back(fn, q);
 		i82576_queue_show_head(q);
 		head_write_back(fn, q);
 		if (q->tx.num_rs)
-			i82576_raise(fn, q, true);
+			i82576_raise_sent(fn, q, used, now_ns);
 	}
 }
