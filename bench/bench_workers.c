@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * bench_workers.c - what a second thread brings a card: four VFs that send to each other, on a
- * card of one worker and on one of two, whose frames stay with one worker or are all handed to
- * the other.
+ * card of one worker and on one of two, whose frames stay with one worker, are all handed to
+ * the other, or are until ports that talk to each other have come together.
  *
  *	bench_workers [-r ROUNDS] [-t MILLISECONDS]
  *
@@ -33,6 +33,20 @@
 #define BUFS	   256u /* of a ring, used again and again */
 #define PAUSE_NS   30000
 #define PLAIN	   (TXD_DEXT | TXD_EOP | FIELD_PREP(TXD_DTYP, DTYP_DATA))
+
+/* VF n sends to VF n ^ to. */
+struct bench_case {
+	const char *name;
+	unsigned workers, to;
+	bool gather; /* ports may be placed anew, as ladond does it */
+};
+
+static const struct bench_case cases[] = {
+	{"one worker", 1, 1, false},
+	{"two, frames stay", 2, 2, false},
+	{"two, frames are handed", 2, 1, false},
+	{"two, ports are gathered", 2, 1, true},
+};
 
 struct guest {
 	struct i82576_vf *vf;
@@ -132,11 +146,13 @@ static int guest_new(unsigned n, uint32_t room)
 	return 0;
 }
 
-/* VF n sends to VF n + step. Worker n of the card is on CPU n. */
-static int start(unsigned workers, unsigned step, uint32_t size)
+/* Worker n of the card is on CPU n. */
+static int start(const struct bench_case *c, uint32_t size)
 {
-	struct nic_dp_params params = {
-		.busy_poll = true, .workers = workers, .num_cpus = workers, .cpu = {0, 1}};
+	struct nic_dp_params params = {.busy_poll = true,
+				       .workers = c->workers,
+				       .num_cpus = c->workers,
+				       .cpu = {0, 1}};
 	uint32_t room = size > 2048 ? 10240 : 2048;
 
 	if (nic_card_new("nic0", VFS, &params, &card) < 0)
@@ -145,7 +161,7 @@ static int start(unsigned workers, unsigned step, uint32_t size)
 		if (guest_new(n, room) < 0)
 			return -1;
 	for (unsigned n = 0; n < VFS; n++) {
-		fill_tx(&guests[n], (n + step) % VFS, size - 4);
+		fill_tx(&guests[n], n ^ c->to, size - 4);
 		ring_on(rx_regs(&guests[n]), BASE + RX_RING,
 			FIELD_PREP(SRRCTL_DESCTYPE, DESCTYPE_ONEBUF) | room / 1024);
 		ring_on(tx_regs(&guests[n]), BASE + TX_RING, 0);
@@ -172,18 +188,20 @@ static uint64_t received(void)
 }
 
 /* Mpps, or 0 when it does not start. */
-static double measure(unsigned workers, unsigned step, uint32_t size, uint64_t ns)
+static double measure(const struct bench_case *c, uint32_t size, uint64_t ns)
 {
 	const struct timespec nap = {.tv_nsec = PAUSE_NS};
 	uint64_t begin, now, before;
 
-	if (start(workers, step, size) < 0)
+	if (start(c, size) < 0)
 		return 0;
 	begin = clock_ns();
 	before = received();
 	do {
 		for (unsigned n = 0; n < VFS; n++)
 			refill(&guests[n]);
+		if (c->gather)
+			nic_dp_event_drain(card->dp);
 		nanosleep(&nap, NULL);
 		now = clock_ns();
 	} while (now - begin < ns);
@@ -191,15 +209,6 @@ static double measure(unsigned workers, unsigned step, uint32_t size, uint64_t n
 	stop();
 	return (double)before * 1e3 / (double)(now - begin);
 }
-
-static const struct {
-	const char *name;
-	unsigned workers, step;
-} cases[] = {
-	{"one worker", 1, 1},
-	{"two, frames stay", 2, 2},
-	{"two, frames are handed", 2, 1},
-};
 
 static const uint32_t sizes[] = {64, 1500, 9000};
 
@@ -243,8 +252,8 @@ int main(int argc, char **argv)
 	for (unsigned r = 0; r < rounds; r++) {
 		for (unsigned s = 0; s < ARRAY_SIZE(sizes); s++) {
 			for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
-				mpps[s][i][r] = measure(cases[i].workers, cases[i].step,
-							sizes[s], ms * NSEC_PER_MSEC);
+				mpps[s][i][r] =
+					measure(&cases[i], sizes[s], ms * NSEC_PER_MSEC);
 				if (mpps[s][i][r] > 0)
 					continue;
 				fprintf(stderr, "bench_workers: the card does not start: it "

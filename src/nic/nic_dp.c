@@ -13,6 +13,7 @@
 #include "bits.h"
 #include "fd.h"
 #include "nic_dp_impl.h"
+#include "nic_place.h"
 #include "nic_wire.h"
 
 static void dp_destroy(struct nic_dp *dp)
@@ -68,6 +69,7 @@ int nic_dp_new(const struct nic_dp_params *params, struct nic_dp **ret_dp)
 	dp->num_workers = MAX(params->workers, 1u);
 	assert(dp->num_workers <= NIC_WORKERS_MAX);
 	dp->alone = true; /* as long as there are no ports */
+	atomic_store(&dp->place_ns, NIC_PLACE_NS);
 	dp->watched_fd = -1;
 	dp->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = dp->event_fd < 0 ? -errno : make_workers(dp);
@@ -186,6 +188,8 @@ void nic_dp_call(struct nic_dp *dp, void (*fn)(void *arg), void *arg)
 	nic_worker_kick(dp->worker[0]);
 	while (atomic_load_explicit(&dp->call, memory_order_acquire))
 		sched_yield();
+	if (dp->num_workers > 1)
+		nic_dp_kick(dp); /* one that had no port, and sleeps long, may have one now */
 }
 
 /* ---- whose port is whose ---- */
@@ -213,10 +217,35 @@ static void place_ports(struct nic_dp *dp)
 		bool first = dp->alone || port->is_uplink;
 		struct nic_switch *sw;
 
-		port->worker = (uint8_t)(first ? 0 : port->index % dp->num_workers);
+		port->worker = first ? 0 : port->home;
 		sw = &dp->worker[port->worker]->sw;
 		sw->port[sw->num++] = port;
 	}
+}
+
+/* In a call: ports that talk to each other come together. */
+static void gather_ports(void *arg)
+{
+	struct nic_dp *dp = arg;
+	struct nic_place_port place[NIC_MAX_PORTS];
+	unsigned moved;
+
+	for (unsigned i = 0; i < dp->ports.num; i++) {
+		struct nic_port *port = dp->ports.port[i];
+
+		place[i] = (struct nic_place_port){.talk = port->talk,
+						   .index = port->index,
+						   .fixed = port->is_uplink,
+						   .worker = port->home};
+		port->talk = (struct nic_talk){.peer = port->talk.peer};
+	}
+	moved = nic_place(place, dp->ports.num, dp->num_workers);
+	for (unsigned i = 0; i < dp->ports.num; i++)
+		dp->ports.port[i]->home = place[i].worker;
+	/* What does not help is done less and less often. */
+	atomic_store(&dp->place_ns,
+		     moved ? NIC_PLACE_NS : MIN(2 * dp->place_ns, NIC_PLACE_MAX_NS));
+	place_ports(dp);
 }
 
 #define FREE_INDEX NIC_MAX_PORTS /* in place of an index: the first that is free */
@@ -255,6 +284,8 @@ static void add_port(void *arg)
 		return;
 	c->port->index = (uint16_t)c->r;
 	c->port->rx_dirty = c->port->flying = false;
+	c->port->home = (uint8_t)(c->port->is_uplink ? 0 : c->r % (int)c->dp->num_workers);
+	c->port->talk = (struct nic_talk){0};
 	c->port->quiet = 0;
 	c->port->pace = c->port->share.min = (struct nic_pace){0};
 	c->port->share.credit = 0;
@@ -519,6 +550,8 @@ void nic_dp_event_drain(struct nic_dp *dp)
 	if (read(dp->event_fd, &v, sizeof(v)) < 0)
 		v = 0; /* EAGAIN: nothing was there */
 	atomic_exchange(&dp->notified, false);
+	if (atomic_exchange(&dp->place_due, false))
+		nic_dp_call(dp, gather_ports, dp);
 }
 
 void nic_dp_worker_stats(const struct nic_dp *dp, unsigned worker,

@@ -97,6 +97,7 @@ void nic_dp_notify(
 /* The same for what a guest can cause with every descriptor: at most once a millisecond, for
  * each costs this thread a system call and wakes another. */
 void nic_dp_notify_soon(struct nic_dp *dp);
+/* Also places ports anew that talk to each other, when a worker asked for it (nic_place.h). */
 void nic_dp_event_drain(struct nic_dp *dp);
 
 /* Records from now on; -EBUSY when NIC_CAPTURES_MAX do. Off again when del returns. */

@@ -9,11 +9,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "clock.h"
 #include "nic_capture.h"
 #include "nic_dp.h"
 #include "nic_flight.h"
 #include "nic_sched.h"
 #include "nic_switch.h"
+
+#define NIC_PLACE_NS	 (100 * NSEC_PER_MSEC)
+#define NIC_PLACE_MAX_NS (2 * NSEC_PER_SEC)
 
 enum worker_state {
 	WORKER_AWAKE,
@@ -41,11 +45,12 @@ struct nic_worker {
 
 	/* Its own. */
 	_Alignas(CACHE_LINE) struct nic_switch sw;
-	unsigned turn;	    /* of quiet ports: which have it in this round */
-	bool all;	    /* all have it */
-	bool holds;	    /* fetches nothing: somebody waits for it */
-	bool spare;	    /* it has no ports: all are others' */
-	uint64_t granted;   /* the last of dp->wanted that it has granted */
+	unsigned turn;			 /* of quiet ports: which have it in this round */
+	bool all;			 /* all have it */
+	bool holds;			 /* fetches nothing: somebody waits for it */
+	bool spare;			 /* it has no ports: all are others' */
+	uint64_t granted;		 /* the last of dp->wanted that it has granted */
+	uint64_t asked_ns, asked_frames; /* when it asked for places, and its count then */
 	uint64_t kicked_ns; /* when something other than the clock last ended a sleep */
 	struct iommu_fault_ring faults;
 
@@ -66,6 +71,8 @@ struct nic_dp {
 	_Alignas(CACHE_LINE) _Atomic bool notified;
 	_Atomic bool notify_due;
 	_Atomic uint64_t notified_ns; /* when notify_due was last attended to */
+	_Atomic bool place_due;	      /* ports are to be placed anew */
+	_Atomic uint64_t place_ns;    /* how often a worker may ask for that */
 
 	/* Written by the control thread. */
 	_Alignas(CACHE_LINE) _Atomic(const struct dp_call *) call;

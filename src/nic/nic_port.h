@@ -19,6 +19,7 @@
 #include "nic_pace.h"
 #include "nic_policy.h"
 #include "nic_storm.h"
+#include "nic_talk.h"
 
 #define NIC_WORKERS_MAX 8u  /* threads of one card's data path */
 #define NIC_MAX_PORTS	257 /* 255 VFs, the uplink, the PF */
@@ -120,9 +121,11 @@ struct nic_port {
 	/* Somebody wants to hear of frames that SPOOF or VLAN dropped at ingress:
 	 * nic_dp_notify, at most once a round; tx_drops tells how many. Any thread. */
 	_Atomic bool tell_spoof;
-	uint16_t index; /* in the data path's table */
-	uint8_t worker; /* whose it is; changes only while none is at work */
-	bool flying;	/* data path's: its last burst is still with other workers */
+	uint16_t index;	      /* in the data path's table */
+	uint8_t worker;	      /* whose it is; changes only while none is at work */
+	uint8_t home;	      /* whose it is while the workers share the ports; likewise */
+	struct nic_talk talk; /* data path's */
+	bool flying;	      /* data path's: its last burst is still with other workers */
 	bool is_uplink;
 	bool rx_dirty; /* data path's: rx_done is due */
 	bool may_wait; /* data path's: without descriptors now, it is asked again (nic_wire) */

@@ -47,6 +47,7 @@
 #define LULL_SLEEP_NS  NSEC_PER_MSEC
 #define NOTIFY_NS      NSEC_PER_MSEC
 #define SPARE_SLEEP_NS NSEC_PER_SEC
+#define PLACE_FRAMES   1000u /* fewer say little of who talks to whom */
 #define NEVER	       UINT64_MAX
 #define FEW_PORTS      16u /* that are looked at in every round */
 #define QUIET_ROUNDS   64u /* nothing done for so many: it is quiet */
@@ -189,7 +190,11 @@ static void switch_flight(struct nic_worker *w, struct nic_flight *fl, uint64_t 
 		w->sw.flight = fl;
 	}
 	nic_switch_burst(&w->sw, fl->src, &fl->burst);
-	w->sw.flight = NULL;
+	if (unlikely(w->sw.flight)) {
+		w->sw.flight = NULL;
+		if (w->sw.run.dst) /* where the last of them went, and most, if it was a run */
+			nic_talk_count(&fl->src->talk, w->sw.run.dst->index, fl->burst.n);
+	}
 	mbps = rate_of(fl->src);
 	if (unlikely(mbps))
 		nic_pace_sent(&fl->src->pace, mbps, burst_bytes(&fl->burst), now);
@@ -341,6 +346,22 @@ static uint64_t notify_if_time(struct nic_dp *dp, uint64_t now)
 	return NEVER;
 }
 
+/* Asks for ports to be placed anew, by what this one's have sent meanwhile. */
+static void ask_for_places(struct nic_worker *w, uint64_t now)
+{
+	struct nic_dp *dp = w->dp;
+	uint64_t frames = nic_counter(&w->frames);
+
+	if (likely(now - w->asked_ns <
+		   atomic_load_explicit(&dp->place_ns, memory_order_relaxed)))
+		return;
+	if (!dp->alone && frames - w->asked_frames > PLACE_FRAMES &&
+	    !atomic_exchange(&dp->place_due, true))
+		nic_dp_notify(dp);
+	w->asked_ns = now;
+	w->asked_frames = frames;
+}
+
 /* Does somebody wait for this worker, so that it is to fetch nothing? */
 static bool is_asked(const struct nic_worker *w)
 {
@@ -363,6 +384,8 @@ static bool fetch(struct nic_worker *w, uint64_t now, bool all)
 {
 	bool work = false;
 
+	if (unlikely(w->dp->num_workers > 1))
+		ask_for_places(w, now);
 	w->spare = w->n && !w->sw.num;
 	w->all = all || w->sw.num <= FEW_PORTS || is_scheduled(w);
 	w->turn++;

@@ -6,6 +6,7 @@
  */
 #include "test_port.h"
 
+#include "clock.h"
 #include "nic_capture.h"
 #include "nic_dp.h"
 #include "nic_fdb.h"
@@ -418,6 +419,32 @@ static void what_takes_one_mind_gets_it(void **state)
 	nic_capture_free(capture);
 }
 
+/* ---- places ---- */
+
+/* Who talks to each other comes to one worker, when the control thread looks. */
+static void neighbours_come_together(void **state)
+{
+	(void)state;
+	for (unsigned k = 0; k < 11; k++) {
+		world->port[0].num_tx = world->port[0].tx_at = 0;
+		queue(FRAMES);
+		rounds(world, 20);
+		test_port_flush(&world->port[1]);
+	}
+	nic_dp_round(world->dp, NSEC_PER_SEC);
+	assert_int_equal(handed(), 11 * FRAMES);
+	assert_int_not_equal(world->port[0].port.worker, world->port[1].port.worker);
+	nic_dp_event_drain(world->dp);
+	assert_int_equal(world->port[0].port.worker, world->port[1].port.worker);
+	world->port[0].num_tx = world->port[0].tx_at = 0;
+	queue(10);
+	rounds(world, 1);
+	assert_int_equal(world->port[1].num_rx, 10);
+	assert_int_equal(handed(), 11 * FRAMES);
+	for (unsigned n = 2; n < VFS; n++)
+		assert_int_equal(world->port[n].port.worker, n % 3);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -431,6 +458,7 @@ int main(void)
 		TEST(a_call_finds_nothing_under_way),
 		TEST(nor_does_a_quiesce),
 		TEST(what_takes_one_mind_gets_it),
+		TEST(neighbours_come_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
