@@ -6,6 +6,7 @@
  */
 #include "net_csum.h"
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "bits.h"
@@ -13,7 +14,8 @@
 /* Two 64-bit words; plain GNU C, SSE2 or NEON underneath. */
 typedef uint64_t csum_vec __attribute__((vector_size(16)));
 
-#define WIDE_MIN 128u /* bytes from which on the wider registers pay */
+#define WIDE_MIN 64u	    /* bytes from which on the wider registers pay */
+#define WIDE_MAX (1u << 16) /* bytes that an accumulator of 32 bits can take */
 
 #ifdef __x86_64__
 #define IN_VECTOR_REGISTER "+x"
@@ -51,6 +53,23 @@ static inline uint64_t load_tail(const uint8_t *p, size_t n)
 	return v;
 }
 
+/* Writes what load_tail has read. */
+static inline void store_tail(uint8_t *p, uint64_t v, size_t n)
+{
+	if (n & 4) {
+		put_le32(p, (uint32_t)v);
+		p += 4;
+		v >>= 32;
+	}
+	if (n & 2) {
+		put_le16(p, (uint16_t)v);
+		p += 2;
+		v >>= 16;
+	}
+	if (n & 1)
+		*p = (uint8_t)v;
+}
+
 static inline csum_vec load_vec(const uint8_t *p)
 {
 	csum_vec v;
@@ -61,46 +80,59 @@ static inline csum_vec load_vec(const uint8_t *p)
 }
 
 #ifdef __x86_64__
-typedef uint64_t csum_wide __attribute__((vector_size(32)));
+/* Words of 16 bits, as numbers with a sign. */
+typedef short csum_wide __attribute__((vector_size(32)));
+typedef int csum_wide_acc __attribute__((vector_size(32)));
 
 static bool wide_in_cpu(void)
 {
 	return __builtin_cpu_supports("avx2");
 }
 
-__attribute__((target("avx2"), always_inline)) static inline csum_wide
-load_wide(const uint8_t *p)
+/* Adds 32 bytes to acc, as pairs of words less 32768 each. */
+__attribute__((target("avx2"), always_inline)) static inline csum_wide_acc
+wide_step(csum_wide_acc acc, uint8_t *dst, const uint8_t *src, bool copy)
 {
+	const csum_wide none = {0}, one = none + 1, sign = none + SHRT_MIN;
 	csum_wide v;
 
-	memcpy(&v, p, sizeof(v));
+	memcpy(&v, src, sizeof(v));
 	__asm__("" : "+x"(v));
-	return v;
+	if (copy)
+		memcpy(dst, &v, sizeof(v));
+	return acc + (csum_wide_acc)__builtin_ia32_pmaddwd256(v ^ sign, one);
 }
 
-/* The sum of len bytes, a multiple of 64; dst NULL: no copy. As csum() does it, in registers of
- * twice the width. */
-__attribute__((target("avx2"))) static uint64_t csum_wide_of(uint8_t *dst, const uint8_t *src,
-							     size_t len)
+/* The sum of len bytes, a multiple of 32, at most WIDE_MAX. */
+__attribute__((target("avx2"), always_inline)) static inline uint64_t
+csum_wide_of(uint8_t *dst, const uint8_t *src, size_t len, bool copy)
 {
-	const csum_wide low = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
-	csum_wide acc[4] = {{0}};
+	csum_wide_acc acc = {0};
+	size_t i = 0;
+	int sum = 0;
 
-	for (size_t i = 0; i < len; i += 64) {
-		csum_wide a = load_wide(src + i), b = load_wide(src + i + 32);
-
-		if (dst) {
-			memcpy(dst + i, &a, sizeof(a));
-			memcpy(dst + i + 32, &b, sizeof(b));
-		}
-		acc[0] += a & low;
-		acc[1] += a >> 32;
-		acc[2] += b & low;
-		acc[3] += b >> 32;
+	for (; len - i >= 128; i += 128) {
+		acc = wide_step(acc, dst + i, src + i, copy);
+		acc = wide_step(acc, dst + i + 32, src + i + 32, copy);
+		acc = wide_step(acc, dst + i + 64, src + i + 64, copy);
+		acc = wide_step(acc, dst + i + 96, src + i + 96, copy);
 	}
-	acc[0] += acc[1] + acc[2] + acc[3];
-	return net_csum_join(net_csum_join(acc[0][0], acc[0][1]),
-			     net_csum_join(acc[0][2], acc[0][3]));
+	for (; i < len; i += 32)
+		acc = wide_step(acc, dst + i, src + i, copy);
+	for (unsigned k = 0; k < 8; k++)
+		sum += acc[k];
+	return (uint64_t)(sum + (int64_t)(len / 2) * 32768);
+}
+
+__attribute__((target("avx2"))) static uint64_t csum_wide_add(const uint8_t *src, size_t len)
+{
+	return csum_wide_of(NULL, src, len, false);
+}
+
+__attribute__((target("avx2"))) static uint64_t csum_wide_copy(uint8_t *dst, const uint8_t *src,
+							       size_t len)
+{
+	return csum_wide_of(dst, src, len, true);
 }
 #else
 static bool wide_in_cpu(void)
@@ -108,35 +140,32 @@ static bool wide_in_cpu(void)
 	return false;
 }
 
-static uint64_t csum_wide_of(uint8_t *dst, const uint8_t *src, size_t len)
+static uint64_t csum_wide_add(const uint8_t *src, size_t len)
 {
-	(void)dst;
 	(void)src;
 	(void)len;
 	return 0;
 }
+
+static uint64_t csum_wide_copy(uint8_t *dst, const uint8_t *src, size_t len)
+{
+	(void)dst;
+	return csum_wide_add(src, len);
+}
 #endif
 
-/*
- * Vectors have no carry, so each word's halves go to accumulators of their own, whose upper 32
- * bits take the carries of 2^32 words. dst NULL: no copy.
- */
-static inline __attribute__((always_inline)) uint64_t csum(uint64_t sum, uint8_t *dst,
-							   const uint8_t *src, size_t len)
+/* The same on any CPU. Vectors have no carry, so each word's halves go to accumulators of their
+ * own, whose upper 32 bits take the carries of 2^32 words. */
+static inline __attribute__((always_inline)) uint64_t
+csum_vec_of(uint8_t *dst, const uint8_t *src, size_t len, bool copy)
 {
 	const csum_vec low = {UINT32_MAX, UINT32_MAX};
 	csum_vec acc[4] = {{0}};
-	uint64_t v;
-	size_t i = 0;
 
-	if (len >= WIDE_MIN && wide_in_cpu()) {
-		i = len / 64 * 64;
-		sum = net_csum_join(sum, csum_wide_of(dst, src, i));
-	}
-	for (; len - i >= 32; i += 32) {
+	for (size_t i = 0; i < len; i += 32) {
 		csum_vec a = load_vec(src + i), b = load_vec(src + i + 16);
 
-		if (dst) {
+		if (copy) {
 			memcpy(dst + i, &a, sizeof(a));
 			memcpy(dst + i + 16, &b, sizeof(b));
 		}
@@ -146,17 +175,31 @@ static inline __attribute__((always_inline)) uint64_t csum(uint64_t sum, uint8_t
 		acc[3] += b >> 32;
 	}
 	acc[0] += acc[1] + acc[2] + acc[3];
-	sum = net_csum_join(sum, acc[0][0] + acc[0][1]);
+	return acc[0][0] + acc[0][1];
+}
+
+static inline __attribute__((always_inline)) uint64_t
+csum(uint64_t sum, uint8_t *dst, const uint8_t *src, size_t len, bool copy)
+{
+	/* More than that is nobody's, and summed by the word. */
+	size_t i = MIN(ALIGN_DOWN(len, 32), WIDE_MAX);
+	uint64_t v;
+
+	if (i >= WIDE_MIN && wide_in_cpu())
+		sum = net_csum_join(sum,
+				    copy ? csum_wide_copy(dst, src, i) : csum_wide_add(src, i));
+	else if (i)
+		sum = net_csum_join(sum, csum_vec_of(dst, src, i, copy));
 	for (; len - i >= 8; i += 8) {
 		v = load64(src + i);
-		if (dst)
+		if (copy)
 			put_le64(dst + i, v);
 		sum = net_csum_join(sum, v);
 	}
 	if (i < len) {
 		v = load_tail(src + i, len - i);
-		if (dst)
-			memcpy(dst + i, &v, len - i);
+		if (copy)
+			store_tail(dst + i, v, len - i);
 		sum = net_csum_join(sum, v);
 	}
 	return sum;
@@ -164,28 +207,12 @@ static inline __attribute__((always_inline)) uint64_t csum(uint64_t sum, uint8_t
 
 uint64_t net_csum_add(uint64_t sum, const void *buf, size_t len)
 {
-	return csum(sum, NULL, buf, len);
+	return csum(sum, NULL, buf, len, false);
 }
 
 uint64_t net_csum_copy(uint64_t sum, void *dst, const void *src, size_t len)
 {
-	return csum(sum, dst, src, len);
-}
-
-uint16_t net_csum_fold(uint64_t sum)
-{
-	sum = (sum >> 32) + (uint32_t)sum; /* 33 bits */
-	sum = (sum >> 16) + (uint16_t)sum; /* 18 bits */
-	sum = (sum >> 16) + (uint16_t)sum; /* 17 bits */
-	sum = (sum >> 16) + (uint16_t)sum;
-	return (uint16_t)sum;
-}
-
-/* 2^64 = 1 modulo ffff, so a rotation by 8 is a multiplication by 256: every byte changes its
- * side. */
-uint64_t net_csum_swap(uint64_t part)
-{
-	return part << 8 | part >> 56;
+	return csum(sum, dst, src, len, true);
 }
 
 /* The reflected polynomial 82f63b78, four bits at a time. */

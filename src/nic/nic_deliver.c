@@ -44,31 +44,34 @@ struct delivery {
 	struct nic_rx_meta meta;
 	struct net_parsed parsed;
 	struct cursor cur;
+	/* Of a TSO frame, and the segment under way. */
+	struct net_tso tso;
+	struct net_segment seg;
+	uint64_t bytes; /* of those stored */
 	bool svlan;	/* the 802.1ad tag goes with it */
 	uint32_t limit; /* segments of a TSO frame at most; 0 = all */
 };
 
-static void copy_tally(struct tally *t, uint8_t *dst, const uint8_t *src, uint32_t len)
+/* Sums up to t->left of len bytes while copying; returns how many. */
+static uint32_t copy_summed(struct tally *t, uint8_t *dst, const uint8_t *src, uint32_t len)
 {
 	uint32_t n = MIN(len, t->left);
 
-	switch (t->mode) {
-	case TALLY_CSUM:
-		if (t->odd)
-			t->sum = net_csum_join(t->sum,
-					       net_csum_swap(net_csum_copy(0, dst, src, n)));
-		else
-			t->sum = net_csum_copy(t->sum, dst, src, n);
-		t->odd ^= n & 1;
-		break;
-	case TALLY_CRC:
-		t->crc = net_crc32c_copy(t->crc, dst, src, n);
-		break;
-	case TALLY_NONE:
-		n = 0;
-		break;
-	}
 	t->left -= n;
+	if (unlikely(t->mode == TALLY_CRC))
+		t->crc = net_crc32c_copy(t->crc, dst, src, n);
+	else if (likely(!t->odd))
+		t->sum = net_csum_copy(t->sum, dst, src, n);
+	else
+		t->sum = net_csum_join(t->sum, net_csum_swap(net_csum_copy(0, dst, src, n)));
+	t->odd ^= n & 1;
+	return n;
+}
+
+static inline void copy_tally(struct tally *t, uint8_t *dst, const uint8_t *src, uint32_t len)
+{
+	uint32_t n = t->mode == TALLY_NONE ? 0 : copy_summed(t, dst, src, len);
+
 	/* Both may be the same memory: of a port in loopback, or of two functions of one VM. */
 	if (len > n)
 		memmove(dst + n, src + n, len - n);
@@ -287,13 +290,14 @@ static enum nic_drop get_buffers(struct delivery *d, uint32_t hdr_len, uint32_t 
 	return d->dst->ops->rx_buffers(d->dst, &d->meta, sink);
 }
 
-static void count_rx(struct nic_port *dst, const struct nic_rx_meta *meta, const uint8_t *da)
+static void count_rx(const struct delivery *d, uint64_t n, uint64_t bytes)
 {
-	struct nic_port_stats *s = &dst->stats;
+	struct nic_port_stats *s = &d->dst->stats;
+	const uint8_t *da = d->f->hdr;
 
-	nic_count_rx(s, 1, meta->len, meta->local);
+	nic_count_rx(s, n, bytes, d->meta.local);
 	if (net_mac_is_group(da))
-		nic_count(net_mac_is_broadcast(da) ? &s->rx_broadcast : &s->rx_multicast, 1);
+		nic_count(net_mac_is_broadcast(da) ? &s->rx_broadcast : &s->rx_multicast, n);
 }
 
 /* Completes hdr by what was summed while the payload was copied. */
@@ -310,9 +314,11 @@ static void store_whole(struct delivery *d, uint8_t *to, uint8_t *hdr, uint32_t 
 	copy_small(to, hdr, hdr_len);
 }
 
-static void store_in_pieces(struct delivery *d, const struct nic_sink *sink, uint8_t *hdr,
-			    uint32_t hdr_len, uint32_t payload, struct tally *t,
-			    finish_fn *finish)
+/* Any other. Not inlined: the way of most needs the registers. */
+static __attribute__((noinline)) void store_in_pieces(struct delivery *d,
+						      const struct nic_sink *sink, uint8_t *hdr,
+						      uint32_t hdr_len, uint32_t payload,
+						      struct tally *t, finish_fn *finish)
 {
 	struct sink_pos pos = {.sink = sink};
 	uint32_t tag = d->meta.tags_len;
@@ -406,7 +412,7 @@ static unsigned deliver_plain(struct delivery *d)
 		nic_lose_rx(d->dst, f, r, 1);
 		return 0;
 	}
-	count_rx(d->dst, &d->meta, f->hdr);
+	count_rx(d, 1, d->meta.len);
 	return 1;
 }
 
@@ -442,48 +448,75 @@ void nic_deliver_at(uint8_t *to, const struct nic_frame *f, struct nic_rx_meta *
 
 static void finish_segment(struct delivery *d, uint8_t *hdr, uint32_t payload, struct tally *t)
 {
-	const struct net_offload *off = &d->f->off;
-	uint32_t l4_total = off->l4_len + payload;
+	(void)hdr;
+	(void)payload;
+	net_tso_segment(&d->tso, &d->seg, t->sum);
+	d->seg.index++;
+	d->seg.payload_off += payload;
+}
 
-	net_l4_csum_set(hdr, d->f->hdr_len, off, t->sum, l4_total);
+/* The next segment's; how it is summed. */
+static struct tally segment_start(struct delivery *d)
+{
+	uint32_t left = d->f->len - d->f->hdr_len - d->seg.payload_off, mss = d->f->off.mss;
+
+	d->seg.last = left <= mss;
+	d->seg.payload_len = MIN(mss, left);
+	return (struct tally){
+		.mode = TALLY_CSUM, .odd = d->f->off.l4_len & 1, .left = d->seg.payload_len};
+}
+
+static void store_segment(struct nic_rx_meta *meta, uint8_t *to)
+{
+	struct delivery *d = container_of(meta, struct delivery, meta);
+	struct tally t = segment_start(d);
+
+	meta->len = MAX(d->f->hdr_len + d->seg.payload_len, (uint32_t)NET_ETH_ZLEN);
+	store_whole(d, to, d->tso.hdr, d->f->hdr_len, t.left, &t, finish_segment);
+	d->bytes += meta->len;
+}
+
+/* As many segments as the receiver takes without being asked for each. */
+static uint32_t deliver_series(struct delivery *d, uint32_t count)
+{
+	const struct nic_frame *f = d->f;
+	uint32_t most = f->hdr_len + MIN((uint32_t)f->off.mss, f->len - f->hdr_len);
+
+	if (!d->dst->ops->rx_series || d->dst->captures || d->meta.tags_len ||
+	    most > d->policy->max_frame)
+		return 0;
+	d->meta.len = MAX(most, (uint32_t)NET_ETH_ZLEN);
+	return d->dst->ops->rx_series(d->dst, &d->meta, count, store_segment);
 }
 
 /* Segments of a TSO frame, one after another into the receiver's buffers. */
 static unsigned deliver_segments(struct delivery *d)
 {
 	const struct nic_frame *f = d->f;
-	uint32_t payload = f->len - f->hdr_len;
-	uint32_t all = net_tso_count(&f->off, payload), count = d->limit ? d->limit : all;
-	unsigned delivered = 0;
+	uint32_t count = d->limit ? d->limit : nic_frame_count(f), i;
+	uint8_t hdr[NIC_HDR_MAX];
 
 	d->meta.ip_checked = d->meta.ip_ok =
 		d->parsed.l3 == NET_L3_IPV4 && f->off.l2_len == d->parsed.l3_off;
 	d->meta.l4_checked = d->meta.l4_ok = made_l4_csum(f, &d->parsed);
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t off = i * f->off.mss;
-		struct net_segment seg = {.payload_off = off,
-					  .index = i,
-					  .last = i + 1 == all,
-					  .payload_len =
-						  MIN((uint32_t)f->off.mss, payload - off)};
-		struct tally t = {
-			.mode = TALLY_CSUM, .left = seg.payload_len, .odd = f->off.l4_len & 1};
-		uint8_t hdr[NIC_HDR_MAX];
+	copy_small(hdr, f->hdr, f->hdr_len);
+	net_tso_begin(&d->tso, hdr, &f->off);
+	for (i = deliver_series(d, count); i < count; i++) {
+		struct tally t = segment_start(d);
 		enum nic_drop r;
 
 		d->meta.more = (uint8_t)MIN(count - 1 - i + f->more, (uint32_t)UINT8_MAX);
-		net_tso_header(hdr, f->hdr, &f->off, &seg);
-		r = deliver_wire(d, hdr, f->hdr_len, seg.payload_len, &t, finish_segment);
+		r = deliver_wire(d, hdr, f->hdr_len, t.left, &t, finish_segment);
 		if (r != NIC_DROP_NONE) {
 			/* TCP recovers better from a lost tail than from a hole in the middle.
 			 */
 			nic_lose_rx(d->dst, f, r, count - i);
 			break;
 		}
-		count_rx(d->dst, &d->meta, f->hdr);
-		delivered++;
+		d->bytes += d->meta.len;
 	}
-	return delivered;
+	count_rx(d, i, d->bytes);
+	return i;
 }
 
 unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
