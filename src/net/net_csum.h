@@ -19,17 +19,21 @@ uint64_t net_csum_add(uint64_t sum, const void *buf, size_t len);
 /* Copies and sums in one pass: each source byte is read once. */
 uint64_t net_csum_copy(uint64_t sum, void *dst, const void *src, size_t len);
 /* The sum of a header's bytes, in the caller's own code; a few dozen at most. */
-static inline uint64_t net_csum_short(const uint8_t *p, uint32_t len)
+static inline uint64_t net_csum_short(const uint8_t *p, size_t len)
 {
 	uint64_t sum = 0;
+	size_t i = 0;
 
-	for (; len >= 4; len -= 4, p += 4)
-		sum += get_le32(p);
+	for (; i + 16 <= len; i += 16)
+		sum += (uint64_t)get_le32(p + i) + get_le32(p + i + 4) + get_le32(p + i + 8) +
+		       get_le32(p + i + 12);
+	for (; i + 4 <= len; i += 4)
+		sum += get_le32(p + i);
 	if (len & 2) {
-		sum += get_le16(p);
-		p += 2;
+		sum += get_le16(p + i);
+		i += 2;
 	}
-	return len & 1 ? sum + *p : sum;
+	return len & 1 ? sum + p[i] : sum;
 }
 
 /* Folds to 16 bits, not inverted, in network byte order as in memory (put_le16): halves are

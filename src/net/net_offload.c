@@ -89,6 +89,14 @@ static uint32_t ip4_hdr_len(const uint8_t *ip)
 	return len >= IP4_MIN ? len : 0;
 }
 
+/* Of its bytes; most have no options. */
+static uint64_t ip4_hdr_sum(const uint8_t *ip)
+{
+	uint32_t len = ip4_hdr_len(ip);
+
+	return likely(len == IP4_MIN) ? net_csum_short(ip, IP4_MIN) : net_csum_short(ip, len);
+}
+
 /* Is there an IPv4 header whose checksum can be set? l3_len may reach over a tunnel's headers;
  * the checksum is that of the first IP header alone. */
 static bool has_ip_csum(const uint8_t *ip, const struct net_offload *off)
@@ -105,7 +113,7 @@ void net_ip_csum_set(uint8_t *hdr, const struct net_offload *off)
 	if (!has_ip_csum(ip, off))
 		return;
 	put_le16(ip + 10, 0);
-	put_le16(ip + 10, (uint16_t)~net_csum_fold(net_csum_short(ip, ip4_hdr_len(ip))));
+	put_le16(ip + 10, (uint16_t)~net_csum_fold(ip4_hdr_sum(ip)));
 }
 
 /* Is the L3 block exactly one IP header, so that its addresses are those of the pseudo-header?
@@ -154,7 +162,7 @@ static void begin_ip(struct net_tso *tso)
 	if (!tso->ip_csum)
 		return;
 	put_le16(ip + 10, 0);
-	tso->ip_sum = net_csum_fold(net_csum_short(ip, ip4_hdr_len(ip)));
+	tso->ip_sum = net_csum_fold(ip4_hdr_sum(ip));
 }
 
 static void begin_l4(struct net_tso *tso)
@@ -245,5 +253,5 @@ bool net_ip_csum_ok(const uint8_t *hdr, const struct net_parsed *p)
 {
 	const uint8_t *ip = hdr + p->l3_off;
 
-	return net_csum_fold(net_csum_short(ip, ip4_hdr_len(ip))) == UINT16_MAX;
+	return net_csum_fold(ip4_hdr_sum(ip)) == UINT16_MAX;
 }

@@ -15,6 +15,8 @@
 #define L4_CSUM_OFF_UDP	 6
 #define L4_CSUM_OFF_SCTP 8
 
+#define SHORT 48u /* bytes of a header that are summed here */
+
 /* Where the next payload byte of the frame is. */
 struct cursor {
 	const struct nic_seg *seg;
@@ -194,24 +196,25 @@ static unsigned l4_csum_off(unsigned l4)
 }
 
 /* Prepares the sum over the header's part of the L4 message; the copy adds the payload. */
-static struct tally tally_start(const uint8_t *hdr, uint32_t hdr_len, unsigned l4,
-				uint32_t l4_off, uint32_t l4_end)
+static void tally_start(struct tally *t, const uint8_t *hdr, uint32_t hdr_len, unsigned l4,
+			uint32_t l4_off, uint32_t l4_end)
 {
-	struct tally t = {.mode = TALLY_CSUM, .left = l4_end > hdr_len ? l4_end - hdr_len : 0};
 	uint32_t in_hdr = MIN(hdr_len, l4_end) - l4_off;
 
-	t.odd = in_hdr & 1;
-	if (l4 == NET_L4_SCTP) {
+	t->left = l4_end > hdr_len ? l4_end - hdr_len : 0;
+	t->odd = in_hdr & 1;
+	if (unlikely(l4 == NET_L4_SCTP)) {
 		static const uint8_t zero[4];
 
-		t.mode = TALLY_CRC;
-		t.crc = net_crc32c(~0u, hdr + l4_off, L4_CSUM_OFF_SCTP);
-		t.crc = net_crc32c(t.crc, zero, sizeof(zero));
-		t.crc = net_crc32c(t.crc, hdr + l4_off + 12, in_hdr - 12);
-	} else {
-		t.sum = net_csum_add(0, hdr + l4_off, in_hdr);
+		t->mode = TALLY_CRC;
+		t->crc = net_crc32c(~0u, hdr + l4_off, L4_CSUM_OFF_SCTP);
+		t->crc = net_crc32c(t->crc, zero, sizeof(zero));
+		t->crc = net_crc32c(t->crc, hdr + l4_off + 12, in_hdr - 12);
+		return;
 	}
-	return t;
+	t->mode = TALLY_CSUM;
+	t->sum = in_hdr < SHORT ? net_csum_short(hdr + l4_off, in_hdr)
+				: net_csum_add(0, hdr + l4_off, in_hdr);
 }
 
 /*
@@ -219,12 +222,12 @@ static struct tally tally_start(const uint8_t *hdr, uint32_t hdr_len, unsigned l
  * pseudo-header sum in the checksum field, so the sum over the whole message includes it
  * (82576 7.2.4).
  */
-static struct tally offload_start(const struct nic_frame *f, const uint8_t *hdr)
+static void offload_start(struct tally *t, const struct nic_frame *f, const uint8_t *hdr)
 {
 	const struct net_offload *off = &f->off;
 	uint32_t l4_off = off->l2_len + off->l3_len;
 
-	return tally_start(hdr, f->hdr_len, off->l4, l4_off, f->len);
+	tally_start(t, hdr, f->hdr_len, off->l4, l4_off, f->len);
 }
 
 static void offload_finish(uint8_t *hdr, const struct net_offload *off, const struct tally *t)
@@ -242,9 +245,9 @@ static void offload_finish(uint8_t *hdr, const struct net_offload *off, const st
 	put_le16(field, sum);
 }
 
-/* Sums for checking a frame whose checksums nobody vouches for. NONE when there is nothing to
- * check. */
-static struct tally verify_start(const struct nic_frame *f, const struct net_parsed *p)
+/* Sums for checking a frame whose checksums nobody vouches for. t stays as it is when there is
+ * nothing to check. */
+static void verify_start(struct tally *t, const struct nic_frame *f, const struct net_parsed *p)
 {
 	uint32_t end = (uint32_t)p->l3_off + p->ip_len;
 	uint32_t field_end;
@@ -253,11 +256,10 @@ static struct tally verify_start(const struct nic_frame *f, const struct net_par
 	 * sure then. */
 	if (p->l4 == NET_L4_NONE || p->fragment || end > f->len ||
 	    (p->l3 == NET_L3_IPV6 && p->ext_headers))
-		return (struct tally){.mode = TALLY_NONE};
+		return;
 	field_end = p->l4_off + l4_csum_off(p->l4) + (p->l4 == NET_L4_SCTP ? 4 : 2);
-	if (field_end > end || field_end > f->hdr_len)
-		return (struct tally){.mode = TALLY_NONE};
-	return tally_start(f->hdr, f->hdr_len, p->l4, p->l4_off, end);
+	if (field_end <= end && field_end <= f->hdr_len)
+		tally_start(t, f->hdr, f->hdr_len, p->l4, p->l4_off, end);
 }
 
 static bool verify_finish(const struct nic_frame *f, const struct net_parsed *p,
@@ -352,15 +354,6 @@ static enum nic_drop deliver_wire(struct delivery *d, uint8_t *hdr, uint32_t hdr
 	return r;
 }
 
-static void finish_plain(struct delivery *d, uint8_t *hdr, uint32_t payload, struct tally *t)
-{
-	(void)payload;
-	if (d->f->off.l4_csum)
-		offload_finish(hdr, &d->f->off, t);
-	else if (t->mode != TALLY_NONE)
-		d->meta.l4_ok = verify_finish(d->f, &d->parsed, t);
-}
-
 /* Is the checksum that is inserted the one of the message that the receiver sees? In a tunnel
  * it is the inner one, and nothing is known of the outer. */
 static bool made_l4_csum(const struct nic_frame *f, const struct net_parsed *p)
@@ -383,28 +376,56 @@ static void checksum_meta(struct nic_rx_meta *meta, const struct nic_frame *f,
 	meta->l4_checked = l4 && (meta->l4_ok || (t->mode != TALLY_NONE && !f->off.l4_csum));
 }
 
-static unsigned deliver_plain(struct delivery *d)
+/*
+ * Prepares t and what meta says of checksums. Returns the header as it will be sent but for a
+ * checksum that takes the payload: f's own, never to be written, or one in copy.
+ */
+static uint8_t *plain_start(const struct nic_frame *f, struct nic_rx_meta *meta,
+			    struct tally *t, uint8_t *copy)
 {
-	const struct nic_frame *f = d->f;
-	uint8_t copy[NIC_HDR_MAX];
-	uint8_t *hdr = (uint8_t *)f->hdr; /* only written when it is the copy */
-	struct tally t = {.mode = TALLY_NONE};
-	enum nic_drop r;
+	uint8_t *hdr = (uint8_t *)f->hdr;
 
 	if (f->off.ip_csum || f->off.l4_csum) {
 		hdr = memcpy(copy, f->hdr, f->hdr_len);
 		if (f->off.ip_csum)
 			net_ip_csum_set(hdr, &f->off);
 	}
+	if (f->off.l4_csum)
+		offload_start(t, f, hdr);
+	else if (!f->csum_valid)
+		verify_start(t, f, meta->parsed);
+	checksum_meta(meta, f, hdr, t);
+	return hdr;
+}
+
+/* The payload has been copied. */
+static void plain_finish(const struct nic_frame *f, struct nic_rx_meta *meta,
+			 const struct tally *t, uint8_t *hdr)
+{
+	if (f->off.l4_csum)
+		offload_finish(hdr, &f->off, t);
+	else if (t->mode != TALLY_NONE)
+		meta->l4_ok = verify_finish(f, meta->parsed, t);
+}
+
+static void finish_plain(struct delivery *d, uint8_t *hdr, uint32_t payload, struct tally *t)
+{
+	(void)payload;
+	plain_finish(d->f, &d->meta, t, hdr);
+}
+
+static unsigned deliver_plain(struct delivery *d)
+{
+	const struct nic_frame *f = d->f;
+	uint8_t copy[NIC_HDR_MAX];
+	struct tally t = {.mode = TALLY_NONE};
+	uint8_t *hdr = plain_start(f, &d->meta, &t, copy);
+	enum nic_drop r;
+
 #ifdef LADON_BREAK_SNAPSHOT
 	/* As it is now, not as it was judged. */
 	memcpy(hdr, f->local ? f->guest : f->hdr, f->tagged ? 12 : 14);
 #endif
-	if (f->off.l4_csum)
-		t = offload_start(f, hdr);
-	else if (!f->csum_valid)
-		t = verify_start(f, &d->parsed);
-	checksum_meta(&d->meta, f, hdr, &t);
 	r = deliver_wire(d, hdr, f->hdr_len, f->len - f->hdr_len, &t, finish_plain);
 	if (r != NIC_DROP_NONE) {
 		if (r == NIC_DROP_NODESC && d->dst->may_wait)
@@ -420,7 +441,7 @@ void nic_deliver_at(uint8_t *to, const struct nic_frame *f, struct nic_rx_meta *
 		    struct net_parsed *parsed)
 {
 	struct tally t = {.mode = TALLY_NONE};
-	uint8_t *at = to + f->hdr_len;
+	uint8_t *at = to + f->hdr_len, *hdr = (uint8_t *)f->hdr, copy[NIC_HDR_MAX];
 
 	net_parse(f->hdr, f->hdr_len, parsed);
 	memset(meta, 0, sizeof(*meta));
@@ -428,19 +449,15 @@ void nic_deliver_at(uint8_t *to, const struct nic_frame *f, struct nic_rx_meta *
 	meta->local = f->local;
 	meta->hdr = f->hdr;
 	meta->parsed = parsed;
-	if (parsed->l3 != NET_L3_NONE) {
-		if (!f->csum_valid)
-			t = verify_start(f, parsed);
-		checksum_meta(meta, f, f->hdr, &t);
-	}
+	if (parsed->l3 != NET_L3_NONE || nic_frame_has_offload(f))
+		hdr = plain_start(f, meta, &t, copy);
 	for (unsigned i = 0; i < f->num_segs; i++) {
 		copy_tally(&t, at, f->segs[i].ptr, f->segs[i].len);
 		at += f->segs[i].len;
 	}
 	pad(to, f->len, meta->len);
-	if (t.mode != TALLY_NONE)
-		meta->l4_ok = verify_finish(f, parsed, &t);
-	copy_small(to, f->hdr, f->hdr_len);
+	plain_finish(f, meta, &t, hdr);
+	copy_small(to, hdr, f->hdr_len);
 #ifdef LADON_BREAK_SNAPSHOT
 	memcpy(to, f->guest, NET_ETH_HLEN);
 #endif

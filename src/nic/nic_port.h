@@ -75,7 +75,7 @@ struct nic_port_ops {
 	 * uplink returns NIC_DROP_UPLINK when its other end did not take the frame. */
 	enum nic_drop (*rx_commit)(struct nic_port *port, const struct nic_rx_meta *meta);
 	/*
-	 * Takes frames that all go to this port, without offloads and tags, and without being
+	 * Takes frames that all go to this port, not to be cut, without tags, and without being
 	 * asked for buffers first (nic_deliver_at). Stops before the first that needs more than
 	 * one buffer, is longer than max bytes, or for which there is none: that one comes
 	 * again by rx_buffers. Returns how many it took. NULL = all come that way.
