@@ -79,15 +79,70 @@ static inline csum_vec load_vec(const uint8_t *p)
 	return v;
 }
 
+/* The next 8 bytes. */
+static inline __attribute__((always_inline)) uint64_t csum_word(uint64_t sum, uint8_t *dst,
+								const uint8_t *src, bool copy)
+{
+	uint64_t v = load64(src);
+
+	if (copy)
+		put_le64(dst, v);
+	return net_csum_join(sum, v);
+}
+
+/* The last bytes: what is left of len by 32. */
+static inline __attribute__((always_inline)) uint64_t
+csum_end(uint64_t sum, uint8_t *dst, const uint8_t *src, size_t len, bool copy)
+{
+	size_t i = ALIGN_DOWN(len, 32);
+
+	if (len & 16) {
+		sum = csum_word(sum, dst + i, src + i, copy);
+		sum = csum_word(sum, dst + i + 8, src + i + 8, copy);
+		i += 16;
+	}
+	if (len & 8) {
+		sum = csum_word(sum, dst + i, src + i, copy);
+		i += 8;
+	}
+	if (len & 7) {
+		uint64_t v = load_tail(src + i, len & 7);
+
+		if (copy)
+			store_tail(dst + i, v, len & 7);
+		sum = net_csum_join(sum, v);
+	}
+	return sum;
+}
+
+/* On any CPU, any length. Vectors have no carry, so each word's halves go to accumulators of
+ * their own, whose upper 32 bits take the carries of 2^32 words. */
+static inline __attribute__((always_inline)) uint64_t
+csum_any(uint64_t sum, uint8_t *dst, const uint8_t *src, size_t len, bool copy)
+{
+	const csum_vec low = {UINT32_MAX, UINT32_MAX};
+	csum_vec acc[4] = {{0}};
+
+	for (size_t i = 0; i < ALIGN_DOWN(len, 32); i += 32) {
+		csum_vec a = load_vec(src + i), b = load_vec(src + i + 16);
+
+		if (copy) {
+			memcpy(dst + i, &a, sizeof(a));
+			memcpy(dst + i + 16, &b, sizeof(b));
+		}
+		acc[0] += a & low;
+		acc[1] += a >> 32;
+		acc[2] += b & low;
+		acc[3] += b >> 32;
+	}
+	acc[0] += acc[1] + acc[2] + acc[3];
+	return csum_end(net_csum_join(sum, acc[0][0] + acc[0][1]), dst, src, len, copy);
+}
+
 #ifdef __x86_64__
 /* Words of 16 bits, as numbers with a sign. */
 typedef short csum_wide __attribute__((vector_size(32)));
 typedef int csum_wide_acc __attribute__((vector_size(32)));
-
-static bool wide_in_cpu(void)
-{
-	return __builtin_cpu_supports("avx2");
-}
 
 /* Adds 32 bytes to acc, as pairs of words less 32768 each. */
 __attribute__((target("avx2"), always_inline)) static inline csum_wide_acc
@@ -103,117 +158,67 @@ wide_step(csum_wide_acc acc, uint8_t *dst, const uint8_t *src, bool copy)
 	return acc + (csum_wide_acc)__builtin_ia32_pmaddwd256(v ^ sign, one);
 }
 
-/* The sum of len bytes, a multiple of 32, at most WIDE_MAX. */
+/* WIDE_MIN to WIDE_MAX bytes. */
 __attribute__((target("avx2"), always_inline)) static inline uint64_t
-csum_wide_of(uint8_t *dst, const uint8_t *src, size_t len, bool copy)
+csum_wide_of(uint64_t sum, uint8_t *dst, const uint8_t *src, size_t len, bool copy)
 {
+	size_t i = 0, end = ALIGN_DOWN(len, 32);
 	csum_wide_acc acc = {0};
-	size_t i = 0;
-	int sum = 0;
+	int part = 0;
 
-	for (; len - i >= 128; i += 128) {
+	for (; end - i >= 128; i += 128) {
 		acc = wide_step(acc, dst + i, src + i, copy);
 		acc = wide_step(acc, dst + i + 32, src + i + 32, copy);
 		acc = wide_step(acc, dst + i + 64, src + i + 64, copy);
 		acc = wide_step(acc, dst + i + 96, src + i + 96, copy);
 	}
-	for (; i < len; i += 32)
+	for (; i < end; i += 32)
 		acc = wide_step(acc, dst + i, src + i, copy);
 	for (unsigned k = 0; k < 8; k++)
-		sum += acc[k];
-	return (uint64_t)(sum + (int64_t)(len / 2) * 32768);
+		part += acc[k];
+	sum = net_csum_join(sum, (uint64_t)(part + (int64_t)(end / 2) * 32768));
+	return csum_end(sum, dst, src, len, copy);
 }
 
-__attribute__((target("avx2"))) static uint64_t csum_wide_add(const uint8_t *src, size_t len)
+__attribute__((target("avx2"))) static uint64_t csum_wide_add(uint64_t sum, const uint8_t *src,
+							      size_t len)
 {
-	return csum_wide_of(NULL, src, len, false);
+	return csum_wide_of(sum, NULL, src, len, false);
 }
 
-__attribute__((target("avx2"))) static uint64_t csum_wide_copy(uint8_t *dst, const uint8_t *src,
-							       size_t len)
+__attribute__((target("avx2"))) static uint64_t csum_wide_copy(uint64_t sum, uint8_t *dst,
+							       const uint8_t *src, size_t len)
 {
-	return csum_wide_of(dst, src, len, true);
-}
-#else
-static bool wide_in_cpu(void)
-{
-	return false;
+	return csum_wide_of(sum, dst, src, len, true);
 }
 
-static uint64_t csum_wide_add(const uint8_t *src, size_t len)
+static bool is_wide(size_t len)
 {
-	(void)src;
-	(void)len;
-	return 0;
-}
-
-static uint64_t csum_wide_copy(uint8_t *dst, const uint8_t *src, size_t len)
-{
-	(void)dst;
-	return csum_wide_add(src, len);
-}
-#endif
-
-/* The same on any CPU. Vectors have no carry, so each word's halves go to accumulators of their
- * own, whose upper 32 bits take the carries of 2^32 words. */
-static inline __attribute__((always_inline)) uint64_t
-csum_vec_of(uint8_t *dst, const uint8_t *src, size_t len, bool copy)
-{
-	const csum_vec low = {UINT32_MAX, UINT32_MAX};
-	csum_vec acc[4] = {{0}};
-
-	for (size_t i = 0; i < len; i += 32) {
-		csum_vec a = load_vec(src + i), b = load_vec(src + i + 16);
-
-		if (copy) {
-			memcpy(dst + i, &a, sizeof(a));
-			memcpy(dst + i + 16, &b, sizeof(b));
-		}
-		acc[0] += a & low;
-		acc[1] += a >> 32;
-		acc[2] += b & low;
-		acc[3] += b >> 32;
-	}
-	acc[0] += acc[1] + acc[2] + acc[3];
-	return acc[0][0] + acc[0][1];
-}
-
-static inline __attribute__((always_inline)) uint64_t
-csum(uint64_t sum, uint8_t *dst, const uint8_t *src, size_t len, bool copy)
-{
-	/* More than that is nobody's, and summed by the word. */
-	size_t i = MIN(ALIGN_DOWN(len, 32), WIDE_MAX);
-	uint64_t v;
-
-	if (i >= WIDE_MIN && wide_in_cpu())
-		sum = net_csum_join(sum,
-				    copy ? csum_wide_copy(dst, src, i) : csum_wide_add(src, i));
-	else if (i)
-		sum = net_csum_join(sum, csum_vec_of(dst, src, i, copy));
-	for (; len - i >= 8; i += 8) {
-		v = load64(src + i);
-		if (copy)
-			put_le64(dst + i, v);
-		sum = net_csum_join(sum, v);
-	}
-	if (i < len) {
-		v = load_tail(src + i, len - i);
-		if (copy)
-			store_tail(dst + i, v, len - i);
-		sum = net_csum_join(sum, v);
-	}
-	return sum;
+	return len >= WIDE_MIN && len <= WIDE_MAX && __builtin_cpu_supports("avx2");
 }
 
 uint64_t net_csum_add(uint64_t sum, const void *buf, size_t len)
 {
-	return csum(sum, NULL, buf, len, false);
+	return is_wide(len) ? csum_wide_add(sum, buf, len)
+			    : csum_any(sum, NULL, buf, len, false);
 }
 
 uint64_t net_csum_copy(uint64_t sum, void *dst, const void *src, size_t len)
 {
-	return csum(sum, dst, src, len, true);
+	return is_wide(len) ? csum_wide_copy(sum, dst, src, len)
+			    : csum_any(sum, dst, src, len, true);
 }
+#else
+uint64_t net_csum_add(uint64_t sum, const void *buf, size_t len)
+{
+	return csum_any(sum, NULL, buf, len, false);
+}
+
+uint64_t net_csum_copy(uint64_t sum, void *dst, const void *src, size_t len)
+{
+	return csum_any(sum, dst, src, len, true);
+}
+#endif
 
 /* The reflected polynomial 82f63b78, four bits at a time. */
 static uint32_t crc_byte(uint32_t crc, uint8_t byte)

@@ -386,7 +386,8 @@ static uint8_t *plain_start(const struct nic_frame *f, struct nic_rx_meta *meta,
 	uint8_t *hdr = (uint8_t *)f->hdr;
 
 	if (f->off.ip_csum || f->off.l4_csum) {
-		hdr = memcpy(copy, f->hdr, f->hdr_len);
+		hdr = copy;
+		copy_small(hdr, f->hdr, f->hdr_len);
 		if (f->off.ip_csum)
 			net_ip_csum_set(hdr, &f->off);
 	}
