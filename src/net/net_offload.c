@@ -106,14 +106,15 @@ static bool has_ip_csum(const uint8_t *ip, const struct net_offload *off)
 	return ip_version(ip) == 4 && len && len <= off->l3_len;
 }
 
-void net_ip_csum_set(uint8_t *hdr, const struct net_offload *off)
+bool net_ip_csum_set(uint8_t *hdr, const struct net_offload *off)
 {
 	uint8_t *ip = hdr + off->l2_len;
 
 	if (!has_ip_csum(ip, off))
-		return;
+		return false;
 	put_le16(ip + 10, 0);
 	put_le16(ip + 10, (uint16_t)~net_csum_fold(ip4_hdr_sum(ip)));
+	return true;
 }
 
 /* Is the L3 block exactly one IP header, so that its addresses are those of the pseudo-header?

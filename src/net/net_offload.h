@@ -33,8 +33,9 @@ struct net_offload {
  */
 bool net_offload_valid(const struct net_offload *off, uint32_t hdr_len);
 
-/* Writes the IPv4 header checksum; no effect on a header that is not IPv4. */
-void net_ip_csum_set(uint8_t *hdr, const struct net_offload *off);
+/* Writes the IPv4 header checksum. Returns false, and writes nothing, when there is no whole
+ * IPv4 header. */
+bool net_ip_csum_set(uint8_t *hdr, const struct net_offload *off);
 
 /*
  * The pseudo-header sum for TCP/UDP over the IP header in hdr; l4_total = L4 header + payload

@@ -39,6 +39,13 @@ struct tally {
 	uint32_t crc;
 };
 
+/* A TSO frame. */
+struct cut {
+	struct net_tso tso;
+	struct net_segment seg; /* the one under way */
+	uint64_t bytes;		/* of those before it */
+};
+
 struct delivery {
 	struct nic_port *dst;
 	const struct nic_policy *policy;
@@ -46,12 +53,9 @@ struct delivery {
 	struct nic_rx_meta meta;
 	struct net_parsed parsed;
 	struct cursor cur;
-	/* Of a TSO frame, and the segment under way. */
-	struct net_tso tso;
-	struct net_segment seg;
-	uint64_t bytes; /* of those stored */
-	bool svlan;	/* the 802.1ad tag goes with it */
-	uint32_t limit; /* segments of a TSO frame at most; 0 = all */
+	struct cut *cut; /* of a TSO frame */
+	bool svlan;	 /* the 802.1ad tag goes with it */
+	uint32_t limit;	 /* segments of a TSO frame at most; 0 = all */
 };
 
 /* Sums up to t->left of len bytes while copying; returns how many. */
@@ -363,15 +367,15 @@ static bool made_l4_csum(const struct nic_frame *f, const struct net_parsed *p)
 }
 
 /* What the receiver is told of checksums, as far as it is known before the copy. hdr: as it
- * will be sent. */
+ * will be sent; made_ip: with an IPv4 checksum that was made for it. */
 static void checksum_meta(struct nic_rx_meta *meta, const struct nic_frame *f,
-			  const uint8_t *hdr, const struct tally *t)
+			  const uint8_t *hdr, bool made_ip, const struct tally *t)
 {
 	const struct net_parsed *p = meta->parsed;
 	bool l4 = p->l4 != NET_L4_NONE;
 
 	meta->ip_checked = p->l3 == NET_L3_IPV4;
-	meta->ip_ok = meta->ip_checked && (f->csum_valid || net_ip_csum_ok(hdr, p));
+	meta->ip_ok = meta->ip_checked && (f->csum_valid || made_ip || net_ip_csum_ok(hdr, p));
 	meta->l4_ok = l4 && (f->csum_valid || made_l4_csum(f, p));
 	meta->l4_checked = l4 && (meta->l4_ok || (t->mode != TALLY_NONE && !f->off.l4_csum));
 }
@@ -384,18 +388,19 @@ static uint8_t *plain_start(const struct nic_frame *f, struct nic_rx_meta *meta,
 			    struct tally *t, uint8_t *copy)
 {
 	uint8_t *hdr = (uint8_t *)f->hdr;
+	bool made_ip = false;
 
 	if (f->off.ip_csum || f->off.l4_csum) {
 		hdr = copy;
 		copy_small(hdr, f->hdr, f->hdr_len);
-		if (f->off.ip_csum)
-			net_ip_csum_set(hdr, &f->off);
+		made_ip = f->off.ip_csum && net_ip_csum_set(hdr, &f->off) &&
+			  f->off.l2_len == meta->parsed->l3_off;
 	}
 	if (f->off.l4_csum)
 		offload_start(t, f, hdr);
 	else if (!f->csum_valid)
 		verify_start(t, f, meta->parsed);
-	checksum_meta(meta, f, hdr, t);
+	checksum_meta(meta, f, hdr, made_ip, t);
 	return hdr;
 }
 
@@ -468,20 +473,21 @@ static void finish_segment(struct delivery *d, uint8_t *hdr, uint32_t payload, s
 {
 	(void)hdr;
 	(void)payload;
-	net_tso_segment(&d->tso, &d->seg, t->sum);
-	d->seg.index++;
-	d->seg.payload_off += payload;
+	net_tso_segment(&d->cut->tso, &d->cut->seg, t->sum);
+	d->cut->seg.index++;
+	d->cut->seg.payload_off += payload;
 }
 
 /* The next segment's; how it is summed. */
 static struct tally segment_start(struct delivery *d)
 {
-	uint32_t left = d->f->len - d->f->hdr_len - d->seg.payload_off, mss = d->f->off.mss;
+	struct net_segment *seg = &d->cut->seg;
+	uint32_t left = d->f->len - d->f->hdr_len - seg->payload_off, mss = d->f->off.mss;
 
-	d->seg.last = left <= mss;
-	d->seg.payload_len = MIN(mss, left);
+	seg->last = left <= mss;
+	seg->payload_len = MIN(mss, left);
 	return (struct tally){
-		.mode = TALLY_CSUM, .odd = d->f->off.l4_len & 1, .left = d->seg.payload_len};
+		.mode = TALLY_CSUM, .odd = d->f->off.l4_len & 1, .left = seg->payload_len};
 }
 
 static void store_segment(struct nic_rx_meta *meta, uint8_t *to)
@@ -489,9 +495,9 @@ static void store_segment(struct nic_rx_meta *meta, uint8_t *to)
 	struct delivery *d = container_of(meta, struct delivery, meta);
 	struct tally t = segment_start(d);
 
-	meta->len = MAX(d->f->hdr_len + d->seg.payload_len, (uint32_t)NET_ETH_ZLEN);
-	store_whole(d, to, d->tso.hdr, d->f->hdr_len, t.left, &t, finish_segment);
-	d->bytes += meta->len;
+	meta->len = MAX(d->f->hdr_len + t.left, (uint32_t)NET_ETH_ZLEN);
+	store_whole(d, to, d->cut->tso.hdr, d->f->hdr_len, t.left, &t, finish_segment);
+	d->cut->bytes += meta->len;
 }
 
 /* As many segments as the receiver takes without being asked for each. */
@@ -513,12 +519,14 @@ static unsigned deliver_segments(struct delivery *d)
 	const struct nic_frame *f = d->f;
 	uint32_t count = d->limit ? d->limit : nic_frame_count(f), i;
 	uint8_t hdr[NIC_HDR_MAX];
+	struct cut cut = {.bytes = 0};
 
+	d->cut = &cut;
 	d->meta.ip_checked = d->meta.ip_ok =
 		d->parsed.l3 == NET_L3_IPV4 && f->off.l2_len == d->parsed.l3_off;
 	d->meta.l4_checked = d->meta.l4_ok = made_l4_csum(f, &d->parsed);
 	copy_small(hdr, f->hdr, f->hdr_len);
-	net_tso_begin(&d->tso, hdr, &f->off);
+	net_tso_begin(&cut.tso, hdr, &f->off);
 	for (i = deliver_series(d, count); i < count; i++) {
 		struct tally t = segment_start(d);
 		enum nic_drop r;
@@ -531,9 +539,9 @@ static unsigned deliver_segments(struct delivery *d)
 			nic_lose_rx(d->dst, f, r, count - i);
 			break;
 		}
-		d->bytes += d->meta.len;
+		cut.bytes += d->meta.len;
 	}
-	count_rx(d, i, d->bytes);
+	count_rx(d, i, cut.bytes);
 	return i;
 }
 
