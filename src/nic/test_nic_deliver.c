@@ -6,6 +6,7 @@
 #include "test_port.h"
 
 #include "net_csum.h"
+#include "nic_capture.h"
 #include "nic_deliver.h"
 
 enum { TCP = NET_L4_TCP, UDP = NET_L4_UDP, SCTP = NET_L4_SCTP };
@@ -15,6 +16,7 @@ static const uint8_t l4_size[] = {[TCP] = 20, [UDP] = 8, [SCTP] = 12};
 static const uint8_t csum_at[] = {[TCP] = 16, [UDP] = 6, [SCTP] = 8};
 
 static struct test_port dst;
+static struct test_port other; /* gets what dst gets, by rx_run and rx_series */
 static struct nic_burst burst;
 static uint8_t bytes[300000];
 
@@ -22,6 +24,8 @@ static int set_up(void **state)
 {
 	(void)state;
 	test_port_init(&dst, 2);
+	test_port_init(&other, 2);
+	other.port.ops = &test_port_run_ops;
 	return 0;
 }
 
@@ -29,6 +33,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	test_port_done(&dst);
+	test_port_done(&other);
 	return 0;
 }
 
@@ -176,13 +181,68 @@ static void set_csums(void)
 	}
 }
 
+static void assert_same_rx(const struct test_rx *a, const struct test_rx *b)
+{
+	const struct nic_rx_meta *m = &a->meta, *n = &b->meta;
+
+	assert_int_equal(a->len, b->len);
+	assert_memory_equal(a->bytes, b->bytes, a->len);
+	assert_int_equal(a->parsed.l3, b->parsed.l3);
+	assert_int_equal(a->parsed.l4, b->parsed.l4);
+	assert_int_equal(a->parsed.hdr_len, b->parsed.hdr_len);
+	assert_int_equal(m->tagged, n->tagged);
+	assert_int_equal(m->tag_in_bytes, n->tag_in_bytes);
+	assert_int_equal(m->local, n->local);
+	assert_int_equal(m->ip_checked, n->ip_checked);
+	assert_int_equal(m->ip_ok, n->ip_ok);
+	assert_int_equal(m->l4_checked, n->l4_checked);
+	assert_int_equal(m->l4_ok, n->l4_ok);
+}
+
+/* The burst's frame again, to a port that is not asked for each buffer. Nobody sees which way
+ * it took. */
+static void deliver_quickly(const struct test_tx *tx, unsigned n)
+{
+	const struct nic_frame *f = &burst.frame[0];
+
+	test_port_flush(&other);
+	if (f->off.tso)
+		assert_int_equal(nic_deliver(&other.port, &other.policy, f,
+					     (struct nic_tags){.tagged = tx->tagged}, 0),
+				 n);
+	else if (n && !tx->tagged)
+		test_rx_one(&other, f);
+	else
+		return;
+	assert_int_equal(other.num_rx, n);
+	for (unsigned i = 0; i < n; i++)
+		assert_same_rx(&other.rx[i], &dst.rx[i]);
+}
+
 /* Delivers bytes; returns the wire frames that arrived. */
 static unsigned deliver(const struct test_tx *tx)
 {
+	static const struct nic_port_stats none;
+	const struct nic_frame *f = &burst.frame[0];
+	uint64_t before = nic_counter(&dst.port.stats.rx_bytes);
+	unsigned n;
+
+	other.policy = dst.policy;
+	other.credits = dst.credits;
+	other.strip = dst.strip;
+	other.refuse = dst.refuse;
+	other.port.stats = none;
 	burst.n = burst.num_segs = 0;
 	test_port_flush(&dst);
-	return nic_deliver(&dst.port, &dst.policy, test_burst_add(&burst, tx),
-			   (struct nic_tags){.tagged = tx->tagged}, 0);
+	n = nic_deliver(&dst.port, &dst.policy, test_burst_add(&burst, tx),
+			(struct nic_tags){.tagged = tx->tagged}, 0);
+	if (dst.port.ops != &test_port_ops)
+		return n;
+	deliver_quickly(tx, n);
+	if (f->off.tso)
+		assert_int_equal(nic_counter(&dst.port.stats.rx_bytes) - before,
+				 nic_counter(&other.port.stats.rx_bytes));
+	return n;
 }
 
 static const struct test_rx *deliver_one(const struct test_tx *tx)
@@ -534,6 +594,30 @@ static void tso_segments_carry_the_tag(void **state)
 	}
 }
 
+/* In series come those that are one as the other: untagged, seen by nobody. */
+static void segments_come_in_series_if_nobody_cares(void **state)
+{
+	static const struct nic_capture_set nobody;
+	struct tso t = {.payload = 3000, .mss = 1448};
+	struct test_tx tx = make_tso(NET_L3_IPV4, TCP, &t);
+
+	(void)state;
+	assert_int_equal(deliver(&tx), 3);
+	assert_int_equal(other.num_series, 3);
+	other.port.captures = &nobody;
+	assert_int_equal(deliver(&tx), 3);
+	other.port.captures = NULL;
+	tx.tagged = true;
+	assert_int_equal(deliver(&tx), 3);
+	assert_int_equal(other.num_series, 3);
+	dst.strip = true;
+	assert_int_equal(deliver(&tx), 3);
+	assert_int_equal(other.num_series, 6);
+	dst.policy.max_frame = 54 + 1447;
+	assert_int_equal(deliver(&tx), 0);
+	assert_int_equal(other.num_series, 6);
+}
+
 /* No driver does this, but a guest may: the payload begins at an odd place of the message. */
 static void tso_with_an_odd_header(void **state)
 {
@@ -589,6 +673,18 @@ static void a_refused_commit_is_a_drop(void **state)
 	assert_int_equal(deliver(&tx), 0);
 	assert_int_equal(test_rx_drop(&dst, NIC_DROP_UPLINK), 1);
 	assert_int_equal(nic_counter(&dst.port.stats.rx_packets), 0);
+}
+
+static void a_segment_that_was_refused_is_not_counted(void **state)
+{
+	struct tso t = {.payload = 3000, .mss = 1000};
+	struct test_tx tx = make_tso(NET_L3_IPV4, TCP, &t);
+
+	(void)state;
+	dst.refuse = NIC_DROP_UPLINK;
+	assert_int_equal(deliver(&tx), 0);
+	assert_int_equal(test_rx_drop(&dst, NIC_DROP_UPLINK), 3);
+	assert_int_equal(nic_counter(&dst.port.stats.rx_bytes), 0);
 }
 
 static void the_rest_of_a_tso_frame_is_dropped_and_counted(void **state)
@@ -688,10 +784,12 @@ int main(void)
 		TEST(an_inner_checksum_says_nothing_of_the_outer),
 		TEST(tso_becomes_segments),
 		TEST(tso_segments_carry_the_tag),
+		TEST(segments_come_in_series_if_nobody_cares),
 		TEST(tso_with_an_odd_header),
 		TEST(too_long_a_frame_is_dropped),
 		TEST(without_buffers_it_is_dropped),
 		TEST(a_refused_commit_is_a_drop),
+		TEST(a_segment_that_was_refused_is_not_counted),
 		TEST(the_rest_of_a_tso_frame_is_dropped_and_counted),
 		TEST(what_is_received_is_counted),
 		TEST(a_guest_may_receive_where_it_sends),
