@@ -501,6 +501,35 @@ static void an_inner_checksum_says_nothing_of_the_outer(void **state)
 	assert_l4_unchecked(&tx);
 }
 
+/* So is an inner IPv4 header's. */
+static void an_inner_ip_checksum_makes_no_outer_one_right(void **state)
+{
+	struct test_tx tx = plain(make_frame(NET_L3_IPV4, UDP, 200));
+
+	(void)state;
+	set_csums();
+	bytes[24] ^= 1;
+	bytes[64] = 0x45;
+	tx.off = (struct net_offload){.l2_len = 64, .l3_len = 20, .ip_csum = true};
+	assert_false(deliver_one(&tx)->meta.ip_ok);
+	tx.off.l2_len = 14;
+	assert_true(deliver_one(&tx)->meta.ip_ok);
+}
+
+/* What the context says is believed, whatever the type may be. */
+static void a_checksum_is_inserted_behind_any_type(void **state)
+{
+	struct test_tx tx = plain(make_frame(NET_L3_IPV4, UDP, 200));
+	const struct test_rx *rx;
+
+	(void)state;
+	tx.off = ask_csum(false);
+	put_be16(bytes + 12, 0x88b5);
+	rx = deliver_one(&tx);
+	assert_true(l4_right(rx->bytes) && ip_right(rx->bytes));
+	assert_false(rx->meta.l4_checked || rx->meta.ip_checked);
+}
+
 /* ---- segmentation ---- */
 
 struct tso {
@@ -564,10 +593,14 @@ static void tso_becomes_segments(void **state)
 		struct tso t = {.payload = 1 + test_below(i % 10 ? 5000 : 60000),
 				.mss = 1 + test_below(1400)};
 		uint8_t l3 = i & 1 ? NET_L3_IPV4 : NET_L3_IPV6, l4 = i & 2 ? TCP : UDP;
-		struct test_tx tx = make_tso(l3, l4, &t);
-		uint32_t done = 0, n = (t.payload + t.mss - 1) / t.mss;
+		struct test_tx tx;
+		uint32_t done = 0, n;
 		uint64_t packets = nic_counter(&dst.port.stats.rx_packets);
 
+		if (i % 5 == 0)
+			t.payload = t.mss * (1 + test_below(4));
+		n = (t.payload + t.mss - 1) / t.mss;
+		tx = make_tso(l3, l4, &t);
 		tx.max_seg = t.payload < 5001 && i & 4 ? 40 + test_below(900) : 0;
 		dst.max_piece = i & 8 ? 40 + test_below(900) : 0;
 		assert_int_equal(deliver(&tx), n);
@@ -782,6 +815,8 @@ int main(void)
 		TEST(nothing_is_said_of_what_cannot_be_checked),
 		TEST(udp_without_a_checksum_is_right_on_ipv4_only),
 		TEST(an_inner_checksum_says_nothing_of_the_outer),
+		TEST(an_inner_ip_checksum_makes_no_outer_one_right),
+		TEST(a_checksum_is_inserted_behind_any_type),
 		TEST(tso_becomes_segments),
 		TEST(tso_segments_carry_the_tag),
 		TEST(segments_come_in_series_if_nobody_cares),

@@ -252,6 +252,27 @@ static void runs_stop_where_a_frame_is_special(void **state)
 	}
 }
 
+/* A frame of ten segments to a function that may not write. */
+static void no_series_without_bus_mastering(void **state)
+{
+	struct test_packet p = {.l3 = NET_L3_IPV4, .l4 = NET_L4_TCP, .payload = 1000};
+	uint32_t len = test_packet_make(make_frame(0, BUF_SIZE), &p);
+
+	(void)state;
+	rings_on();
+	i82576_fn_set_dma(&g[1].vf->fn, false);
+	for (unsigned i = 1; i < 3; i++) {
+		context(0, 14, 20, CTX_IPV4 | FIELD_PREP(CTX_L4T, L4T_TCP), 20, 100);
+		tx_desc(&g[0], tx_iova(0), CMD_LAST | TXD_TSE | len, TXD_TXSM);
+		tx_bell(&g[0]);
+		one_round();
+		assert_int_equal(rx_drop(NIC_DROP_RXOFF), 10);
+		assert_int_equal(rx_packets(), (i - 1) * 10);
+		assert_int_equal(cut, (i - 1) * 10);
+		i82576_fn_set_dma(&g[1].vf->fn, true);
+	}
+}
+
 static void a_frame_of_two_buffers_is_no_run(void **state)
 {
 	(void)state;
@@ -927,6 +948,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(runs_stop_where_a_frame_is_special),
+		TEST(no_series_without_bus_mastering),
 		TEST(a_frame_of_two_buffers_is_no_run),
 		TEST(a_frame_above_the_limit_is_no_run),
 		TEST(a_descriptor_of_zeros_waits),
