@@ -29,8 +29,9 @@ struct bench_port {
 	uint8_t buf[2048];
 };
 
-static struct bench_port ports[2];
-static struct nic_switch sw;
+static struct bench_port vfs[2];
+static struct nic_ports ports;
+static struct nic_switch sw = {.all = &ports, .workers = 1};
 static struct nic_burst burst;
 static struct nic_capture_set captures;
 static struct nic_mirror_set mirrors;
@@ -76,9 +77,9 @@ static int set_up(void)
 
 	if (nic_fdb_new(16, &fdb) < 0)
 		return -1;
-	atomic_store(&sw.fdb, fdb);
+	atomic_store(&ports.fdb, fdb);
 	for (unsigned n = 0; n < 2; n++) {
-		struct bench_port *p = &ports[n];
+		struct bench_port *p = &vfs[n];
 		const uint8_t mac[6] = {2, 0, 0, 0, 0, (uint8_t)n};
 
 		p->port.ops = &ops;
@@ -89,10 +90,10 @@ static int set_up(void)
 		p->policy.num_macs = 1;
 		p->policy.mac[0] = net_mac_u64(mac);
 		atomic_store(&p->port.policy, &p->policy);
-		sw.port[n] = sw.by_index[n] = &p->port;
+		sw.port[n] = ports.port[n] = ports.by_index[n] = &p->port;
 		nic_fdb_add(fdb, p->policy.mac[0], 0, n);
 	}
-	sw.num = 2;
+	sw.num = ports.num = 2;
 	return 0;
 }
 
@@ -112,12 +113,12 @@ static void fill_burst(void)
 
 static void filter_off(void)
 {
-	ports[0].policy.filter_control = false;
+	vfs[0].policy.filter_control = false;
 }
 
 static void filter_on(void)
 {
-	ports[0].policy.filter_control = true;
+	vfs[0].policy.filter_control = true;
 }
 
 static void captured(void)
@@ -128,23 +129,23 @@ static void captured(void)
 	if (nic_capture_new(&params, &captures.list[0]) < 0)
 		abort();
 	captures.num = 1;
-	ports[0].port.captures = ports[1].port.captures = &captures;
+	vfs[0].port.captures = vfs[1].port.captures = &captures;
 }
 
 static void mirrored(void)
 {
 	filter_on();
 	mirrors.num_sent = 1;
-	mirrors.sent[0] = &ports[1].port;
-	ports[0].port.mirrors = &mirrors;
+	mirrors.sent[0] = &vfs[1].port;
+	vfs[0].port.mirrors = &mirrors;
 }
 
 static void nobody_looks(void)
 {
-	ports[0].port.mirrors = NULL;
+	vfs[0].port.mirrors = NULL;
 	if (captures.num)
 		nic_capture_free(captures.list[--captures.num]);
-	ports[0].port.captures = ports[1].port.captures = NULL;
+	vfs[0].port.captures = vfs[1].port.captures = NULL;
 }
 
 static const struct {
@@ -167,7 +168,7 @@ static double measure(void)
 	uint64_t start = clock_ns();
 
 	for (unsigned i = 0; i < BURSTS; i++) {
-		nic_switch_burst(&sw, &ports[0].port, &burst);
+		nic_switch_burst(&sw, &vfs[0].port, &burst);
 		nic_switch_flush(&sw, start);
 		while (captures.num && nic_capture_read(captures.list[0], &rec, bytes))
 			;
@@ -210,6 +211,6 @@ int main(int argc, char **argv)
 		printf("| %-24s | %10.1f | %5.3f |\n", cases[i].name, ns[i][rounds / 2],
 		       ns[i][rounds / 2] / ns[0][rounds / 2]);
 	}
-	nic_fdb_free((struct nic_fdb *)(uintptr_t)atomic_load(&sw.fdb));
+	nic_fdb_free((struct nic_fdb *)(uintptr_t)atomic_load(&ports.fdb));
 	return 0;
 }

@@ -27,7 +27,8 @@ static int take(void *arg, const struct cmd *cmd, struct cmd_error *error)
 	must(!cmd->card[0] || word_is_name(cmd->card));
 	must(cmd->add.num_vfs <= NIC_MAX_VFS && cmd->link.vlan < 4095 && cmd->link.qos < 8);
 	must(!(cmd->link.fields & LINK_RATE_TOO) && cmd->link.rate <= NIC_MAX_MBPS);
-	must(cmd->add.mtu <= 9216 && cmd->add.cpu >= -1 && !(cmd->add.mac[0] & 1));
+	must(cmd->add.mtu <= 9216 && cmd->add.num_cpus <= NIC_WORKERS_MAX &&
+	     !(cmd->add.mac[0] & 1));
 	must(!(cmd->link.fields & LINK_MAC) || !(cmd->link.mac[0] & 1));
 	return 0;
 }

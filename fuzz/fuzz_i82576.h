@@ -34,7 +34,7 @@ static void drain(void *arg)
 /* The first call makes card and memory. Each fills the memory with the input and makes VFs. */
 static void world_new(const uint8_t *data, size_t size)
 {
-	struct nic_dp_params params = {.cpu = -1};
+	struct nic_dp_params params = {0};
 	struct iommu_mem *mem;
 
 	if (!card) {

@@ -123,7 +123,7 @@ static void guest_new(unsigned n)
 
 static void once(void)
 {
-	struct nic_dp_params params = {.cpu = -1, .busy_poll = true};
+	struct nic_dp_params params = {.busy_poll = true};
 
 	if (card)
 		return;
@@ -395,7 +395,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	run();
 	nic_dp_call(card->dp, check, NULL);
 	check_counters();
-	while (iommu_fault_pop(nic_dp_faults(card->dp), &fault))
+	while (iommu_fault_pop(nic_dp_faults(card->dp, 0), &fault))
 		MUST(fault.port < 2 && fault.rid == PCI_RID(1, 16, fault.port));
 	nic_dp_event_drain(card->dp);
 	return 0;

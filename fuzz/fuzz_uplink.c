@@ -48,7 +48,8 @@ struct vf {
 };
 
 static struct vf vfs[VFS];
-static struct nic_switch sw;
+static struct nic_ports ports;
+static struct nic_switch sw = {.all = &ports, .workers = 1};
 static struct nic_burst burst;
 static struct uplink *up;
 static int peer = -1;
@@ -225,23 +226,25 @@ static void world_new(struct input *in)
 	struct nic_fdb *fdb;
 
 	uplink_once();
-	memset(&sw, 0, sizeof(sw));
+	memset(&ports, 0, sizeof(ports));
+	sw = (struct nic_switch){.all = &ports, .workers = 1};
 	MUST(nic_fdb_new(64, &fdb) == 0);
 	for (unsigned n = 0; n < VFS; n++) {
 		vf_policy(n, in);
 		vfs[n].port.ops = &vf_ops;
 		vfs[n].port.rx_dirty = false;
 		atomic_store(&vfs[n].port.policy, &vfs[n].policy);
-		sw.port[n] = sw.by_index[n] = &vfs[n].port;
+		sw.port[n] = ports.port[n] = ports.by_index[n] = &vfs[n].port;
 		vfs[n].port.index = (uint16_t)n;
 		nic_fdb_add_port(fdb, &vfs[n].policy, n);
-		atomic_fetch_add(&sw.num_promisc, vfs[n].policy.promisc);
+		atomic_fetch_add(&ports.num_promisc, vfs[n].policy.promisc);
 	}
-	atomic_store(&sw.fdb, fdb);
-	sw.uplink = sw.port[UPLINK] = sw.by_index[UPLINK] = &up->port;
-	sw.uplink->index = UPLINK;
-	sw.uplink->rx_dirty = false;
-	sw.num = VFS + 1;
+	atomic_store(&ports.fdb, fdb);
+	ports.uplink = ports.port[UPLINK] = sw.port[UPLINK] = ports.by_index[UPLINK] =
+		&up->port;
+	ports.uplink->index = UPLINK;
+	ports.uplink->rx_dirty = false;
+	sw.num = ports.num = VFS + 1;
 }
 
 static void wire_drain(void)
@@ -263,7 +266,7 @@ static void world_free(void)
 	flush();
 	for (unsigned n = 0; n < VFS; n++)
 		pieces_free(&vfs[n]);
-	nic_fdb_free((struct nic_fdb *)(uintptr_t)atomic_load(&sw.fdb));
+	nic_fdb_free((struct nic_fdb *)(uintptr_t)atomic_load(&ports.fdb));
 }
 
 /* ---- frames ---- */
@@ -275,8 +278,8 @@ static void from_wire(const uint8_t *bytes, uint32_t len)
 	if (write(peer, bytes, len) != (ssize_t)len)
 		return;
 	now += 1000000;
-	if (sw.uplink->ops->tx_poll(sw.uplink, &burst, now))
-		nic_switch_burst(&sw, sw.uplink, &burst);
+	if (ports.uplink->ops->tx_poll(ports.uplink, &burst, now))
+		nic_switch_burst(&sw, ports.uplink, &burst);
 }
 
 /* As a model hands it over: the beginning as a snapshot, the rest where it is. */

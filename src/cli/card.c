@@ -103,7 +103,8 @@ static int add_card(const struct cli *cli, int argc, char **argv)
 
 const struct cli_command cli_card_commands[] = {
 	{"card add",
-	 "NAME model 82576 vfs N [uplink none|KIND:...] [mac MAC] [mtu N] [cpu N] "
+	 "NAME model 82576 vfs N [uplink none|KIND:...] [mac MAC] [mtu N] [workers N] [cpu "
+	 "N[,N...]] "
 	 "[vf-offset N] [vf-stride N] [allow-uid LIST] [token-file F | token-fd N | token-env "
 	 "NAME] [strict-model on|off] [link-rate MBPS] [flow-control off|rx|tx|full] "
 	 "[control-frames drop|pass]",

@@ -128,18 +128,23 @@ static int make_nic(struct card *card, struct cmd_error *error)
 	uint32_t unmapped_sleep_us = opts->mapped_doorbells ? 0 : FOREVER_US;
 	struct nic_dp_params params = {
 		.busy_poll = opts->busy_poll,
-		.cpu = card->params.cpu >= 0 ? card->params.cpu : opts->cpu,
+		.workers = MAX(card->params.workers, card->params.num_cpus),
+		.num_cpus = card->params.num_cpus,
 		.link_mbps = card->params.link_mbps,
 		.idle_sleep_us = opts->idle_sleep_us ? opts->idle_sleep_us : unmapped_sleep_us,
 	};
-	int ret = nic_card_new(card->name, 0, &params, &card->nic);
+	int ret;
 
-	if (ret < 0 && params.cpu >= 0)
-		return cmd_fail(
-			error, ret,
-			"the data path of %s does not start on cpu %d: %s (a CPU that is "
-			"there and allowed is right)",
-			card->name, params.cpu, strerror(-ret));
+	memcpy(params.cpu, card->params.cpu, sizeof(params.cpu));
+	if (!params.num_cpus && params.workers <= 1 && opts->cpu >= 0)
+		params.cpu[params.num_cpus++] = opts->cpu;
+	ret = nic_card_new(card->name, 0, &params, &card->nic);
+	if (ret < 0 && params.num_cpus)
+		return cmd_fail(error, ret,
+				"the data path of %s does not start on cpu %d%s: %s (CPUs that "
+				"are there and allowed are right)",
+				card->name, params.cpu[0],
+				params.num_cpus > 1 ? " and its others" : "", strerror(-ret));
 	if (ret < 0)
 		return cmd_fail(error, ret, "the data path of %s does not start: %s",
 				card->name, strerror(-ret));

@@ -22,7 +22,7 @@ static CMD_RUN(cmd_monitor)
 /* clang-format off */
 static const struct cmd_row rows[] = {
 	{"card", "add", CMD_CHANGE,
-	 "card add NAME model 82576 vfs N [uplink none|KIND:...] [mac MAC] [mtu N] [cpu N] "
+	 "card add NAME model 82576 vfs N [uplink none|KIND:...] [mac MAC] [mtu N] [workers N] [cpu N[,N...]] "
 	 "[vf-offset N] [vf-stride N] [allow-uid LIST] [token-file F] [strict-model on|off] "
 	 "[link-rate MBPS] [flow-control off|rx|tx|full] [control-frames drop|pass]",
 	 "make a card with N virtual functions", cmd_parse_card_add, cmd_card_add},

@@ -34,14 +34,16 @@ struct card_params {
 	char uplink[UPLINK_SPEC_MAX];
 	uint8_t mac[6];
 	bool mac_set;
-	bool strict;			 /* refuses what the model's hardware lacks */
-	unsigned link_mbps;		 /* 0 = no limit */
-	unsigned flow_mode;		 /* enum nic_flow_mode */
-	bool pass_control;		 /* VFs' link control frames pass */
-	bool flow_set, control_set;	 /* said, of the two above */
-	bool vfs_set;			 /* likewise, of num_vfs */
-	unsigned mtu;			 /* 0 = default */
-	int cpu;			 /* -1 = the daemon's own choice */
+	bool strict;		    /* refuses what the model's hardware lacks */
+	unsigned link_mbps;	    /* 0 = no limit */
+	unsigned flow_mode;	    /* enum nic_flow_mode */
+	bool pass_control;	    /* VFs' link control frames pass */
+	bool flow_set, control_set; /* said, of the two above */
+	bool vfs_set;		    /* likewise, of num_vfs */
+	unsigned mtu;		    /* 0 = default */
+	unsigned workers;	    /* 0 = one, or one for each of cpu[] */
+	unsigned num_cpus;	    /* of cpu[]; 0 = the daemon's own choice */
+	int cpu[NIC_WORKERS_MAX];
 	struct i82576_sriov_place place; /* 0 = default, for each */
 	struct uid_list uids;
 	const char *token_file; /* NULL = none; borrowed until the command has run */

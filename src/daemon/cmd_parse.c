@@ -184,16 +184,50 @@ static int take_link_rate(const char *value, void *dst, struct cmd_error *error)
 	return 0;
 }
 
+static int take_workers(const char *value, void *dst, struct cmd_error *error)
+{
+	struct card_params *add = dst;
+
+	if (word_number(value, 1, NIC_WORKERS_MAX, &add->workers) < 0)
+		return cmd_fail(error, -EINVAL,
+				"workers \"%.64s\" is wrong: 1 to %u threads are right", value,
+				NIC_WORKERS_MAX);
+	return 0;
+}
+
+/* A number, or several with commas between them: one for each worker. */
 static int take_cpu(const char *value, void *dst, struct cmd_error *error)
 {
 	struct card_params *add = dst;
+	const char *at = value;
 	unsigned cpu;
 
-	if (word_number(value, 0, CPU_MAX, &cpu) < 0)
-		return cmd_fail(error, -EINVAL,
-				"cpu \"%.64s\" is wrong: a CPU's number is right", value);
-	add->cpu = (int)cpu;
-	return 0;
+	for (add->num_cpus = 0; add->num_cpus < NIC_WORKERS_MAX; at++) {
+		char word[8];
+		size_t len = strcspn(at, ",");
+
+		snprintf(word, sizeof(word), "%.*s", (int)MIN(len, sizeof(word) - 1), at);
+		if (len >= sizeof(word) || word_number(word, 0, CPU_MAX, &cpu) < 0)
+			break;
+		add->cpu[add->num_cpus++] = (int)cpu;
+		at += len;
+		if (!*at)
+			return 0;
+	}
+	return cmd_fail(error, -EINVAL,
+			"cpu \"%.64s\" is wrong: a CPU's number is right, or up to %u such as "
+			"2,3, one for each worker",
+			value, NIC_WORKERS_MAX);
+}
+
+/* Is there a CPU for each worker, or for none? */
+static int check_workers(const struct card_params *add, struct cmd_error *error)
+{
+	if (!add->workers || !add->num_cpus || add->workers == add->num_cpus)
+		return 0;
+	return cmd_fail(error, -EINVAL,
+			"cpu names %u, and workers says %u: one CPU for each is right, or none",
+			add->num_cpus, add->workers);
 }
 
 /* Decimal, or hexadecimal after 0x. */
@@ -283,6 +317,7 @@ int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *e
 		{"uplink", take_uplink},
 		{"mac", take_card_mac},
 		{"mtu", take_mtu},
+		{"workers", take_workers},
 		{"cpu", take_cpu},
 		{"vf-offset", take_vf_offset},
 		{"vf-stride", take_vf_stride},
@@ -304,7 +339,6 @@ int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *e
 			"\"control.sock\" is the daemon's own socket: another name is right");
 	memcpy(add->name, ret_cmd->card, sizeof(add->name));
 	snprintf(add->uplink, sizeof(add->uplink), "none");
-	add->cpu = -1;
 	ret = words_options(w, options, ARRAY_SIZE(options), add, error);
 	if (ret < 0)
 		return ret;
@@ -313,7 +347,7 @@ int cmd_parse_card_add(struct words *w, struct cmd *ret_cmd, struct cmd_error *e
 	if (!(ret & 2))
 		return cmd_fail(error, -EINVAL, "the number of VFs is missing: say \"%s\"",
 				w->usage);
-	return 0;
+	return check_workers(add, error);
 }
 
 int cmd_parse_card_set(struct words *w, struct cmd *ret_cmd, struct cmd_error *error)

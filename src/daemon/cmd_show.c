@@ -39,21 +39,49 @@ static void add_seconds(struct json_object *obj, const char *key, double value)
 	json_add(obj, key, json_object_new_double_s(value, text));
 }
 
+static void add_stats(struct json_object *obj, const struct nic_dp_stats *stats)
+{
+	json_add_u64(obj, "rounds", stats->rounds);
+	json_add_u64(obj, "bursts", stats->bursts);
+	json_add_u64(obj, "frames", stats->frames);
+	json_add_u64(obj, "sleeps", stats->sleeps);
+	json_add_u64(obj, "wakeups", stats->wakeups);
+}
+
+/* Where there are several. */
+static struct json_object *workers_json(const struct nic_dp *dp)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (unsigned i = 0; i < nic_dp_workers(dp); i++) {
+		struct json_object *obj = json_object_new_object();
+		struct nic_dp_stats stats;
+
+		nic_dp_worker_stats(dp, i, &stats);
+		add_stats(obj, &stats);
+		json_add_u64(obj, "handed", stats.handed);
+		json_object_array_add(list, obj);
+	}
+	return list;
+}
+
 static struct json_object *data_paths(const struct daemon *daemon)
 {
 	struct json_object *list = json_object_new_array();
 
 	for (const struct card *c = daemon->cards; c; c = c->next) {
 		struct json_object *obj = json_object_new_object();
+		const struct nic_dp *dp = c->nic->dp;
 		struct nic_dp_stats stats;
 
-		nic_dp_stats(c->nic->dp, &stats);
+		nic_dp_stats(dp, &stats);
 		json_add_str(obj, "card", c->name);
-		json_add_u64(obj, "rounds", stats.rounds);
-		json_add_u64(obj, "bursts", stats.bursts);
-		json_add_u64(obj, "frames", stats.frames);
-		json_add_u64(obj, "sleeps", stats.sleeps);
-		json_add_u64(obj, "wakeups", stats.wakeups);
+		add_stats(obj, &stats);
+		if (nic_dp_workers(dp) > 1) {
+			json_object_object_add(obj, "workers", workers_json(dp));
+			json_object_object_add(obj, "alone",
+					       json_object_new_boolean(nic_dp_alone(dp)));
+		}
 		json_object_array_add(list, obj);
 	}
 	return list;

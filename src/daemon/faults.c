@@ -134,11 +134,15 @@ static void record(struct daemon *daemon, const struct card *card,
 
 void faults_collect(struct daemon *daemon, struct card *card)
 {
-	struct iommu_fault_ring *ring = nic_dp_faults(card->nic->dp);
+	struct nic_dp *dp = card->nic->dp;
 	struct iommu_fault fault;
 
-	for (unsigned i = 0; i < IOMMU_FAULT_RING && iommu_fault_pop(ring, &fault); i++)
-		record(daemon, card, &fault);
+	for (unsigned w = 0; w < nic_dp_workers(dp); w++) {
+		struct iommu_fault_ring *ring = nic_dp_faults(dp, w);
+
+		for (unsigned i = 0; i < IOMMU_FAULT_RING && iommu_fault_pop(ring, &fault); i++)
+			record(daemon, card, &fault);
+	}
 }
 
 void faults_collect_all(struct daemon *daemon)

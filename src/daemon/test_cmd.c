@@ -67,7 +67,8 @@ static void card_add_takes_all_its_options(void **state)
 	assert_true(cmd.add.mac_set);
 	assert_memory_equal(cmd.add.mac, mac, 6);
 	assert_int_equal(cmd.add.mtu, 9000);
-	assert_int_equal(cmd.add.cpu, 3);
+	assert_int_equal(cmd.add.num_cpus, 1);
+	assert_int_equal(cmd.add.cpu[0], 3);
 }
 
 static void places_of_vfs_are_decimal_or_hexadecimal(void **state)
@@ -124,7 +125,8 @@ static void card_add_has_defaults(void **state)
 	assert_string_equal(cmd.add.uplink, "none");
 	assert_false(cmd.add.mac_set);
 	assert_int_equal(cmd.add.mtu, 0);
-	assert_int_equal(cmd.add.cpu, -1);
+	assert_int_equal(cmd.add.num_cpus, 0);
+	assert_int_equal(cmd.add.workers, 0);
 	assert_string_equal(good("card add a vfs 1 model 82576 uplink fd:3").add.uplink,
 			    "fd:3");
 }
@@ -150,6 +152,14 @@ static void card_add_says_what_is_wrong(void **state)
 	bad("card add nic0 model 82576 vfs 2 mtu 67", "68 to 9216 is right");
 	bad("card add nic0 model 82576 vfs 2 mtu 9217", "68 to 9216 is right");
 	bad("card add nic0 model 82576 vfs 2 cpu 1024", "a CPU's number is right");
+	bad("card add nic0 model 82576 vfs 2 cpu 1,", "a CPU's number is right");
+	bad("card add nic0 model 82576 vfs 2 cpu 1,,2", "a CPU's number is right");
+	bad("card add nic0 model 82576 vfs 2 cpu 0,1,2,3,4,5,6,7,8", "up to 8 such as 2,3");
+	bad("card add nic0 model 82576 vfs 2 cpu 00000000001", "a CPU's number is right");
+	bad("card add nic0 model 82576 vfs 2 workers 0", "1 to 8 threads are right");
+	bad("card add nic0 model 82576 vfs 2 workers 9", "1 to 8 threads are right");
+	bad("card add nic0 model 82576 vfs 2 workers 3 cpu 0,1",
+	    "cpu names 2, and workers says 3: one CPU for each is right, or none");
 	bad("card add control.sock model 82576 vfs 2", "the daemon's own socket");
 }
 

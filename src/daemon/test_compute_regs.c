@@ -235,7 +235,7 @@ static const char *refused_by(struct function *fn, uint64_t iova)
 
 	assert_null(iommu_xlate(fn->dom, iova, &len, IOMMU_WRITE));
 	fault.reason = (uint8_t)iommu_reason(fn->dom, iova, IOMMU_WRITE, &say);
-	assert_true(iommu_fault_push(nic_dp_faults(fn->card->nic->dp), &fault));
+	assert_true(iommu_fault_push(nic_dp_faults(fn->card->nic->dp, 0), &fault));
 	faults_collect_all(td.daemon);
 	snprintf(path, sizeof(path), "%u.host", (unsigned)td.daemon->faults.total - 1);
 	assert_string_equal(test_daemon_get(&td, "faults", path, level, sizeof(level)), "ch1");

@@ -483,7 +483,7 @@ static void do_push_fault(void *arg)
 	};
 
 	(void)arg;
-	assert_true(iommu_fault_push(nic_dp_faults(dp), &fault));
+	assert_true(iommu_fault_push(nic_dp_faults(dp, 0), &fault));
 	nic_dp_notify(dp);
 }
 
@@ -514,7 +514,7 @@ static void do_push_untold(void *arg)
 	struct iommu_fault fault = {.addr = 0xdead000, .rid = served()->rid};
 
 	(void)arg;
-	assert_true(iommu_fault_push(nic_dp_faults(td.daemon->cards->nic->dp), &fault));
+	assert_true(iommu_fault_push(nic_dp_faults(td.daemon->cards->nic->dp, 0), &fault));
 }
 
 static void do_fault_untold(void *arg)

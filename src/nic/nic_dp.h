@@ -30,8 +30,10 @@ struct nic_fdb;
 struct nic_mirror_set;
 
 struct nic_dp_params {
-	bool busy_poll;		/* never sleep */
-	int cpu;		/* pin to this CPU; -1 = do not */
+	bool busy_poll;	   /* never sleep */
+	unsigned workers;  /* threads, up to NIC_WORKERS_MAX; 0 = 1 */
+	unsigned num_cpus; /* of cpu[]: workers that are pinned, to one each */
+	int cpu[NIC_WORKERS_MAX];
 	uint32_t idle_sleep_us; /* longest sleep; 0 = default 4000 */
 	uint32_t link_mbps;	/* what the functions send together at most; 0 = no limit */
 };
@@ -86,9 +88,9 @@ void nic_dp_drop_waiting(struct nic_dp *dp);
 /* Ever; any thread. */
 const struct nic_flow_stats *nic_dp_flow_stats(const struct nic_dp *dp);
 
-/* Faults recorded by the ports' queues; popped by the control thread. event_fd is readable when
- * there is something to pop, or a port asked for attention (nic_dp_notify). */
-struct iommu_fault_ring *nic_dp_faults(struct nic_dp *dp);
+/* Faults recorded by the queues of a worker's ports; popped by the control thread. event_fd is
+ * readable when there is something to pop, or a port asked for attention (nic_dp_notify). */
+struct iommu_fault_ring *nic_dp_faults(struct nic_dp *dp, unsigned worker);
 int nic_dp_event_fd(struct nic_dp *dp);
 void nic_dp_notify(
 	struct nic_dp *dp); /* data path: make event_fd readable, once until drained */
@@ -109,7 +111,15 @@ void nic_dp_set_mirrors(struct nic_dp *dp, struct nic_port *port,
 /* For `ladon show` and benchmarks. */
 struct nic_dp_stats {
 	uint64_t rounds, bursts, frames, sleeps, wakeups;
+	uint64_t handed; /* of frames: another worker had a part in them */
 };
+/* Of all workers. */
 void nic_dp_stats(const struct nic_dp *dp, struct nic_dp_stats *ret_stats);
+
+void nic_dp_worker_stats(const struct nic_dp *dp, unsigned worker,
+			 struct nic_dp_stats *ret_stats);
+unsigned nic_dp_workers(const struct nic_dp *dp);
+/* Has worker 0 all the ports, for want of others or because of what is on? */
+bool nic_dp_alone(const struct nic_dp *dp);
 
 #endif

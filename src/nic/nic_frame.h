@@ -48,9 +48,14 @@ struct nic_frame {
 	uint16_t tci;		    /* outer 802.1Q tag, when tagged */
 	uint16_t stci;		    /* 802.1ad tag around it, when svlan: the switch's */
 	bool tagged, svlan;
-	bool local;		/* came from a function of this card, not from the uplink */
-	uint8_t more;		/* frames behind it in its burst */
-	bool csum_valid;	/* checksums are known to be right (we made them, or checked) */
+	bool local;	 /* came from a function of this card, not from the uplink */
+	uint8_t more;	 /* frames behind it in its burst */
+	bool csum_valid; /* checksums are known to be right (we made them, or checked) */
+	/* For another worker (nic_flight.h): */
+	bool flood;		/* to all ports that want it, beside `to` */
+	bool unknown;		/* no port owns its address */
+	bool follows;		/* it goes where the one before it went, unasked (nic_run.h) */
+	uint16_t to;		/* index of a port, or NIC_NOWHERE */
 	struct net_offload off; /* l2_len without the tags kept apart; all zero = none */
 #ifdef LADON_BREAK_SNAPSHOT
 	const uint8_t *guest; /* where hdr was copied from */

@@ -3,8 +3,8 @@
  * nic_port.h - what the data path knows of a function or an uplink: a way to fetch frames it
  * sends, a way to get buffers for frames it receives, its policy and its counters.
  *
- * All ops run on the data-path thread. Counters are written there only, as relaxed atomics, and
- * read by anybody.
+ * All ops run on the data-path thread; where a card has several, on that of the port's worker.
+ * Counters are written there only, as relaxed atomics, and read by anybody.
  */
 #ifndef LADON_NIC_PORT_H
 #define LADON_NIC_PORT_H
@@ -20,8 +20,9 @@
 #include "nic_policy.h"
 #include "nic_storm.h"
 
-#define NIC_MAX_PORTS 257 /* 255 VFs, the uplink, the PF */
-#define NIC_SINK_MAX  64
+#define NIC_WORKERS_MAX 8u  /* threads of one card's data path */
+#define NIC_MAX_PORTS	257 /* 255 VFs, the uplink, the PF */
+#define NIC_SINK_MAX	64
 
 /* What a receiver is told of one wire frame before it gives buffers. */
 struct nic_rx_meta {
@@ -125,6 +126,8 @@ struct nic_port {
 	 * nic_dp_notify, at most once a round; tx_drops tells how many. Any thread. */
 	_Atomic bool tell_spoof;
 	uint16_t index; /* in the data path's table */
+	uint8_t worker; /* whose it is; changes only while none is at work */
+	bool flying;	/* data path's: its last burst is still with other workers */
 	bool is_uplink;
 	bool rx_dirty; /* data path's: rx_done is due */
 	bool may_wait; /* data path's: without descriptors now, it is asked again (nic_wire) */

@@ -17,8 +17,13 @@
 void nic_run_begin(struct nic_switch *sw, const struct nic_port *src,
 		   const struct nic_policy *sp, struct nic_port *dst,
 		   const struct nic_policy *dp, const struct nic_frame *f);
-/* Delivers and counts frames from first on that follow. Returns how many. */
+/* Delivers and counts frames from first on that follow, or hands them over. Returns how many.
+ */
 unsigned nic_run_take(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst,
 		      unsigned first);
+
+/* Stores and counts what another worker found to follow the frame that this one took last: n
+ * frames. Returns how many. */
+unsigned nic_run_handed(struct nic_switch *sw, const struct nic_frame *f, unsigned n);
 
 #endif

@@ -10,6 +10,7 @@
 #include "net_neigh.h"
 #include "nic_capture.h"
 #include "nic_deliver.h"
+#include "nic_flight.h"
 #include "nic_mirror.h"
 #include "nic_run.h"
 #include "nic_wire.h"
@@ -234,6 +235,7 @@ struct fate {
 	const struct nic_policy *policy;
 	bool local, taken;
 	bool unknown; /* no port owns its address: the next one may be a storm's */
+	bool handed;  /* other workers have a part in it */
 	bool stopped; /* offered to nobody: it was one too many, or waits */
 };
 
@@ -314,7 +316,7 @@ static void count_tx(struct nic_port *src, const struct nic_frame *f, bool to_lo
 		nic_capture_frame(src, f, false, NIC_DROP_NONE, n);
 }
 
-/* Everybody whose filters match, but never the sender (source pruning). */
+/* Everybody of this worker's whose filters match, but never the sender (source pruning). */
 static void flood(struct nic_switch *sw, struct nic_port *src, const struct nic_frame *f,
 		  const struct nic_port *except, bool unknown, struct fate *fate)
 {
@@ -336,10 +338,10 @@ static void flood(struct nic_switch *sw, struct nic_port *src, const struct nic_
  * ports: an index may be free by now. */
 static struct nic_port *owner_of(const struct nic_switch *sw, const struct nic_frame *f)
 {
-	const struct nic_fdb *fdb = atomic_load_explicit(&sw->fdb, memory_order_acquire);
+	const struct nic_fdb *fdb = atomic_load_explicit(&sw->all->fdb, memory_order_acquire);
 	int i = fdb ? nic_fdb_find(fdb, net_mac_u64(f->hdr), nic_frame_vid(f)) : -1;
 
-	return i < 0 ? NULL : sw->by_index[i];
+	return i < 0 ? NULL : sw->all->by_index[i];
 }
 
 /* Is the frame above a limit of pps? 0: there is none. */
@@ -349,13 +351,33 @@ static bool is_storm(const struct nic_switch *sw, struct nic_storm *storm, uint3
 	return unlikely(pps) && !nic_storm_pass(storm, pps, wire_frames(f), sw->now_ns);
 }
 
+/* Gives the frame to the worker of dst (NULL = nobody's), or to all that there are. */
+static void hand_over(struct nic_switch *sw, struct nic_frame *f, const struct nic_port *dst,
+		      bool flood, struct fate *fate)
+{
+	struct nic_flight *fl = sw->flight;
+	uint32_t bit = BIT(f - fl->burst.frame);
+
+	for (unsigned w = 0; w < sw->workers; w++) {
+		if (w == sw->worker || !(flood || (dst && dst->worker == w)))
+			continue;
+		fl->part[w].frames |= bit;
+		fate->handed = true;
+	}
+	f->to = dst ? dst->index : NIC_NOWHERE;
+	f->flood = flood;
+	f->unknown = fate->unknown;
+	f->follows = false;
+}
+
 /* To the one port that owns the address; else to the wire, for frames that come from inside,
  * and to ports that take what nobody owns. */
 static void unicast(struct nic_switch *sw, struct nic_port *src, const struct nic_policy *sp,
-		    const struct nic_frame *f, struct fate *fate)
+		    struct nic_frame *f, struct fate *fate)
 {
+	const struct nic_ports *all = sw->all;
 	struct nic_port *dst = owner_of(sw, f);
-	bool unknown = !dst;
+	bool unknown = !dst, flooded;
 
 	fate->unknown = unknown;
 	if (unknown && is_storm(sw, &src->storm_uucast, sp->storm_uucast_pps, f)) {
@@ -363,27 +385,34 @@ static void unicast(struct nic_switch *sw, struct nic_port *src, const struct ni
 		return;
 	}
 	if (unknown && !src->is_uplink)
-		dst = sw->uplink;
-	if (dst && dst != src && unlikely(sw->wire) && src->is_uplink)
-		deliver_from_wire(sw, src, dst, f, fate);
-	else if (dst && dst != src)
-		deliver_to(sw, src, dst, f, fate);
+		dst = all->uplink;
+	flooded = nic_switch_any(&all->num_promisc) ||
+		  (unknown && nic_switch_any(&all->num_unknown_uc));
+	if (unlikely(sw->flight))
+		hand_over(sw, f, dst, flooded, fate);
+	if (dst && dst != src && nic_switch_owns(sw, dst)) {
+		if (unlikely(sw->wire) && src->is_uplink)
+			deliver_from_wire(sw, src, dst, f, fate);
+		else
+			deliver_to(sw, src, dst, f, fate);
+	}
 	if (unlikely(fate->stopped))
 		return;
-	if (nic_switch_any(&sw->num_promisc) ||
-	    (unknown && nic_switch_any(&sw->num_unknown_uc)))
+	if (flooded)
 		flood(sw, src, f, dst, unknown, fate);
 }
 
 static void group_frame(struct nic_switch *sw, struct nic_port *src,
-			const struct nic_policy *sp, const struct nic_frame *f,
-			struct fate *fate)
+			const struct nic_policy *sp, struct nic_frame *f, struct fate *fate)
 {
 	if (net_mac_is_broadcast(f->hdr) &&
-	    is_storm(sw, &src->storm_bcast, sp->storm_bcast_pps, f))
+	    is_storm(sw, &src->storm_bcast, sp->storm_bcast_pps, f)) {
 		fate->stopped = true;
-	else
-		flood(sw, src, f, NULL, false, fate);
+		return;
+	}
+	if (unlikely(sw->flight))
+		hand_over(sw, f, NULL, true, fate);
+	flood(sw, src, f, NULL, false, fate);
 }
 
 /* The sender's link ends in itself: it receives what it would receive from the wire. */
@@ -401,10 +430,12 @@ static void loop_back(struct nic_switch *sw, struct nic_port *src, const struct 
 static enum nic_drop no_receiver(const struct nic_switch *sw, const struct nic_port *src,
 				 const struct nic_policy *sp, const struct nic_frame *f)
 {
-	for (unsigned i = 0; i < sw->num && !sp->loopback; i++) {
-		const struct nic_policy *p = policy_of(sw->port[i]);
+	const struct nic_ports *all = sw->all;
 
-		if (sw->port[i] != src && nic_policy_live(p) &&
+	for (unsigned i = 0; i < all->num && !sp->loopback; i++) {
+		const struct nic_policy *p = policy_of(all->port[i]);
+
+		if (all->port[i] != src && nic_policy_live(p) &&
 		    owns_mac(p, net_mac_u64(f->hdr)))
 			return NIC_DROP_VLAN;
 	}
@@ -425,6 +456,37 @@ static void refuse(struct nic_switch *sw, struct nic_port *src, const struct nic
 	if ((reason == NIC_DROP_SPOOF || reason == NIC_DROP_VLAN) &&
 	    atomic_load_explicit(&src->tell_spoof, memory_order_relaxed))
 		sw->spoofed = true;
+}
+
+/* A group nobody belongs to is no loss: the frame went out, as it would on a wire. */
+static void count_sent(const struct nic_switch *sw, struct nic_port *src,
+		       const struct nic_policy *sp, const struct nic_frame *f, bool offered,
+		       bool local)
+{
+	if (!offered && !net_mac_is_group(f->hdr))
+		lose(src, f, no_receiver(sw, src, sp, f));
+	else
+		count_tx(src, f, local);
+}
+
+/* What came of the frames, one and those that follow it, at this worker's ports. */
+static void note_part(const struct nic_switch *sw, struct nic_flight *fl, uint32_t frames,
+		      const struct fate *fate)
+{
+	struct nic_part *part = &fl->part[sw->worker];
+
+	part->offered |= fate->offered ? frames : 0;
+	part->local |= fate->local ? frames : 0;
+}
+
+/* f went to another worker's port: the next ones may go unasked. That worker asks whether they
+ * may be stored so. */
+static void run_to(struct nic_switch *sw, struct nic_port *src, const struct nic_policy *sp,
+		   const struct nic_frame *f)
+{
+	struct nic_port *dst = sw->all->by_index[f->to];
+
+	nic_run_begin(sw, src, sp, dst, policy_of(dst), f);
 }
 
 /* Returns whether it is gone: somebody took it, or it was for a group that is empty. */
@@ -452,11 +514,13 @@ static bool switch_frame(struct nic_switch *sw, struct nic_port *src,
 			lose(src, f, NIC_DROP_STORM);
 		return false;
 	}
-	/* A group nobody belongs to is no loss: the frame went out, as it would on a wire. */
-	if (!fate.offered && !group)
-		lose(src, f, no_receiver(sw, src, sp, f));
-	else
-		count_tx(src, f, fate.local);
+	if (unlikely(fate.handed)) {
+		note_part(sw, sw->flight, BIT(f - sw->flight->burst.frame), &fate);
+		if (!f->flood && !fate.unknown && untagged)
+			run_to(sw, src, sp, f);
+		return true;
+	}
+	count_sent(sw, src, sp, f, fate.offered, fate.local);
 	if (unlikely(src->mirrors))
 		nic_mirror_sent(sw, src, f, wire_frames(f));
 	if (fate.taken && fate.offered == 1 && !fate.unknown && untagged && !group &&
@@ -469,7 +533,7 @@ unsigned nic_switch_from(struct nic_switch *sw, struct nic_port *src, struct nic
 			 unsigned first)
 {
 	const struct nic_policy *sp = policy_of(src);
-	bool svlans = nic_switch_any(&sw->num_svlan) && !sp->pvid;
+	bool svlans = nic_switch_any(&sw->all->num_svlan) && !sp->pvid;
 
 	if (unlikely(!sp->link_up || !sp->tx_on)) {
 		for (unsigned i = first; i < burst->n; i++) {
@@ -512,6 +576,74 @@ void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_bu
 		burst->frame[i].more = (uint8_t)(burst->n - 1 - i);
 	}
 	nic_switch_from(sw, src, burst, 0);
+}
+
+/* A frame that another worker has judged, as far as it is this one's. */
+static void handed_frame(struct nic_switch *sw, struct nic_port *src, struct nic_frame *f,
+			 struct fate *fate)
+{
+	struct nic_port *dst = f->to == NIC_NOWHERE ? NULL : sw->all->by_index[f->to];
+
+	sw->run.dst = NULL;
+	if (dst && dst->worker == sw->worker)
+		deliver_to(sw, src, dst, f, fate);
+	if (f->flood)
+		flood(sw, src, f, dst, f->unknown, fate);
+	else if (fate->taken && !f->unknown)
+		nic_run_begin(sw, src, policy_of(src), fate->last, fate->policy, f);
+}
+
+/* How many of frames, from the i-th on, follow the one before it? */
+static unsigned followers(const struct nic_burst *b, uint32_t frames, unsigned i)
+{
+	unsigned n = 0;
+
+	while (i + n < b->n && frames & BIT(i + n) && b->frame[i + n].follows)
+		n++;
+	return n;
+}
+
+void nic_switch_handed(struct nic_switch *sw, struct nic_flight *fl)
+{
+	uint32_t left = fl->part[sw->worker].frames;
+	struct fate fate = {0};
+	unsigned n;
+
+	sw->run.dst = NULL;
+	for (unsigned i = 0; i < fl->burst.n; i += n) {
+		struct nic_frame *f = &fl->burst.frame[i];
+
+		n = 1;
+		if (!(left & BIT(i)))
+			continue;
+		if (sw->run.dst && f->follows)
+			n = nic_run_handed(sw, f, followers(&fl->burst, left, i));
+		else
+			n = 0;
+		if (!n) { /* those of a run have the fate of the first */
+			fate = (struct fate){0};
+			handed_frame(sw, fl->src, f, &fate);
+			n = 1;
+		}
+		note_part(sw, fl, (uint32_t)(BIT64(i + n) - BIT64(i)), &fate);
+	}
+}
+
+void nic_switch_landed(struct nic_switch *sw, const struct nic_flight *fl)
+{
+	struct nic_part sum = {0};
+
+	for (unsigned w = 0; w < sw->workers; w++) {
+		sum.frames |= fl->part[w].frames;
+		sum.offered |= fl->part[w].offered;
+		sum.local |= fl->part[w].local;
+	}
+	for (; sum.frames; sum.frames &= sum.frames - 1) {
+		unsigned i = (unsigned)__builtin_ctz(sum.frames);
+
+		count_sent(sw, fl->src, policy_of(fl->src), &fl->burst.frame[i],
+			   sum.offered & BIT(i), sum.local & BIT(i));
+	}
 }
 
 void nic_switch_release(struct nic_switch *sw)

@@ -14,6 +14,7 @@
 #include "nic_fdb.h"
 #include "nic_port.h"
 
+struct nic_flight;
 struct nic_wire;
 
 /* What the frame before was: one that looks the same goes the same way (nic_run.h). */
@@ -24,7 +25,9 @@ struct nic_run {
 	bool tagged;			 /* by the sender's port VLAN: on a wire it counts */
 };
 
-struct nic_switch {
+/* The ports of a card, as all its workers see them. Which there are changes only while none of
+ * them is at work. */
+struct nic_ports {
 	struct nic_port *port[NIC_MAX_PORTS]; /* dense: [0, num) */
 	unsigned num;
 	struct nic_port *by_index[NIC_MAX_PORTS]; /* port->index -> port, NULL = free */
@@ -33,6 +36,16 @@ struct nic_switch {
 	 * 802.1ad, such tags are bytes like others, as to the 82576. */
 	_Atomic unsigned num_promisc, num_unknown_uc, num_svlan, num_min;
 	_Atomic(const struct nic_fdb *) fdb;
+};
+
+/* One worker's switching. */
+struct nic_switch {
+	const struct nic_ports *all;	      /* borrowed */
+	struct nic_port *port[NIC_MAX_PORTS]; /* its own: [0, num) */
+	unsigned num;
+	unsigned worker, workers; /* which it is, of how many */
+	struct nic_flight
+		*flight; /* burst under way; NULL: it is alone, all ports are its own */
 	struct nic_port *dirty[NIC_MAX_PORTS]; /* received since the last flush */
 	unsigned num_dirty;
 	struct nic_run run;
@@ -53,12 +66,23 @@ void nic_switch_burst(struct nic_switch *sw, struct nic_port *src, struct nic_bu
  * switched again. burst->n: none. */
 unsigned nic_switch_from(struct nic_switch *sw, struct nic_port *src, struct nic_burst *burst,
 			 unsigned first);
+/* Of a flight that another worker has launched: does this one's part, and notes in it what came
+ * of it. */
+void nic_switch_handed(struct nic_switch *sw, struct nic_flight *fl);
+/* All have done theirs: counts the frames that were handed over, at their sender. */
+void nic_switch_landed(struct nic_switch *sw, const struct nic_flight *fl);
 /* What the frame takes on a wire, with tag and FCS; a TSO frame as all of its segments. */
 uint64_t nic_switch_wire_bytes(const struct nic_frame *f);
 /* Has any port the policy that is counted here (num_promisc ...)? */
 static inline bool nic_switch_any(const _Atomic unsigned *num_ports)
 {
 	return atomic_load_explicit(num_ports, memory_order_relaxed);
+}
+
+/* Is the port this worker's? */
+static inline bool nic_switch_owns(const struct nic_switch *sw, const struct nic_port *port)
+{
+	return likely(!sw->flight) || port->worker == sw->worker;
 }
 
 /* port has received in this round: nic_switch_flush tells it. */

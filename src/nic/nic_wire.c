@@ -126,9 +126,9 @@ unsigned nic_wire_send(struct nic_wire *wire, struct nic_switch *sw, struct nic_
 {
 	unsigned priority = nic_flow_priority(f);
 
-	if (goes_at_once(wire, sw->uplink, policy, f, priority, sw->now_ns))
-		return nic_deliver(sw->uplink, policy, f, tags, 0);
-	return enqueue(wire, src, sw->uplink, policy, f, tags, priority);
+	if (goes_at_once(wire, sw->all->uplink, policy, f, priority, sw->now_ns))
+		return nic_deliver(sw->all->uplink, policy, f, tags, 0);
+	return enqueue(wire, src, sw->all->uplink, policy, f, tags, priority);
 }
 
 /* A frame of a FIFO: all was done to it that had to be, and its tags lie in the bytes. */
@@ -165,7 +165,7 @@ static bool leave(struct nic_wire *wire, struct nic_switch *sw, unsigned priorit
 		  bool heed_room)
 {
 	struct nic_fifo *fifo = &wire->fifo[priority % NIC_FLOW_PRIORITIES];
-	struct nic_port *dst = sw->uplink;
+	struct nic_port *dst = sw->all->uplink;
 	const struct nic_policy *policy = policy_of(dst);
 	unsigned n = 0;
 
@@ -200,7 +200,7 @@ static void fill_sink(const struct nic_sink *sink, const uint8_t *bytes)
  * taken. */
 static bool send_pause(struct nic_wire *wire, struct nic_switch *sw, uint16_t quanta)
 {
-	struct nic_port *dst = sw->uplink;
+	struct nic_port *dst = sw->all->uplink;
 	uint8_t bytes[NET_ETH_ZLEN];
 	struct net_parsed parsed;
 	struct nic_rx_meta meta = {
@@ -224,7 +224,7 @@ static bool send_pause(struct nic_wire *wire, struct nic_switch *sw, uint16_t qu
 /* Shall the other end stop? */
 static bool is_pressed(const struct nic_wire *wire, const struct nic_switch *sw)
 {
-	const struct nic_port *port = sw->uplink;
+	const struct nic_port *port = sw->all->uplink;
 
 	if (port->ops->tx_backlog)
 		return port->ops->tx_backlog(port) > (wire->xoff ? BACKLOG_LOW : BACKLOG_HIGH);
@@ -253,9 +253,9 @@ bool nic_wire_round(struct nic_wire *wire, struct nic_switch *sw)
 	unsigned may_leave;
 	bool work = false;
 
-	if (!sw->uplink)
+	if (!sw->all->uplink)
 		return false;
-	if (!nic_policy_live(policy_of(sw->uplink))) {
+	if (!nic_policy_live(policy_of(sw->all->uplink))) {
 		nic_wire_drop(wire, sw);
 		return false;
 	}
@@ -277,8 +277,8 @@ static void take_control(struct nic_wire *wire, struct nic_switch *sw, unsigned 
 	struct nic_burst *b = &wire->burst;
 
 	nic_flow_receive(&wire->flow, &b->frame[i], wire->params.mbps, sw->now_ns, wire->stats);
-	if (unlikely(sw->uplink->captures))
-		nic_capture_frame(sw->uplink, &b->frame[i], false, NIC_DROP_NONE, 1);
+	if (unlikely(sw->all->uplink->captures))
+		nic_capture_frame(sw->all->uplink, &b->frame[i], false, NIC_DROP_NONE, 1);
 	b->n--;
 	memmove(&b->frame[i], &b->frame[i + 1], (b->n - i) * sizeof(b->frame[0]));
 }
@@ -313,14 +313,14 @@ static bool go_on(struct nic_wire *wire, struct nic_switch *sw)
 	struct nic_burst *b = &wire->burst;
 	unsigned before = wire->at;
 
-	wire->at = nic_switch_from(sw, sw->uplink, b, before);
+	wire->at = nic_switch_from(sw, sw->all->uplink, b, before);
 	if (wire->at != before)
 		wire->held = false;
 	if (wire->at < b->n) {
 		hold(wire, sw->now_ns);
 		return wire->at != before;
 	}
-	sw->uplink->ops->tx_done(sw->uplink, sw->now_ns);
+	sw->all->uplink->ops->tx_done(sw->all->uplink, sw->now_ns);
 	b->n = wire->at = 0;
 	return true;
 }
@@ -333,7 +333,7 @@ unsigned nic_wire_poll(struct nic_wire *wire, struct nic_switch *sw, bool *ret_w
 	*ret_work = false;
 	if (!b->n) {
 		b->num_segs = 0;
-		if (!sw->uplink->ops->tx_poll(sw->uplink, b, sw->now_ns))
+		if (!sw->all->uplink->ops->tx_poll(sw->all->uplink, b, sw->now_ns))
 			return 0;
 		fetched = b->n;
 		look_for_control(wire, sw);
@@ -405,7 +405,7 @@ void nic_wire_set(struct nic_wire *wire, struct nic_switch *sw,
 	wire->params = *params;
 	if (!wire->params.mbps)
 		wire->params.mbps = NIC_FLOW_MBPS;
-	if (!sw->uplink)
+	if (!sw->all->uplink)
 		return;
 	if (!(params->mode & NIC_FLOW_RX)) {
 		wire->flow = (struct nic_flow){0};
@@ -445,11 +445,11 @@ void nic_wire_drop(struct nic_wire *wire, struct nic_switch *sw)
 	wire->flow = (struct nic_flow){0};
 	wire->held = wire->xoff = false;
 	for (unsigned p = 0; wire->waiting && p < NIC_FLOW_PRIORITIES; p++)
-		drop_waiting(wire, sw->uplink, p);
+		drop_waiting(wire, sw->all->uplink, p);
 	for (; wire->at < b->n; wire->at++)
-		nic_lose_tx(sw->uplink, &b->frame[wire->at], NIC_DROP_UPLINK, 1);
+		nic_lose_tx(sw->all->uplink, &b->frame[wire->at], NIC_DROP_UPLINK, 1);
 	if (b->n)
-		sw->uplink->ops->tx_done(sw->uplink, sw->now_ns);
+		sw->all->uplink->ops->tx_done(sw->all->uplink, sw->now_ns);
 	b->n = wire->at = 0;
 }
 

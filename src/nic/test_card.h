@@ -31,7 +31,7 @@ static void TEST_UNUSED on_changed(void *arg)
 
 static int TEST_UNUSED set_up(void **state)
 {
-	struct nic_dp_params params = {.cpu = -1};
+	struct nic_dp_params params = {.workers = TEST_WORKERS};
 
 	(void)state;
 	if (nic_card_new("nic0", VFS, &params, &card) < 0)
@@ -95,13 +95,7 @@ static void TEST_UNUSED queue_tx(void *arg)
 	s->from->num_tx = 1;
 }
 
-static void TEST_UNUSED nothing(void *arg)
-{
-	(void)arg;
-}
-
-/* Sends one frame; when it returns, the data path has passed a full round. vid 0: without a
- * tag. */
+/* Sends one frame; when it returns, the data path is done with it. vid 0: without a tag. */
 static void TEST_UNUSED send_from(struct test_port *from, const uint8_t *to, uint16_t vid)
 {
 	struct send s = {
@@ -112,7 +106,7 @@ static void TEST_UNUSED send_from(struct test_port *from, const uint8_t *to, uin
 	memcpy(bytes + 6, from == &wire ? y : mac((unsigned)(from - port)), 6);
 	put_be16(bytes + 12, 0x88b5);
 	nic_dp_call(card->dp, queue_tx, &s);
-	nic_dp_call(card->dp, nothing, NULL);
+	test_pass_round(card->dp);
 }
 
 /* Who got something since the last call: bit n = VF n, bit 7 = the wire. */

@@ -206,7 +206,7 @@ static void records_are_whole_and_every_loss_is_counted(void **state)
 
 static void captures_come_and_go_on_a_running_data_path(void **state)
 {
-	struct nic_dp_params params = {.cpu = -1};
+	struct nic_dp_params params = {.workers = TEST_WORKERS};
 	struct nic_capture *c[NIC_CAPTURES_MAX + 1];
 	struct test_port p;
 	struct nic_dp *dp;

@@ -6,7 +6,8 @@
 
 static void wrong_parameters_are_refused(void **state)
 {
-	struct nic_dp_params params = {.cpu = -1}, far = {.cpu = 100000};
+	struct nic_dp_params params = {.workers = TEST_WORKERS},
+			     far = {.num_cpus = 1, .cpu = {100000}};
 	struct nic_card *c = NULL;
 
 	(void)state;
@@ -45,7 +46,7 @@ static void the_defaults_are_the_hardwares(void **state)
 
 static void the_largest_card_can_be_had(void **state)
 {
-	struct nic_dp_params params = {.cpu = -1};
+	struct nic_dp_params params = {.workers = TEST_WORKERS};
 	struct test_port *many = calloc(NIC_MAX_VFS, sizeof(*many));
 	struct nic_card *c;
 
@@ -153,8 +154,7 @@ static void who_is_not_in_use_is_not_on_the_data_path(void **state)
 	assert_int_equal(got(), 0);
 	nic_dp_stats(card->dp, &before);
 	assert_int_equal(nic_card_use_vf(card, 1, true), 0);
-	nic_dp_call(card->dp, nothing, NULL);
-	nic_dp_call(card->dp, nothing, NULL);
+	test_pass_round(card->dp);
 	nic_dp_stats(card->dp, &after);
 	assert_int_equal(after.frames, before.frames + 1); /* what waited in its queue */
 	assert_int_equal(got(), BIT(0));

@@ -92,7 +92,7 @@ static void what_contradicts_is_refused(void **state)
 
 static void one_port_has_a_few_mirrors(void **state)
 {
-	struct nic_dp_params params = {.cpu = -1};
+	struct nic_dp_params params = {.workers = TEST_WORKERS};
 	struct nic_card *big;
 
 	(void)state;

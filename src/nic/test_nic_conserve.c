@@ -143,7 +143,8 @@ static const struct nic_port_ops gen_ops = {
 
 static int set_up(void **state)
 {
-	struct nic_dp_params params = {.cpu = -1, .link_mbps = 100000};
+	struct nic_dp_params params = {.workers = TEST_WORKERS,
+				       .link_mbps = TEST_WORKERS > 1 ? 0 : 100000};
 
 	(void)state;
 	alarm(PATIENCE);

@@ -28,13 +28,24 @@
 
 static struct nic_dp *dp;
 
-static int set_up(void **state)
+static int set_up_workers(unsigned workers)
 {
-	struct nic_dp_params params = {.cpu = -1};
+	struct nic_dp_params params = {.workers = workers};
 
-	(void)state;
 	alarm(PATIENCE);
 	return nic_dp_new(&params, &dp);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	return set_up_workers(TEST_WORKERS);
+}
+
+static int set_up_one(void **state)
+{
+	(void)state;
+	return set_up_workers(1);
 }
 
 static int tear_down(void **state)
@@ -155,14 +166,19 @@ static void queue_tx(void *arg)
 }
 
 /* n frames of a to b; passes enough rounds for all of them. */
-static void send_frames(struct test_port *a, unsigned n)
+static void queue_frames(struct test_port *a, unsigned n)
 {
 	static const uint8_t bytes[60] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5};
 	struct send s = {a, bytes, n};
 
 	nic_dp_call(dp, queue_tx, &s);
+}
+
+static void send_frames(struct test_port *a, unsigned n)
+{
+	queue_frames(a, n);
 	for (unsigned i = 0; i <= n / NIC_BURST; i++)
-		nic_dp_call(dp, nothing, NULL);
+		test_pass_round(dp);
 }
 
 static void frames_go_from_port_to_port(void **state)
@@ -386,7 +402,8 @@ static void it_sleeps_and_a_kick_wakes_it(void **state)
 
 static void a_busy_one_never_sleeps(void **state)
 {
-	struct nic_dp_params params = {.cpu = sched_getcpu(), .busy_poll = true};
+	struct nic_dp_params params = {
+		.num_cpus = 1, .cpu = {sched_getcpu()}, .busy_poll = true};
 	struct nic_dp *quiet = dp;
 	uint64_t until = clock_ns() + NSEC_PER_MSEC;
 
@@ -479,7 +496,8 @@ static void a_due_tick_cuts_a_sleep_short(void **state)
 {
 	static const struct nic_port_ops ops = {.tx_poll = quiet_poll, .tick = soon_tick};
 	static struct bell b = {.port.ops = &ops};
-	struct nic_dp_params params = {.cpu = -1, .idle_sleep_us = 3600u * 1000000u};
+	struct nic_dp_params params = {.workers = TEST_WORKERS,
+				       .idle_sleep_us = 3600u * 1000000u};
 	struct nic_dp *quiet = dp;
 
 	(void)state;
@@ -509,7 +527,7 @@ static bool fault_poll(struct nic_port *port, struct nic_burst *burst, uint64_t 
 	struct iommu_fault fault = {.addr = f->pushed};
 
 	(void)burst, (void)now_ns;
-	if (f->pushed < FAULTS && iommu_fault_push(nic_dp_faults(dp), &fault)) {
+	if (f->pushed < FAULTS && iommu_fault_push(nic_dp_faults(dp, 0), &fault)) {
 		f->pushed++;
 		nic_dp_notify_soon(dp);
 	}
@@ -539,7 +557,7 @@ static void no_fault_is_left_behind(void **state)
 		assert_int_equal(poll(&fd, 1, 1000 * (int)PATIENCE), 1);
 		nic_dp_event_drain(dp);
 		told++;
-		while (iommu_fault_pop(nic_dp_faults(dp), &fault))
+		while (iommu_fault_pop(nic_dp_faults(dp, 0), &fault))
 			assert_int_equal(fault.addr, popped++);
 	}
 	assert_in_range(told, 1, (clock_ns() - start) / NSEC_PER_MSEC + 2);
@@ -571,7 +589,8 @@ static void one_notification_until_it_is_drained(void **state)
 
 static void it_comes_and_goes(void **state)
 {
-	struct nic_dp_params params = {.cpu = -1}, far = {.cpu = 100000};
+	struct nic_dp_params params = {.workers = TEST_WORKERS},
+			     far = {.num_cpus = 1, .cpu = {100000}};
 	struct nic_dp *other = NULL;
 
 	(void)state;
@@ -697,7 +716,7 @@ static void a_stopped_one_goes_round_by_hand(void **state)
 	set_fdb(&b);
 	nic_dp_stop(dp);
 	assert_false(nic_dp_round(dp, 1));
-	send_frames(&a, 40);
+	queue_frames(&a, 40);
 	assert_int_equal(b.num_rx, 0); /* calls do none */
 	assert_true(nic_dp_round(dp, 2));
 	assert_int_equal(b.num_rx, NIC_BURST);
@@ -767,8 +786,10 @@ int main(void)
 		TEST(no_fault_is_left_behind),
 		TEST(one_notification_until_it_is_drained),
 		TEST(it_comes_and_goes),
-		TEST(quiet_ports_among_many_have_fewer_turns),
-		TEST(a_stopped_one_goes_round_by_hand),
+		cmocka_unit_test_setup_teardown(quiet_ports_among_many_have_fewer_turns,
+						set_up_one, tear_down),
+		cmocka_unit_test_setup_teardown(a_stopped_one_goes_round_by_hand, set_up_one,
+						tear_down),
 		cmocka_unit_test(sleeps_are_in_proportion),
 		TEST(a_stopped_data_path_waits_for_nobody),
 	};

@@ -59,8 +59,9 @@ static void add(struct test_port *p, uint8_t id)
 
 static int set_up_link(uint32_t link_mbps)
 {
-	struct nic_dp_params params = {
-		.cpu = -1, .idle_sleep_us = 3600u * 1000000u, .link_mbps = link_mbps};
+	struct nic_dp_params params = {.workers = TEST_WORKERS,
+				       .idle_sleep_us = 3600u * 1000000u,
+				       .link_mbps = link_mbps};
 	struct nic_fdb *fdb;
 
 	alarm(PATIENCE);

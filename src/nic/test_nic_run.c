@@ -153,7 +153,7 @@ static void dst_mirrored(void)
 static void third_promisc(void)
 {
 	port[3].policy.promisc = true;
-	atomic_store(&sw.num_promisc, 1);
+	atomic_store(&ports.num_promisc, 1);
 }
 
 /* Not in this VLAN; its policy may change within the burst. */
@@ -166,15 +166,15 @@ static void third_promisc_elsewhere(void)
 /* An address that the wire's port owns. */
 static void known_at_the_wire(void)
 {
-	nic_fdb_add((struct nic_fdb *)(uintptr_t)atomic_load(&sw.fdb), net_mac_u64(nobody), 0,
-		    UPLINK);
+	nic_fdb_add((struct nic_fdb *)(uintptr_t)atomic_load(&ports.fdb), net_mac_u64(nobody),
+		    0, UPLINK);
 }
 
 static void third_svlan(void)
 {
 	port[3].policy.svlan = true;
 	set_pvid(3, 7, 0);
-	atomic_store(&sw.num_svlan, 1);
+	atomic_store(&ports.num_svlan, 1);
 }
 
 static void flow_on(void)
@@ -221,7 +221,7 @@ static void third_takes_unknown(void)
 {
 	remove_uplink();
 	port[3].policy.unknown_uc = true;
-	atomic_store(&sw.num_unknown_uc, 1);
+	atomic_store(&ports.num_unknown_uc, 1);
 	port[0].policy.storm_uucast_pps = 1;
 }
 
@@ -598,11 +598,11 @@ static void random_port(unsigned n)
 		break;
 	case 5:
 		p->promisc = true;
-		atomic_store(&sw.num_promisc, 1);
+		atomic_store(&ports.num_promisc, 1);
 		break;
 	case 6:
 		p->unknown_uc = true;
-		atomic_store(&sw.num_unknown_uc, 1);
+		atomic_store(&ports.num_unknown_uc, 1);
 		break;
 	case 7:
 		p->loopback = true;
@@ -730,7 +730,7 @@ static struct log random_round(unsigned round, bool fast)
 		random_port(n);
 	random_switch();
 	for (unsigned i = 1 + test_below(3); i; i--) {
-		unsigned src = test_below(4) ? 0 : sw.uplink ? UPLINK : 2;
+		unsigned src = test_below(4) ? 0 : ports.uplink ? UPLINK : 2;
 
 		random_burst(src);
 		nic_switch_burst(&sw, &port[src].port, &burst);

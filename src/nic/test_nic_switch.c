@@ -57,7 +57,7 @@ static void no_frame_comes_back_to_its_sender(void **state)
 	assert_got(0);
 	assert_int_equal(test_tx_drop(&port[1], NIC_DROP_NODEST), 1);
 	port[1].policy.promisc = port[1].policy.allmulti = true;
-	atomic_store(&sw.num_promisc, 1);
+	atomic_store(&ports.num_promisc, 1);
 	send_to(1, mac_of(2));
 	send_to(1, multicast);
 	assert_int_equal(port[1].num_rx, 0);
@@ -107,7 +107,7 @@ static void a_promiscuous_port_sees_unicast(void **state)
 {
 	(void)state;
 	port[3].policy.promisc = true;
-	atomic_store(&sw.num_promisc, 1);
+	atomic_store(&ports.num_promisc, 1);
 	send_to(0, mac_of(1));
 	assert_got(BIT(1) | BIT(3));
 	send_to(0, nobody);
@@ -155,7 +155,7 @@ static void a_promiscuous_port_sees_all_of_its_vlan(void **state)
 
 	(void)state;
 	port[3].policy.promisc = true;
-	atomic_store(&sw.num_promisc, 1);
+	atomic_store(&ports.num_promisc, 1);
 	assert_seen_by_3(0, 0, true);
 	for (unsigned i = 0; i < ARRAY_SIZE(tenant); i++)
 		set_pvid(tenant[i], 100, 0);
@@ -373,11 +373,11 @@ static void a_dead_wire_loses_what_goes_to_it(void **state)
 static void a_port_that_has_gone_is_not_found(void **state)
 {
 	(void)state;
-	sw.by_index[2] = NULL;
+	ports.by_index[2] = NULL;
 	sw.port[2] = sw.port[--sw.num];
 	send_to(0, mac_of(2));
 	assert_got(BIT(UPLINK));
-	nic_fdb_free((struct nic_fdb *)(uintptr_t)atomic_exchange(&sw.fdb, NULL));
+	nic_fdb_free((struct nic_fdb *)(uintptr_t)atomic_exchange(&ports.fdb, NULL));
 	send_to(0, mac_of(1));
 	assert_got(BIT(UPLINK));
 }
@@ -644,8 +644,8 @@ static void every_frame_is_delivered_or_counted(void **state)
 			promisc += port[n].policy.promisc;
 			unknown += port[n].policy.unknown_uc;
 		}
-		atomic_store(&sw.num_promisc, promisc);
-		atomic_store(&sw.num_unknown_uc, unknown);
+		atomic_store(&ports.num_promisc, promisc);
+		atomic_store(&ports.num_unknown_uc, unknown);
 		for (unsigned k = 0; k < 50; k++)
 			check_fate(test_below(PORTS), to[test_below(4)], promisc + unknown);
 		for (unsigned n = 0; n < PORTS; n++) {

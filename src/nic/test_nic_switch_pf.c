@@ -8,7 +8,7 @@
 static void take_unknown(unsigned n)
 {
 	port[n].policy.unknown_uc = true;
-	atomic_fetch_add(&sw.num_unknown_uc, 1);
+	atomic_fetch_add(&ports.num_unknown_uc, 1);
 }
 
 static void unknown_unicast_goes_to_those_that_take_it(void **state)
@@ -51,7 +51,7 @@ static void unknown_unicast_stays_in_its_vlan(void **state)
 	assert_got(BIT(3));
 	assert_int_equal(test_rx_drops(&port[1]), 0);
 	port[2].policy.promisc = true; /* both ways: once */
-	atomic_store(&sw.num_promisc, 1);
+	atomic_store(&ports.num_promisc, 1);
 	send_to(UPLINK, nobody);
 	assert_got(BIT(2) | BIT(3));
 }
@@ -74,7 +74,7 @@ static void a_loop_delivers_to_the_sender_alone(void **state)
 	port[0].policy.loopback = true;
 	take_unknown(1);
 	port[2].policy.promisc = port[2].policy.allmulti = true;
-	atomic_store(&sw.num_promisc, 1);
+	atomic_store(&ports.num_promisc, 1);
 	send_to(0, broadcast);
 	assert_got(BIT(0));
 	send_to(0, mac_of(0));
@@ -210,7 +210,7 @@ static void receiving_and_sending_are_switched_off_apart(void **state)
 	(void)state;
 	port[0].policy.rx_on = false;
 	port[0].policy.promisc = true;
-	atomic_store(&sw.num_promisc, 1);
+	atomic_store(&ports.num_promisc, 1);
 	send_to(1, mac_of(0));
 	assert_int_equal(test_rx_drop(&port[0], NIC_DROP_RXOFF), 1);
 	send_to(1, broadcast);

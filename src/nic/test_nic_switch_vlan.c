@@ -10,7 +10,7 @@ static void set_svlan(unsigned n, uint16_t vid, uint8_t qos)
 	set_pvid(n, (uint16_t)(vid | NIC_SVLAN), qos); /* as the table knows it */
 	port[n].policy.pvid = vid;
 	port[n].policy.svlan = true;
-	atomic_fetch_add(&sw.num_svlan, 1);
+	atomic_fetch_add(&ports.num_svlan, 1);
 }
 
 /* A frame whose bytes behind the addresses begin with these tags. */
@@ -110,7 +110,7 @@ static void the_two_kinds_do_not_meet(void **state)
 	make_member(2, 100);
 	port[2].policy.any_vlan = true;
 	port[3].policy.promisc = true;
-	atomic_store(&sw.num_promisc, 1);
+	atomic_store(&ports.num_promisc, 1);
 	send_to(0, broadcast);
 	assert_got(BIT(UPLINK));
 	send_to(1, broadcast);

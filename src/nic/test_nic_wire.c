@@ -561,7 +561,7 @@ static void a_monitor_neither_waits_nor_doubles(void **state)
 {
 	(void)state;
 	port[3].policy.promisc = true;
-	atomic_store(&sw.num_promisc, 1);
+	atomic_store(&ports.num_promisc, 1);
 	port[0].credits = port[3].credits = 0;
 	from_wire(2, mac_of(0));
 	poll_wire(1);

@@ -19,6 +19,7 @@
 #include "net_eth.h"
 #include "nic_deliver.h"
 #include "nic_port.h"
+#include "test_workers.h"
 
 #define TEST_UNUSED __attribute__((unused))
 #define TEST_GAP    8u /* canary bytes before, between and after the pieces */

@@ -15,7 +15,8 @@
 #define UPLINK 4u
 #define PORTS  5u
 
-static struct nic_switch sw;
+static struct nic_ports ports;
+static struct nic_switch sw = {.all = &ports, .workers = 1};
 static struct nic_burst burst;
 static struct test_port port[PORTS];
 static uint8_t bytes[2048];
@@ -25,7 +26,7 @@ static const uint8_t nobody[6] TEST_UNUSED = {2, 0, 0, 0, 9, 9};
 
 static void TEST_UNUSED learn(unsigned n, uint16_t vid)
 {
-	nic_fdb_add((struct nic_fdb *)(uintptr_t)atomic_load(&sw.fdb), port[n].policy.mac[0],
+	nic_fdb_add((struct nic_fdb *)(uintptr_t)atomic_load(&ports.fdb), port[n].policy.mac[0],
 		    vid, n);
 }
 
@@ -34,14 +35,15 @@ static int TEST_UNUSED set_up(void **state)
 	struct nic_fdb *fdb;
 
 	(void)state;
-	memset(&sw, 0, sizeof(sw));
+	memset(&ports, 0, sizeof(ports));
+	sw = (struct nic_switch){.all = &ports, .workers = 1};
 	if (nic_fdb_new(64, &fdb) < 0)
 		return -1;
-	atomic_store(&sw.fdb, fdb);
+	atomic_store(&ports.fdb, fdb);
 	for (unsigned n = 0; n < PORTS; n++) {
 		test_port_init(&port[n], (uint8_t)n);
 		port[n].port.index = (uint16_t)n;
-		sw.port[sw.num++] = sw.by_index[n] = &port[n].port;
+		sw.port[n] = ports.port[n] = ports.by_index[n] = &port[n].port;
 		if (n < VFS)
 			learn(n, 0);
 	}
@@ -50,7 +52,8 @@ static int TEST_UNUSED set_up(void **state)
 	port[UPLINK].policy.filter_control = false;
 	port[UPLINK].policy.allmulti = true;
 	port[UPLINK].policy.max_frame = NIC_JUMBO_MAX;
-	sw.uplink = &port[UPLINK].port;
+	sw.num = ports.num = PORTS;
+	ports.uplink = &port[UPLINK].port;
 	return 0;
 }
 
@@ -60,14 +63,15 @@ static int TEST_UNUSED tear_down(void **state)
 	nic_switch_flush(&sw, 0);
 	for (unsigned n = 0; n < PORTS; n++)
 		test_port_done(&port[n]);
-	nic_fdb_free((struct nic_fdb *)(uintptr_t)atomic_load(&sw.fdb));
+	nic_fdb_free((struct nic_fdb *)(uintptr_t)atomic_load(&ports.fdb));
 	return 0;
 }
 
 static void TEST_UNUSED remove_uplink(void)
 {
-	sw.uplink = sw.by_index[UPLINK] = NULL;
+	ports.uplink = ports.by_index[UPLINK] = NULL;
 	sw.num--;
+	ports.num--;
 }
 
 static void TEST_UNUSED make_member(unsigned n, uint16_t vid)

@@ -146,7 +146,7 @@ static bool find(void *arg, const char *name, struct uplink **ret_uplink)
 
 static void plug(struct end *end, uint32_t mbps)
 {
-	const struct nic_dp_params params = {.cpu = -1, .link_mbps = mbps};
+	const struct nic_dp_params params = {.link_mbps = mbps};
 	const struct uplink_env env = {.mtu = 1500, .card = end->name, .find = find};
 	const char *why;
 	uint64_t wait;

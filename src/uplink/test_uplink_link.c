@@ -208,7 +208,7 @@ static bool service(struct end *end)
 
 static bool plug(struct end *end)
 {
-	const struct nic_dp_params params = {.cpu = -1};
+	const struct nic_dp_params params = {0};
 	const char *why;
 	bool carrier;
 

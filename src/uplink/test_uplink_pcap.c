@@ -31,7 +31,7 @@ static uint64_t now;
 
 static int setup(void **state)
 {
-	const struct nic_dp_params params = {.cpu = -1};
+	const struct nic_dp_params params = {0};
 
 	(void)state;
 	burst = calloc(1, sizeof(*burst));

@@ -17,7 +17,6 @@
 #define FENCE_TYPE  0x88b5
 #define STREAM_TYPE 0x88b6
 #define RING_BUF    2048u
-#define CONFIG	    "card add nic0 model 82576 vfs 7\n"
 
 struct e2e e2e;
 static struct e2e_frame scratch;
@@ -33,11 +32,22 @@ const char *e2e_ladond(void)
 	return path;
 }
 
+/* Some programs are run a second time, for a data path of several threads. */
+const char *e2e_card(void)
+{
+	static char line[64];
+	const char *workers = getenv("E2E_WORKERS");
+
+	snprintf(line, sizeof(line), "card add nic0 model 82576 vfs 7 workers %s\n",
+		 workers ? workers : "1");
+	return line;
+}
+
 static int setup(bool mapped)
 {
 	const char *const extra[] = {mapped ? NULL : "--no-mapped-doorbells", NULL};
 	char log[2000];
-	int err = demo_daemon_start(&e2e.daemon, e2e_ladond(), CONFIG, extra);
+	int err = demo_daemon_start(&e2e.daemon, e2e_ladond(), e2e_card(), extra);
 
 	e2e.mapped = mapped;
 	if (err)

@@ -42,6 +42,8 @@ int e2e_teardown(void **state);
 int e2e_close_all(void **state);
 /* $LADOND, or exit 77 with the reason. */
 const char *e2e_ladond(void);
+/* The line of configuration of the card that tests are made on. */
+const char *e2e_card(void);
 
 /* Attaches and opens VF n; config NULL = defaults. */
 void e2e_attach(unsigned n);

@@ -7,6 +7,7 @@ import atexit
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -114,6 +115,12 @@ class Notify:
         os.unlink(self.path)
 
 
+def with_workers(config):
+    """Cards with as many workers as E2E_WORKERS says: any test can be run so by hand."""
+    workers = os.environ.get("E2E_WORKERS")
+    return re.sub(r"(?m)^(card add \S+ model \S+ vfs \d+)", rf"\1 workers {workers}", config) if workers else config
+
+
 class Daemon:
     """A running ladond. It is ready, or has ended (ended), when start returns."""
 
@@ -126,7 +133,7 @@ class Daemon:
             self.args += ["--run-dir", self.run_dir]
         if config is not None:
             with open(self.scratch / "ladon.conf", "w", encoding="utf-8") as file:
-                file.write(config + "\n")
+                file.write(with_workers(config) + "\n")
             os.chmod(self.scratch / "ladon.conf", 0o644)
             self.args += ["--config", self.scratch / "ladon.conf"]
         self.env = env or {}

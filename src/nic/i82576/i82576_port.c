@@ -112,7 +112,7 @@ static void push_fault(struct i82576_fn *fn, uint64_t addr, uint8_t reason, bool
 		.write = write,
 	};
 
-	iommu_fault_push(nic_dp_faults(fn->card->dp), &f);
+	iommu_fault_push(nic_dp_faults(fn->card->dp, fn->port.worker), &f);
 	nic_dp_notify_soon(fn->card->dp);
 }
 

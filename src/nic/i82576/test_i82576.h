@@ -19,6 +19,7 @@
 #include "i82576_regs.h"
 #include "i82576_vf.h"
 #include "test_intr.h"
+#include "test_workers.h"
 
 struct test_card {
 	struct nic_card *card;
@@ -37,7 +38,7 @@ static void __attribute__((unused)) test_drain(void *arg)
 
 static int __attribute__((unused)) test_set_up(void **state)
 {
-	struct nic_dp_params params = {.cpu = -1};
+	struct nic_dp_params params = {.workers = TEST_WORKERS};
 
 	(void)state;
 	if (nic_card_new("nic0", 2, &params, &tc.card) < 0 ||

@@ -51,7 +51,7 @@ static void __attribute__((unused)) nothing(void *arg)
 static void __attribute__((unused)) settle(void)
 {
 	for (unsigned i = 0; i < 12; i++)
-		nic_dp_call(tc.card->dp, nothing, NULL);
+		test_pass_round(tc.card->dp);
 }
 
 /* ---- life ---- */
@@ -87,7 +87,7 @@ static int guest_new(unsigned n)
 
 static int __attribute__((unused)) guests_set_up(void **state)
 {
-	struct nic_dp_params params = {.cpu = -1};
+	struct nic_dp_params params = {.workers = TEST_WORKERS};
 
 	(void)state;
 	if (nic_card_new("nic0", 2, &params, &tc.card) < 0)
@@ -330,10 +330,13 @@ static uint64_t __attribute__((unused)) rx_drop(enum nic_drop reason)
 	return nic_counter(&g[1].vf->fn.port.stats.rx_drops[reason]);
 }
 
-/* The oldest fault record, or none. */
+/* The oldest fault record of a worker, or none. */
 static bool __attribute__((unused)) next_fault(struct iommu_fault *fault)
 {
-	return iommu_fault_pop(nic_dp_faults(tc.card->dp), fault);
+	for (unsigned w = 0; w < TEST_WORKERS; w++)
+		if (iommu_fault_pop(nic_dp_faults(tc.card->dp, w), fault))
+			return true;
+	return false;
 }
 
 /* ---- what most tests begin and end with ---- */

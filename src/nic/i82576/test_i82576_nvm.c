@@ -16,7 +16,7 @@
 static int set_up(void **state)
 {
 	static const uint8_t mac[6] = {0x02, 0x11, 0x22, 0x33, 0x44, 0x55};
-	struct nic_dp_params params = {.cpu = -1};
+	struct nic_dp_params params = {0};
 
 	(void)state;
 	if (nic_card_new("nic0", 1, &params, &tc.card) < 0 ||
