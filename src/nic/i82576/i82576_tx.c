@@ -310,6 +310,7 @@ static void tell_sending(const struct fetch *f, const struct nic_frame *fr, uint
 		ops->sending(f->fn, fr, cmd & TXD_DEXT && cmd & TXD_2STEP);
 }
 
+/* Before fr the burst had segs pieces of payload. */
 static void lose(struct fetch *f, const struct nic_frame *fr, enum nic_drop r, uint32_t segs)
 {
 	nic_lose_tx(&f->fn->port, fr, r, 1);
