@@ -81,30 +81,31 @@ static void fuzz_csum(const struct net_offload *off, const uint8_t *frame, uint3
 {
 	uint8_t *hdr = copy_of(frame, hdr_len);
 	uint32_t l4_off = (uint32_t)off->l2_len + off->l3_len;
-	uint64_t sum = net_csum_add(0, frame + hdr_len, len - hdr_len);
 
 	if (off->ip_csum)
 		net_ip_csum_set(hdr, off);
 	if (off->l4_csum && off->l4 != NET_L4_SCTP)
-		must(net_l4_csum_set(hdr, hdr_len, off, sum, len - l4_off));
+		net_pseudo_sum(hdr, off, len - l4_off);
 	free(hdr);
 }
 
-/* At most 64 segments: the rest is alike. */
+/* At most 64 segments: the rest is alike. Each has to add up, with a payload of zeros. */
 static void fuzz_tso(const struct net_offload *off, const uint8_t *hdr, uint32_t payload)
 {
-	uint32_t seg_hdr = (uint32_t)off->l2_len + off->l3_len + off->l4_len;
+	uint32_t l4_off = (uint32_t)off->l2_len + off->l3_len;
 	uint32_t count = net_tso_count(off, payload), done = 0;
-	uint8_t *dst = malloc(seg_hdr);
+	uint8_t *dst = copy_of(hdr, l4_off + off->l4_len);
+	struct net_tso tso;
 
-	must(dst && (uint64_t)count * off->mss >= payload && (count - 1) * off->mss <= payload);
+	must((uint64_t)count * off->mss >= payload && (count - 1) * off->mss <= payload);
+	net_tso_begin(&tso, dst, off);
 	for (uint32_t i = 0; i < MIN(count, 64u); i++) {
 		uint32_t len = MIN(payload - done, off->mss);
 		struct net_segment segment = {done, len, i, i == count - 1};
+		uint64_t pseudo = net_pseudo_sum(hdr, off, off->l4_len + len);
 
-		net_tso_header(dst, hdr, off, &segment);
-		if (off->l4_csum)
-			must(net_l4_csum_set(dst, seg_hdr, off, 0, off->l4_len + len));
+		net_tso_segment(&tso, &segment, 0);
+		must(net_csum_fold(net_csum_add(pseudo, dst + l4_off, off->l4_len)) == 0xffff);
 		done += len;
 	}
 	free(dst);

@@ -27,17 +27,23 @@ static inline void copy_16(uint8_t *dst, const uint8_t *src)
  */
 static inline void copy_small(uint8_t *dst, const uint8_t *src, uint32_t len)
 {
-	uint32_t off = 0;
+	size_t off = 0, last = (size_t)len - 16;
 
 	if (len < 16) {
 		for (; off < len; off++)
 			dst[off] = src[off];
 		return;
 	}
-	for (; off + 16 <= len; off += 16)
+	for (; off + 48 <= last; off += 64) {
+		copy_16(dst + off, src + off);
+		copy_16(dst + off + 16, src + off + 16);
+		copy_16(dst + off + 32, src + off + 32);
+		copy_16(dst + off + 48, src + off + 48);
+	}
+	for (; off < last; off += 16)
 		copy_16(dst + off, src + off);
 	/* The end again, so that it is 16 bytes, too. */
-	copy_16(dst + len - 16, src + len - 16);
+	copy_16(dst + last, src + last);
 }
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "net_csum.h"
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "bits.h"
@@ -13,7 +14,8 @@
 /* Two 64-bit words; plain GNU C, SSE2 or NEON underneath. */
 typedef uint64_t csum_vec __attribute__((vector_size(16)));
 
-#define WIDE_MIN 128u /* bytes from which on the wider registers pay */
+#define WIDE_MIN 64u	    /* bytes from which on the wider registers pay */
+#define WIDE_MAX (1u << 16) /* bytes that an accumulator of 32 bits can take */
 
 #ifdef __x86_64__
 #define IN_VECTOR_REGISTER "+x"
@@ -51,6 +53,23 @@ static inline uint64_t load_tail(const uint8_t *p, size_t n)
 	return v;
 }
 
+/* Writes what load_tail has read. */
+static inline void store_tail(uint8_t *p, uint64_t v, size_t n)
+{
+	if (n & 4) {
+		put_le32(p, (uint32_t)v);
+		p += 4;
+		v >>= 32;
+	}
+	if (n & 2) {
+		put_le16(p, (uint16_t)v);
+		p += 2;
+		v >>= 16;
+	}
+	if (n & 1)
+		*p = (uint8_t)v;
+}
+
 static inline csum_vec load_vec(const uint8_t *p)
 {
 	csum_vec v;
@@ -60,83 +79,54 @@ static inline csum_vec load_vec(const uint8_t *p)
 	return v;
 }
 
-#ifdef __x86_64__
-typedef uint64_t csum_wide __attribute__((vector_size(32)));
-
-static bool wide_in_cpu(void)
+/* The next 8 bytes. */
+static inline __attribute__((always_inline)) uint64_t csum_word(uint64_t sum, uint8_t *dst,
+								const uint8_t *src, bool copy)
 {
-	return __builtin_cpu_supports("avx2");
+	uint64_t v = load64(src);
+
+	if (copy)
+		put_le64(dst, v);
+	return net_csum_join(sum, v);
 }
 
-__attribute__((target("avx2"), always_inline)) static inline csum_wide
-load_wide(const uint8_t *p)
+/* The last bytes: what is left of len by 32. */
+static inline __attribute__((always_inline)) uint64_t
+csum_end(uint64_t sum, uint8_t *dst, const uint8_t *src, size_t len, bool copy)
 {
-	csum_wide v;
+	size_t i = ALIGN_DOWN(len, 32);
 
-	memcpy(&v, p, sizeof(v));
-	__asm__("" : "+x"(v));
-	return v;
-}
-
-/* The sum of len bytes, a multiple of 64; dst NULL: no copy. As csum() does it, in registers of
- * twice the width. */
-__attribute__((target("avx2"))) static uint64_t csum_wide_of(uint8_t *dst, const uint8_t *src,
-							     size_t len)
-{
-	const csum_wide low = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
-	csum_wide acc[4] = {{0}};
-
-	for (size_t i = 0; i < len; i += 64) {
-		csum_wide a = load_wide(src + i), b = load_wide(src + i + 32);
-
-		if (dst) {
-			memcpy(dst + i, &a, sizeof(a));
-			memcpy(dst + i + 32, &b, sizeof(b));
-		}
-		acc[0] += a & low;
-		acc[1] += a >> 32;
-		acc[2] += b & low;
-		acc[3] += b >> 32;
+	if (len & 16) {
+		sum = csum_word(sum, dst + i, src + i, copy);
+		sum = csum_word(sum, dst + i + 8, src + i + 8, copy);
+		i += 16;
 	}
-	acc[0] += acc[1] + acc[2] + acc[3];
-	return net_csum_join(net_csum_join(acc[0][0], acc[0][1]),
-			     net_csum_join(acc[0][2], acc[0][3]));
-}
-#else
-static bool wide_in_cpu(void)
-{
-	return false;
+	if (len & 8) {
+		sum = csum_word(sum, dst + i, src + i, copy);
+		i += 8;
+	}
+	if (len & 7) {
+		uint64_t v = load_tail(src + i, len & 7);
+
+		if (copy)
+			store_tail(dst + i, v, len & 7);
+		sum = net_csum_join(sum, v);
+	}
+	return sum;
 }
 
-static uint64_t csum_wide_of(uint8_t *dst, const uint8_t *src, size_t len)
-{
-	(void)dst;
-	(void)src;
-	(void)len;
-	return 0;
-}
-#endif
-
-/*
- * Vectors have no carry, so each word's halves go to accumulators of their own, whose upper 32
- * bits take the carries of 2^32 words. dst NULL: no copy.
- */
-static inline __attribute__((always_inline)) uint64_t csum(uint64_t sum, uint8_t *dst,
-							   const uint8_t *src, size_t len)
+/* On any CPU, any length. Vectors have no carry, so each word's halves go to accumulators of
+ * their own, whose upper 32 bits take the carries of 2^32 words. */
+static inline __attribute__((always_inline)) uint64_t
+csum_any(uint64_t sum, uint8_t *dst, const uint8_t *src, size_t len, bool copy)
 {
 	const csum_vec low = {UINT32_MAX, UINT32_MAX};
 	csum_vec acc[4] = {{0}};
-	uint64_t v;
-	size_t i = 0;
 
-	if (len >= WIDE_MIN && wide_in_cpu()) {
-		i = len / 64 * 64;
-		sum = net_csum_join(sum, csum_wide_of(dst, src, i));
-	}
-	for (; len - i >= 32; i += 32) {
+	for (size_t i = 0; i < ALIGN_DOWN(len, 32); i += 32) {
 		csum_vec a = load_vec(src + i), b = load_vec(src + i + 16);
 
-		if (dst) {
+		if (copy) {
 			memcpy(dst + i, &a, sizeof(a));
 			memcpy(dst + i + 16, &b, sizeof(b));
 		}
@@ -146,47 +136,89 @@ static inline __attribute__((always_inline)) uint64_t csum(uint64_t sum, uint8_t
 		acc[3] += b >> 32;
 	}
 	acc[0] += acc[1] + acc[2] + acc[3];
-	sum = net_csum_join(sum, acc[0][0] + acc[0][1]);
-	for (; len - i >= 8; i += 8) {
-		v = load64(src + i);
-		if (dst)
-			put_le64(dst + i, v);
-		sum = net_csum_join(sum, v);
+	return csum_end(net_csum_join(sum, acc[0][0] + acc[0][1]), dst, src, len, copy);
+}
+
+#ifdef __x86_64__
+/* Words of 16 bits, as numbers with a sign. */
+typedef short csum_wide __attribute__((vector_size(32)));
+typedef int csum_wide_acc __attribute__((vector_size(32)));
+
+/* Adds 32 bytes to acc, as pairs of words less 32768 each. */
+__attribute__((target("avx2"), always_inline)) static inline csum_wide_acc
+wide_step(csum_wide_acc acc, uint8_t *dst, const uint8_t *src, bool copy)
+{
+	const csum_wide none = {0}, one = none + 1, sign = none + SHRT_MIN;
+	csum_wide v;
+
+	memcpy(&v, src, sizeof(v));
+	__asm__("" : "+x"(v));
+	if (copy)
+		memcpy(dst, &v, sizeof(v));
+	return acc + (csum_wide_acc)__builtin_ia32_pmaddwd256(v ^ sign, one);
+}
+
+/* WIDE_MIN to WIDE_MAX bytes. */
+__attribute__((target("avx2"), always_inline)) static inline uint64_t
+csum_wide_of(uint64_t sum, uint8_t *dst, const uint8_t *src, size_t len, bool copy)
+{
+	size_t i = 0, end = ALIGN_DOWN(len, 32);
+	csum_wide_acc acc = {0};
+	int part = 0;
+
+	for (; end - i >= 128; i += 128) {
+		acc = wide_step(acc, dst + i, src + i, copy);
+		acc = wide_step(acc, dst + i + 32, src + i + 32, copy);
+		acc = wide_step(acc, dst + i + 64, src + i + 64, copy);
+		acc = wide_step(acc, dst + i + 96, src + i + 96, copy);
 	}
-	if (i < len) {
-		v = load_tail(src + i, len - i);
-		if (dst)
-			memcpy(dst + i, &v, len - i);
-		sum = net_csum_join(sum, v);
-	}
-	return sum;
+	for (; i < end; i += 32)
+		acc = wide_step(acc, dst + i, src + i, copy);
+	for (unsigned k = 0; k < 8; k++)
+		part += acc[k];
+	sum = net_csum_join(sum, (uint64_t)(part + (int64_t)(end / 2) * 32768));
+	return csum_end(sum, dst, src, len, copy);
+}
+
+__attribute__((target("avx2"))) static uint64_t csum_wide_add(uint64_t sum, const uint8_t *src,
+							      size_t len)
+{
+	return csum_wide_of(sum, NULL, src, len, false);
+}
+
+__attribute__((target("avx2"))) static uint64_t csum_wide_copy(uint64_t sum, uint8_t *dst,
+							       const uint8_t *src, size_t len)
+{
+	return csum_wide_of(sum, dst, src, len, true);
+}
+
+static bool is_wide(size_t len)
+{
+	return len >= WIDE_MIN && len <= WIDE_MAX && __builtin_cpu_supports("avx2");
 }
 
 uint64_t net_csum_add(uint64_t sum, const void *buf, size_t len)
 {
-	return csum(sum, NULL, buf, len);
+	return is_wide(len) ? csum_wide_add(sum, buf, len)
+			    : csum_any(sum, NULL, buf, len, false);
 }
 
 uint64_t net_csum_copy(uint64_t sum, void *dst, const void *src, size_t len)
 {
-	return csum(sum, dst, src, len);
+	return is_wide(len) ? csum_wide_copy(sum, dst, src, len)
+			    : csum_any(sum, dst, src, len, true);
+}
+#else
+uint64_t net_csum_add(uint64_t sum, const void *buf, size_t len)
+{
+	return csum_any(sum, NULL, buf, len, false);
 }
 
-uint16_t net_csum_fold(uint64_t sum)
+uint64_t net_csum_copy(uint64_t sum, void *dst, const void *src, size_t len)
 {
-	sum = (sum >> 32) + (uint32_t)sum; /* 33 bits */
-	sum = (sum >> 16) + (uint16_t)sum; /* 18 bits */
-	sum = (sum >> 16) + (uint16_t)sum; /* 17 bits */
-	sum = (sum >> 16) + (uint16_t)sum;
-	return (uint16_t)sum;
+	return csum_any(sum, dst, src, len, true);
 }
-
-/* 2^64 = 1 modulo ffff, so a rotation by 8 is a multiplication by 256: every byte changes its
- * side. */
-uint64_t net_csum_swap(uint64_t part)
-{
-	return part << 8 | part >> 56;
-}
+#endif
 
 /* The reflected polynomial 82f63b78, four bits at a time. */
 static uint32_t crc_byte(uint32_t crc, uint8_t byte)

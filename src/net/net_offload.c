@@ -15,10 +15,10 @@
 #define IP4_MIN	  20
 #define IP6_LEN	  40
 #define TCP_MAX	  60
-#define TCP_FLAGS 13
-#define TCP_FIN	  0x01
-#define TCP_PSH	  0x08
-#define TCP_CWR	  0x80
+#define TCP_FLAGS 12 /* the word that ends in them */
+#define TCP_FIN	  0x0100
+#define TCP_PSH	  0x0800
+#define TCP_CWR	  0x8000
 
 /* Per L4 protocol: number, least header, offset and size of the checksum field. */
 static const struct l4_row {
@@ -89,19 +89,32 @@ static uint32_t ip4_hdr_len(const uint8_t *ip)
 	return len >= IP4_MIN ? len : 0;
 }
 
-void net_ip_csum_set(uint8_t *hdr, const struct net_offload *off)
+/* Of its bytes; most have no options. */
+static uint64_t ip4_hdr_sum(const uint8_t *ip)
+{
+	uint32_t len = ip4_hdr_len(ip);
+
+	return likely(len == IP4_MIN) ? net_csum_short(ip, IP4_MIN) : net_csum_short(ip, len);
+}
+
+/* Is there an IPv4 header whose checksum can be set? l3_len may reach over a tunnel's headers;
+ * the checksum is that of the first IP header alone. */
+static bool has_ip_csum(const uint8_t *ip, const struct net_offload *off)
+{
+	uint32_t len = ip4_hdr_len(ip);
+
+	return ip_version(ip) == 4 && len && len <= off->l3_len;
+}
+
+bool net_ip_csum_set(uint8_t *hdr, const struct net_offload *off)
 {
 	uint8_t *ip = hdr + off->l2_len;
-	uint32_t len = ip4_hdr_len(ip);
-	uint16_t csum;
 
-	/* l3_len may reach over a tunnel's headers; the checksum is that of the first IP header
-	 * alone. */
-	if (ip_version(ip) != 4 || !len || len > off->l3_len)
-		return;
+	if (!has_ip_csum(ip, off))
+		return false;
 	put_le16(ip + 10, 0);
-	csum = (uint16_t)~net_csum_fold(net_csum_add(0, ip, len));
-	memcpy(ip + 10, &csum, sizeof(csum));
+	put_le16(ip + 10, (uint16_t)~net_csum_fold(ip4_hdr_sum(ip)));
+	return true;
 }
 
 /* Is the L3 block exactly one IP header, so that its addresses are those of the pseudo-header?
@@ -126,30 +139,8 @@ uint64_t net_pseudo_sum(const uint8_t *hdr, const struct net_offload *off, uint3
 	}
 	length += __builtin_bswap32(row->proto);
 	if (ip_version(ip) == 4)
-		return net_csum_add(length, ip + 12, 8);
-	return net_csum_add(length, ip + 8, 32);
-}
-
-bool net_l4_csum_set(uint8_t *hdr, uint32_t hdr_len, const struct net_offload *off,
-		     uint64_t payload_sum, uint32_t l4_total)
-{
-	uint8_t *l4 = hdr + l4_offset(off), *field;
-	uint16_t csum;
-	uint64_t sum;
-
-	if ((off->l4 != NET_L4_TCP && off->l4 != NET_L4_UDP) || !csum_inside(off, hdr_len))
-		return false;
-	field = l4 + l4_rows[off->l4].csum;
-	sum = net_csum_join(payload_sum, net_pseudo_sum(hdr, off, l4_total));
-	put_le16(field, 0);
-	sum = net_csum_add(sum, l4, hdr_len - l4_offset(off));
-	csum = (uint16_t)~net_csum_fold(sum);
-	/* On UDP 0 says "no checksum" (RFC 768); ffff is the same number in ones' complement.
-	 */
-	if (!csum && off->l4 == NET_L4_UDP)
-		csum = UINT16_MAX;
-	memcpy(field, &csum, sizeof(csum));
-	return true;
+		return length + net_csum_short(ip + 12, 8);
+	return length + net_csum_short(ip + 8, 32);
 }
 
 uint32_t net_tso_count(const struct net_offload *off, uint32_t payload)
@@ -159,46 +150,109 @@ uint32_t net_tso_count(const struct net_offload *off, uint32_t payload)
 	return payload / off->mss + !!(payload % off->mss);
 }
 
-static void tso_ip(uint8_t *ip, const struct net_offload *off,
-		   const struct net_segment *segment)
+/* Clears what differs from segment to segment, and sums the rest. */
+static void begin_ip(struct net_tso *tso)
 {
+	uint8_t *ip = tso->hdr + tso->off->l2_len;
+
+	tso->id = get_be16(ip + 4);
+	put_le16(ip + 4, 0);
+	if (tso->off->l3 == NET_L3_IPV4)
+		put_le16(ip + 2, 0);
+	tso->ip_csum = has_ip_csum(ip, tso->off);
+	if (!tso->ip_csum)
+		return;
+	put_le16(ip + 10, 0);
+	tso->ip_sum = net_csum_fold(ip4_hdr_sum(ip));
+}
+
+static void begin_l4(struct net_tso *tso)
+{
+	uint8_t *l4 = tso->hdr + l4_offset(tso->off);
+	uint64_t sum = net_pseudo_sum(tso->hdr, tso->off, 0);
+
+	if (tso->off->l4 == NET_L4_TCP) {
+		tso->seq = get_be32(l4 + 4);
+		tso->flags = get_le16(l4 + TCP_FLAGS);
+		put_le32(l4 + 4, 0);
+		put_le16(l4 + TCP_FLAGS, 0);
+	} else {
+		put_le16(l4 + 4, 0);
+	}
+	put_le16(l4 + l4_rows[tso->off->l4].csum, 0);
+	tso->l4_sum = net_csum_fold(sum + net_csum_short(l4, tso->off->l4_len));
+}
+
+void net_tso_begin(struct net_tso *tso, uint8_t *hdr, const struct net_offload *off)
+{
+	*tso = (struct net_tso){.hdr = hdr, .off = off};
+	begin_ip(tso);
+	begin_l4(tso);
+}
+
+static void segment_ip(const struct net_tso *tso, const struct net_segment *segment)
+{
+	const struct net_offload *off = tso->off;
+	uint8_t *ip = tso->hdr + off->l2_len;
 	uint32_t packet = (uint32_t)off->l3_len + off->l4_len + segment->payload_len;
+	uint16_t length = 0, word;
 
 	if (off->l3 == NET_L3_IPV6) {
-		put_be16(ip + 4, (uint16_t)(packet - IP6_LEN));
-		return;
+		word = __builtin_bswap16((uint16_t)(packet - IP6_LEN));
+	} else {
+		word = __builtin_bswap16((uint16_t)(tso->id + segment->index));
+		length = __builtin_bswap16((uint16_t)packet);
+		put_le16(ip + 2, length);
 	}
-	put_be16(ip + 2, (uint16_t)packet);
-	put_be16(ip + 4, (uint16_t)(get_be16(ip + 4) + segment->index));
+	put_le16(ip + 4, word);
+	if (tso->ip_csum)
+		put_le16(ip + 10, (uint16_t)~net_csum_fold(tso->ip_sum + length + word));
 }
 
-/* FIN and PSH belong to the end of the data, CWR to its first segment (RFC 3168, 6.1.2). */
-static void tso_tcp(uint8_t *tcp, const struct net_segment *segment)
+/* FIN and PSH belong to the end of the data, CWR to its first segment (RFC 3168, 6.1.2).
+ * Returns the sum of what was written. */
+static uint64_t segment_tcp(const struct net_tso *tso, uint8_t *tcp,
+			    const struct net_segment *segment)
 {
-	put_be32(tcp + 4, get_be32(tcp + 4) + segment->payload_off);
+	uint32_t seq = __builtin_bswap32(tso->seq + segment->payload_off);
+	uint16_t flags = tso->flags;
+
 	if (!segment->last)
-		tcp[TCP_FLAGS] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+		flags &= (uint16_t) ~(TCP_FIN | TCP_PSH);
 	if (segment->index)
-		tcp[TCP_FLAGS] &= (uint8_t)~TCP_CWR;
+		flags &= (uint16_t)~TCP_CWR;
+	put_le32(tcp + 4, seq);
+	put_le16(tcp + TCP_FLAGS, flags);
+	return (uint64_t)seq + flags;
 }
 
-void net_tso_header(uint8_t *dst, const uint8_t *hdr, const struct net_offload *off,
-		    const struct net_segment *segment)
+void net_tso_segment(const struct net_tso *tso, const struct net_segment *segment,
+		     uint64_t payload_sum)
 {
-	uint8_t *l4 = dst + l4_offset(off);
+	const struct net_offload *off = tso->off;
+	uint8_t *l4 = tso->hdr + l4_offset(off);
+	uint32_t l4_total = off->l4_len + segment->payload_len;
+	uint64_t sum = tso->l4_sum + (uint64_t)__builtin_bswap32(l4_total);
+	uint16_t csum;
 
-	memcpy(dst, hdr, l4_offset(off) + off->l4_len);
-	tso_ip(dst + off->l2_len, off, segment);
-	if (off->l4 == NET_L4_TCP)
-		tso_tcp(l4, segment);
-	else
-		put_be16(l4 + 4, (uint16_t)(off->l4_len + segment->payload_len));
-	net_ip_csum_set(dst, off);
+	segment_ip(tso, segment);
+	if (off->l4 == NET_L4_TCP) {
+		sum += segment_tcp(tso, l4, segment);
+	} else {
+		put_be16(l4 + 4, (uint16_t)l4_total);
+		sum += get_le16(l4 + 4);
+	}
+	csum = (uint16_t)~net_csum_fold(net_csum_join(payload_sum, sum));
+	/* On UDP 0 says "no checksum" (RFC 768); ffff is the same number in ones' complement.
+	 */
+	if (!csum && off->l4 == NET_L4_UDP)
+		csum = UINT16_MAX;
+	put_le16(l4 + l4_rows[off->l4].csum, csum);
 }
 
 bool net_ip_csum_ok(const uint8_t *hdr, const struct net_parsed *p)
 {
 	const uint8_t *ip = hdr + p->l3_off;
 
-	return net_csum_fold(net_csum_add(0, ip, ip4_hdr_len(ip))) == UINT16_MAX;
+	return net_csum_fold(ip4_hdr_sum(ip)) == UINT16_MAX;
 }

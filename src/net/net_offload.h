@@ -33,8 +33,9 @@ struct net_offload {
  */
 bool net_offload_valid(const struct net_offload *off, uint32_t hdr_len);
 
-/* Writes the IPv4 header checksum; no effect on a header that is not IPv4. */
-void net_ip_csum_set(uint8_t *hdr, const struct net_offload *off);
+/* Writes the IPv4 header checksum. Returns false, and writes nothing, when there is no whole
+ * IPv4 header. */
+bool net_ip_csum_set(uint8_t *hdr, const struct net_offload *off);
 
 /*
  * The pseudo-header sum for TCP/UDP over the IP header in hdr; l4_total = L4 header + payload
@@ -44,16 +45,6 @@ void net_ip_csum_set(uint8_t *hdr, const struct net_offload *off);
  * may hold the real destination.
  */
 uint64_t net_pseudo_sum(const uint8_t *hdr, const struct net_offload *off, uint32_t l4_total);
-
-/*
- * Finishes TCP/UDP: payload_sum is the sum of all bytes after the first hdr_len; the L4
- * header's bytes that are in hdr are summed here, with net_pseudo_sum in place of the checksum
- * field. When hdr_len - (l2+l3) is odd the caller has swapped payload_sum. A UDP result of 0 is
- * written as ffff. Returns false, and writes nothing, when the checksum field is not inside hdr
- * or l4 is neither TCP nor UDP.
- */
-bool net_l4_csum_set(uint8_t *hdr, uint32_t hdr_len, const struct net_offload *off,
-		     uint64_t payload_sum, uint32_t l4_total);
 
 /* One segment of a TSO frame. */
 struct net_segment {
@@ -65,14 +56,29 @@ struct net_segment {
 
 /* Number of segments for payload bytes (>= 1). */
 uint32_t net_tso_count(const struct net_offload *off, uint32_t payload);
-/*
- * Writes segment's header into dst (l2+l3+l4 bytes): a copy of hdr with IPv4 total length and
- * ID + index, or IPv6 payload length; TCP sequence + payload_off, FIN and PSH only on the last,
- * CWR only on the first; UDP length; IPv4 checksum. The L4 checksum is the caller's
- * (net_l4_csum_set).
+
+/* A frame that is being cut: what all of its segments' headers have in common is summed once.
  */
-void net_tso_header(uint8_t *dst, const uint8_t *hdr, const struct net_offload *off,
-		    const struct net_segment *segment);
+struct net_tso {
+	const struct net_offload *off; /* borrowed */
+	uint8_t *hdr;		 /* borrowed: l2+l3+l4 bytes, rewritten for each segment */
+	uint64_t ip_sum, l4_sum; /* folded; l4_sum with the pseudo-header, without its length */
+	uint32_t seq;
+	uint16_t id, flags; /* flags: the word they are in, as in memory */
+	bool ip_csum;	    /* hdr has an IPv4 checksum */
+};
+
+/* hdr: a copy of the frame's header block; off was accepted by net_offload_valid and asks for
+ * segmentation. Both stay the caller's, and have to stay as they are until the last segment. */
+void net_tso_begin(struct net_tso *tso, uint8_t *hdr, const struct net_offload *off);
+/*
+ * Makes hdr the header of a segment, in any order: IPv4 total length and ID + index, or IPv6
+ * payload length; TCP sequence + payload_off, FIN and PSH only on the last, CWR only on the
+ * first; UDP length; IPv4 checksum; L4 checksum over it and the payload, whose sum the caller
+ * has swapped when l4_len is odd (net_csum_swap). A UDP checksum of 0 is written as ffff.
+ */
+void net_tso_segment(const struct net_tso *tso, const struct net_segment *segment,
+		     uint64_t payload_sum);
 
 /* Is the IPv4 header checksum of a received frame right? p must say NET_L3_IPV4. */
 bool net_ip_csum_ok(const uint8_t *hdr, const struct net_parsed *p);

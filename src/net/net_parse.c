@@ -51,7 +51,7 @@ static void parse_tags(struct cursor *c, struct net_parsed *p)
 }
 
 /* The length of the L4 header at the cursor, 0 if it is cut short, malformed or unknown. */
-static uint32_t l4_header(const struct cursor *c, unsigned proto, uint8_t *ret_l4)
+static inline uint32_t l4_header(const struct cursor *c, unsigned proto, uint8_t *ret_l4)
 {
 	const uint8_t *h = c->buf + c->at;
 	uint32_t len;
@@ -74,7 +74,7 @@ static uint32_t l4_header(const struct cursor *c, unsigned proto, uint8_t *ret_l
 	}
 }
 
-static void parse_l4(struct cursor *c, unsigned proto, struct net_parsed *p)
+static inline void parse_l4(struct cursor *c, unsigned proto, struct net_parsed *p)
 {
 	uint8_t l4 = NET_L4_NONE;
 	uint32_t len = l4_header(c, proto, &l4);

@@ -15,6 +15,8 @@
 #define L4_CSUM_OFF_UDP	 6
 #define L4_CSUM_OFF_SCTP 8
 
+#define SHORT 48u /* bytes of a header that are summed here */
+
 /* Where the next payload byte of the frame is. */
 struct cursor {
 	const struct nic_seg *seg;
@@ -37,6 +39,13 @@ struct tally {
 	uint32_t crc;
 };
 
+/* A TSO frame. */
+struct cut {
+	struct net_tso tso;
+	struct net_segment seg; /* the one under way */
+	uint64_t bytes;		/* of those before it */
+};
+
 struct delivery {
 	struct nic_port *dst;
 	const struct nic_policy *policy;
@@ -44,31 +53,31 @@ struct delivery {
 	struct nic_rx_meta meta;
 	struct net_parsed parsed;
 	struct cursor cur;
-	bool svlan;	/* the 802.1ad tag goes with it */
-	uint32_t limit; /* segments of a TSO frame at most; 0 = all */
+	struct cut *cut; /* of a TSO frame */
+	bool svlan;	 /* the 802.1ad tag goes with it */
+	uint32_t limit;	 /* segments of a TSO frame at most; 0 = all */
 };
 
-static void copy_tally(struct tally *t, uint8_t *dst, const uint8_t *src, uint32_t len)
+/* Sums up to t->left of len bytes while copying; returns how many. */
+static uint32_t copy_summed(struct tally *t, uint8_t *dst, const uint8_t *src, uint32_t len)
 {
 	uint32_t n = MIN(len, t->left);
 
-	switch (t->mode) {
-	case TALLY_CSUM:
-		if (t->odd)
-			t->sum = net_csum_join(t->sum,
-					       net_csum_swap(net_csum_copy(0, dst, src, n)));
-		else
-			t->sum = net_csum_copy(t->sum, dst, src, n);
-		t->odd ^= n & 1;
-		break;
-	case TALLY_CRC:
-		t->crc = net_crc32c_copy(t->crc, dst, src, n);
-		break;
-	case TALLY_NONE:
-		n = 0;
-		break;
-	}
 	t->left -= n;
+	if (unlikely(t->mode == TALLY_CRC))
+		t->crc = net_crc32c_copy(t->crc, dst, src, n);
+	else if (likely(!t->odd))
+		t->sum = net_csum_copy(t->sum, dst, src, n);
+	else
+		t->sum = net_csum_join(t->sum, net_csum_swap(net_csum_copy(0, dst, src, n)));
+	t->odd ^= n & 1;
+	return n;
+}
+
+static inline void copy_tally(struct tally *t, uint8_t *dst, const uint8_t *src, uint32_t len)
+{
+	uint32_t n = t->mode == TALLY_NONE ? 0 : copy_summed(t, dst, src, len);
+
 	/* Both may be the same memory: of a port in loopback, or of two functions of one VM. */
 	if (len > n)
 		memmove(dst + n, src + n, len - n);
@@ -191,24 +200,25 @@ static unsigned l4_csum_off(unsigned l4)
 }
 
 /* Prepares the sum over the header's part of the L4 message; the copy adds the payload. */
-static struct tally tally_start(const uint8_t *hdr, uint32_t hdr_len, unsigned l4,
-				uint32_t l4_off, uint32_t l4_end)
+static void tally_start(struct tally *t, const uint8_t *hdr, uint32_t hdr_len, unsigned l4,
+			uint32_t l4_off, uint32_t l4_end)
 {
-	struct tally t = {.mode = TALLY_CSUM, .left = l4_end > hdr_len ? l4_end - hdr_len : 0};
 	uint32_t in_hdr = MIN(hdr_len, l4_end) - l4_off;
 
-	t.odd = in_hdr & 1;
-	if (l4 == NET_L4_SCTP) {
+	t->left = l4_end > hdr_len ? l4_end - hdr_len : 0;
+	t->odd = in_hdr & 1;
+	if (unlikely(l4 == NET_L4_SCTP)) {
 		static const uint8_t zero[4];
 
-		t.mode = TALLY_CRC;
-		t.crc = net_crc32c(~0u, hdr + l4_off, L4_CSUM_OFF_SCTP);
-		t.crc = net_crc32c(t.crc, zero, sizeof(zero));
-		t.crc = net_crc32c(t.crc, hdr + l4_off + 12, in_hdr - 12);
-	} else {
-		t.sum = net_csum_add(0, hdr + l4_off, in_hdr);
+		t->mode = TALLY_CRC;
+		t->crc = net_crc32c(~0u, hdr + l4_off, L4_CSUM_OFF_SCTP);
+		t->crc = net_crc32c(t->crc, zero, sizeof(zero));
+		t->crc = net_crc32c(t->crc, hdr + l4_off + 12, in_hdr - 12);
+		return;
 	}
-	return t;
+	t->mode = TALLY_CSUM;
+	t->sum = in_hdr < SHORT ? net_csum_short(hdr + l4_off, in_hdr)
+				: net_csum_add(0, hdr + l4_off, in_hdr);
 }
 
 /*
@@ -216,12 +226,12 @@ static struct tally tally_start(const uint8_t *hdr, uint32_t hdr_len, unsigned l
  * pseudo-header sum in the checksum field, so the sum over the whole message includes it
  * (82576 7.2.4).
  */
-static struct tally offload_start(const struct nic_frame *f, const uint8_t *hdr)
+static void offload_start(struct tally *t, const struct nic_frame *f, const uint8_t *hdr)
 {
 	const struct net_offload *off = &f->off;
 	uint32_t l4_off = off->l2_len + off->l3_len;
 
-	return tally_start(hdr, f->hdr_len, off->l4, l4_off, f->len);
+	tally_start(t, hdr, f->hdr_len, off->l4, l4_off, f->len);
 }
 
 static void offload_finish(uint8_t *hdr, const struct net_offload *off, const struct tally *t)
@@ -239,9 +249,9 @@ static void offload_finish(uint8_t *hdr, const struct net_offload *off, const st
 	put_le16(field, sum);
 }
 
-/* Sums for checking a frame whose checksums nobody vouches for. NONE when there is nothing to
- * check. */
-static struct tally verify_start(const struct nic_frame *f, const struct net_parsed *p)
+/* Sums for checking a frame whose checksums nobody vouches for. t stays as it is when there is
+ * nothing to check. */
+static void verify_start(struct tally *t, const struct nic_frame *f, const struct net_parsed *p)
 {
 	uint32_t end = (uint32_t)p->l3_off + p->ip_len;
 	uint32_t field_end;
@@ -250,11 +260,10 @@ static struct tally verify_start(const struct nic_frame *f, const struct net_par
 	 * sure then. */
 	if (p->l4 == NET_L4_NONE || p->fragment || end > f->len ||
 	    (p->l3 == NET_L3_IPV6 && p->ext_headers))
-		return (struct tally){.mode = TALLY_NONE};
+		return;
 	field_end = p->l4_off + l4_csum_off(p->l4) + (p->l4 == NET_L4_SCTP ? 4 : 2);
-	if (field_end > end || field_end > f->hdr_len)
-		return (struct tally){.mode = TALLY_NONE};
-	return tally_start(f->hdr, f->hdr_len, p->l4, p->l4_off, end);
+	if (field_end <= end && field_end <= f->hdr_len)
+		tally_start(t, f->hdr, f->hdr_len, p->l4, p->l4_off, end);
 }
 
 static bool verify_finish(const struct nic_frame *f, const struct net_parsed *p,
@@ -287,13 +296,14 @@ static enum nic_drop get_buffers(struct delivery *d, uint32_t hdr_len, uint32_t 
 	return d->dst->ops->rx_buffers(d->dst, &d->meta, sink);
 }
 
-static void count_rx(struct nic_port *dst, const struct nic_rx_meta *meta, const uint8_t *da)
+static void count_rx(const struct delivery *d, uint64_t n, uint64_t bytes)
 {
-	struct nic_port_stats *s = &dst->stats;
+	struct nic_port_stats *s = &d->dst->stats;
+	const uint8_t *da = d->f->hdr;
 
-	nic_count_rx(s, 1, meta->len, meta->local);
+	nic_count_rx(s, n, bytes, d->meta.local);
 	if (net_mac_is_group(da))
-		nic_count(net_mac_is_broadcast(da) ? &s->rx_broadcast : &s->rx_multicast, 1);
+		nic_count(net_mac_is_broadcast(da) ? &s->rx_broadcast : &s->rx_multicast, n);
 }
 
 /* Completes hdr by what was summed while the payload was copied. */
@@ -310,9 +320,11 @@ static void store_whole(struct delivery *d, uint8_t *to, uint8_t *hdr, uint32_t 
 	copy_small(to, hdr, hdr_len);
 }
 
-static void store_in_pieces(struct delivery *d, const struct nic_sink *sink, uint8_t *hdr,
-			    uint32_t hdr_len, uint32_t payload, struct tally *t,
-			    finish_fn *finish)
+/* Any other. Not inlined: the way of most needs the registers. */
+static __attribute__((noinline)) void store_in_pieces(struct delivery *d,
+						      const struct nic_sink *sink, uint8_t *hdr,
+						      uint32_t hdr_len, uint32_t payload,
+						      struct tally *t, finish_fn *finish)
 {
 	struct sink_pos pos = {.sink = sink};
 	uint32_t tag = d->meta.tags_len;
@@ -346,15 +358,6 @@ static enum nic_drop deliver_wire(struct delivery *d, uint8_t *hdr, uint32_t hdr
 	return r;
 }
 
-static void finish_plain(struct delivery *d, uint8_t *hdr, uint32_t payload, struct tally *t)
-{
-	(void)payload;
-	if (d->f->off.l4_csum)
-		offload_finish(hdr, &d->f->off, t);
-	else if (t->mode != TALLY_NONE)
-		d->meta.l4_ok = verify_finish(d->f, &d->parsed, t);
-}
-
 /* Is the checksum that is inserted the one of the message that the receiver sees? In a tunnel
  * it is the inner one, and nothing is known of the outer. */
 static bool made_l4_csum(const struct nic_frame *f, const struct net_parsed *p)
@@ -364,41 +367,71 @@ static bool made_l4_csum(const struct nic_frame *f, const struct net_parsed *p)
 }
 
 /* What the receiver is told of checksums, as far as it is known before the copy. hdr: as it
- * will be sent. */
+ * will be sent; made_ip: with an IPv4 checksum that was made for it. */
 static void checksum_meta(struct nic_rx_meta *meta, const struct nic_frame *f,
-			  const uint8_t *hdr, const struct tally *t)
+			  const uint8_t *hdr, bool made_ip, const struct tally *t)
 {
 	const struct net_parsed *p = meta->parsed;
 	bool l4 = p->l4 != NET_L4_NONE;
 
 	meta->ip_checked = p->l3 == NET_L3_IPV4;
-	meta->ip_ok = meta->ip_checked && (f->csum_valid || net_ip_csum_ok(hdr, p));
+	meta->ip_ok = meta->ip_checked && (f->csum_valid || made_ip || net_ip_csum_ok(hdr, p));
 	meta->l4_ok = l4 && (f->csum_valid || made_l4_csum(f, p));
 	meta->l4_checked = l4 && (meta->l4_ok || (t->mode != TALLY_NONE && !f->off.l4_csum));
+}
+
+/*
+ * Prepares t and what meta says of checksums. Returns the header as it will be sent but for a
+ * checksum that takes the payload: f's own, never to be written, or one in copy.
+ */
+static uint8_t *plain_start(const struct nic_frame *f, struct nic_rx_meta *meta,
+			    struct tally *t, uint8_t *copy)
+{
+	uint8_t *hdr = (uint8_t *)f->hdr;
+	bool made_ip = false;
+
+	if (f->off.ip_csum || f->off.l4_csum) {
+		hdr = copy;
+		copy_small(hdr, f->hdr, f->hdr_len);
+		made_ip = f->off.ip_csum && net_ip_csum_set(hdr, &f->off) &&
+			  f->off.l2_len == meta->parsed->l3_off;
+	}
+	if (f->off.l4_csum)
+		offload_start(t, f, hdr);
+	else if (!f->csum_valid)
+		verify_start(t, f, meta->parsed);
+	checksum_meta(meta, f, hdr, made_ip, t);
+	return hdr;
+}
+
+/* The payload has been copied. */
+static void plain_finish(const struct nic_frame *f, struct nic_rx_meta *meta,
+			 const struct tally *t, uint8_t *hdr)
+{
+	if (f->off.l4_csum)
+		offload_finish(hdr, &f->off, t);
+	else if (t->mode != TALLY_NONE)
+		meta->l4_ok = verify_finish(f, meta->parsed, t);
+}
+
+static void finish_plain(struct delivery *d, uint8_t *hdr, uint32_t payload, struct tally *t)
+{
+	(void)payload;
+	plain_finish(d->f, &d->meta, t, hdr);
 }
 
 static unsigned deliver_plain(struct delivery *d)
 {
 	const struct nic_frame *f = d->f;
 	uint8_t copy[NIC_HDR_MAX];
-	uint8_t *hdr = (uint8_t *)f->hdr; /* only written when it is the copy */
 	struct tally t = {.mode = TALLY_NONE};
+	uint8_t *hdr = plain_start(f, &d->meta, &t, copy);
 	enum nic_drop r;
 
-	if (f->off.ip_csum || f->off.l4_csum) {
-		hdr = memcpy(copy, f->hdr, f->hdr_len);
-		if (f->off.ip_csum)
-			net_ip_csum_set(hdr, &f->off);
-	}
 #ifdef LADON_BREAK_SNAPSHOT
 	/* As it is now, not as it was judged. */
 	memcpy(hdr, f->local ? f->guest : f->hdr, f->tagged ? 12 : 14);
 #endif
-	if (f->off.l4_csum)
-		t = offload_start(f, hdr);
-	else if (!f->csum_valid)
-		t = verify_start(f, &d->parsed);
-	checksum_meta(&d->meta, f, hdr, &t);
 	r = deliver_wire(d, hdr, f->hdr_len, f->len - f->hdr_len, &t, finish_plain);
 	if (r != NIC_DROP_NONE) {
 		if (r == NIC_DROP_NODESC && d->dst->may_wait)
@@ -406,7 +439,7 @@ static unsigned deliver_plain(struct delivery *d)
 		nic_lose_rx(d->dst, f, r, 1);
 		return 0;
 	}
-	count_rx(d->dst, &d->meta, f->hdr);
+	count_rx(d, 1, d->meta.len);
 	return 1;
 }
 
@@ -414,7 +447,7 @@ void nic_deliver_at(uint8_t *to, const struct nic_frame *f, struct nic_rx_meta *
 		    struct net_parsed *parsed)
 {
 	struct tally t = {.mode = TALLY_NONE};
-	uint8_t *at = to + f->hdr_len;
+	uint8_t *at = to + f->hdr_len, *hdr = (uint8_t *)f->hdr, copy[NIC_HDR_MAX];
 
 	net_parse(f->hdr, f->hdr_len, parsed);
 	memset(meta, 0, sizeof(*meta));
@@ -422,19 +455,15 @@ void nic_deliver_at(uint8_t *to, const struct nic_frame *f, struct nic_rx_meta *
 	meta->local = f->local;
 	meta->hdr = f->hdr;
 	meta->parsed = parsed;
-	if (parsed->l3 != NET_L3_NONE) {
-		if (!f->csum_valid)
-			t = verify_start(f, parsed);
-		checksum_meta(meta, f, f->hdr, &t);
-	}
+	if (parsed->l3 != NET_L3_NONE || nic_frame_has_offload(f))
+		hdr = plain_start(f, meta, &t, copy);
 	for (unsigned i = 0; i < f->num_segs; i++) {
 		copy_tally(&t, at, f->segs[i].ptr, f->segs[i].len);
 		at += f->segs[i].len;
 	}
 	pad(to, f->len, meta->len);
-	if (t.mode != TALLY_NONE)
-		meta->l4_ok = verify_finish(f, parsed, &t);
-	copy_small(to, f->hdr, f->hdr_len);
+	plain_finish(f, meta, &t, hdr);
+	copy_small(to, hdr, f->hdr_len);
 #ifdef LADON_BREAK_SNAPSHOT
 	memcpy(to, f->guest, NET_ETH_HLEN);
 #endif
@@ -442,48 +471,78 @@ void nic_deliver_at(uint8_t *to, const struct nic_frame *f, struct nic_rx_meta *
 
 static void finish_segment(struct delivery *d, uint8_t *hdr, uint32_t payload, struct tally *t)
 {
-	const struct net_offload *off = &d->f->off;
-	uint32_t l4_total = off->l4_len + payload;
+	(void)hdr;
+	(void)payload;
+	net_tso_segment(&d->cut->tso, &d->cut->seg, t->sum);
+	d->cut->seg.index++;
+	d->cut->seg.payload_off += payload;
+}
 
-	net_l4_csum_set(hdr, d->f->hdr_len, off, t->sum, l4_total);
+/* The next segment's; how it is summed. */
+static struct tally segment_start(struct delivery *d)
+{
+	struct net_segment *seg = &d->cut->seg;
+	uint32_t left = d->f->len - d->f->hdr_len - seg->payload_off, mss = d->f->off.mss;
+
+	seg->last = left <= mss;
+	seg->payload_len = MIN(mss, left);
+	return (struct tally){
+		.mode = TALLY_CSUM, .odd = d->f->off.l4_len & 1, .left = seg->payload_len};
+}
+
+static void store_segment(struct nic_rx_meta *meta, uint8_t *to)
+{
+	struct delivery *d = container_of(meta, struct delivery, meta);
+	struct tally t = segment_start(d);
+
+	meta->len = MAX(d->f->hdr_len + t.left, (uint32_t)NET_ETH_ZLEN);
+	store_whole(d, to, d->cut->tso.hdr, d->f->hdr_len, t.left, &t, finish_segment);
+	d->cut->bytes += meta->len;
+}
+
+/* As many segments as the receiver takes without being asked for each. */
+static uint32_t deliver_series(struct delivery *d, uint32_t count)
+{
+	const struct nic_frame *f = d->f;
+	uint32_t most = f->hdr_len + MIN((uint32_t)f->off.mss, f->len - f->hdr_len);
+
+	if (!d->dst->ops->rx_series || d->dst->captures || d->meta.tags_len ||
+	    most > d->policy->max_frame)
+		return 0;
+	d->meta.len = MAX(most, (uint32_t)NET_ETH_ZLEN);
+	return d->dst->ops->rx_series(d->dst, &d->meta, count, store_segment);
 }
 
 /* Segments of a TSO frame, one after another into the receiver's buffers. */
 static unsigned deliver_segments(struct delivery *d)
 {
 	const struct nic_frame *f = d->f;
-	uint32_t payload = f->len - f->hdr_len;
-	uint32_t all = net_tso_count(&f->off, payload), count = d->limit ? d->limit : all;
-	unsigned delivered = 0;
+	uint32_t count = d->limit ? d->limit : nic_frame_count(f), i;
+	uint8_t hdr[NIC_HDR_MAX];
+	struct cut cut = {.bytes = 0};
 
+	d->cut = &cut;
 	d->meta.ip_checked = d->meta.ip_ok =
 		d->parsed.l3 == NET_L3_IPV4 && f->off.l2_len == d->parsed.l3_off;
 	d->meta.l4_checked = d->meta.l4_ok = made_l4_csum(f, &d->parsed);
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t off = i * f->off.mss;
-		struct net_segment seg = {.payload_off = off,
-					  .index = i,
-					  .last = i + 1 == all,
-					  .payload_len =
-						  MIN((uint32_t)f->off.mss, payload - off)};
-		struct tally t = {
-			.mode = TALLY_CSUM, .left = seg.payload_len, .odd = f->off.l4_len & 1};
-		uint8_t hdr[NIC_HDR_MAX];
+	copy_small(hdr, f->hdr, f->hdr_len);
+	net_tso_begin(&cut.tso, hdr, &f->off);
+	for (i = deliver_series(d, count); i < count; i++) {
+		struct tally t = segment_start(d);
 		enum nic_drop r;
 
 		d->meta.more = (uint8_t)MIN(count - 1 - i + f->more, (uint32_t)UINT8_MAX);
-		net_tso_header(hdr, f->hdr, &f->off, &seg);
-		r = deliver_wire(d, hdr, f->hdr_len, seg.payload_len, &t, finish_segment);
+		r = deliver_wire(d, hdr, f->hdr_len, t.left, &t, finish_segment);
 		if (r != NIC_DROP_NONE) {
 			/* TCP recovers better from a lost tail than from a hole in the middle.
 			 */
 			nic_lose_rx(d->dst, f, r, count - i);
 			break;
 		}
-		count_rx(d->dst, &d->meta, f->hdr);
-		delivered++;
+		cut.bytes += d->meta.len;
 	}
-	return delivered;
+	count_rx(d, i, cut.bytes);
+	return i;
 }
 
 unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,

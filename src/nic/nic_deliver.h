@@ -23,9 +23,9 @@ unsigned nic_deliver(struct nic_port *dst, const struct nic_policy *policy,
 		     const struct nic_frame *f, struct nic_tags tags, uint32_t copy);
 
 /*
- * Stores f, which asks for no offload, as it is, without tags, at to: f->len bytes, or
- * NET_ETH_ZLEN when it is shorter. Fills meta with its length and what is known of its
- * checksums, and *parsed, to which meta points from then on. For nic_port_ops.rx_run.
+ * Stores f, which is not to be cut, without tags, at to: f->len bytes, or NET_ETH_ZLEN when it
+ * is shorter. Fills meta with its length and what is known of its checksums, and *parsed, to
+ * which meta points from then on. For nic_port_ops.rx_run.
  */
 void nic_deliver_at(uint8_t *to, const struct nic_frame *f, struct nic_rx_meta *meta,
 		    struct net_parsed *parsed);

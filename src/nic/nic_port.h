@@ -77,13 +77,18 @@ struct nic_port_ops {
 	 * uplink returns NIC_DROP_UPLINK when its other end did not take the frame. */
 	enum nic_drop (*rx_commit)(struct nic_port *port, const struct nic_rx_meta *meta);
 	/*
-	 * Takes frames that all go to this port, without offloads and tags, and without being
+	 * Takes frames that all go to this port, not to be cut, without tags, and without being
 	 * asked for buffers first (nic_deliver_at). Stops before the first that needs more than
 	 * one buffer, is longer than max bytes, or for which there is none: that one comes
 	 * again by rx_buffers. Returns how many it took. NULL = all come that way.
 	 */
 	unsigned (*rx_run)(struct nic_port *port, const struct nic_frame *frames, unsigned n,
 			   uint32_t max);
+	/* Takes n frames that differ in nothing it is told but length, none longer than
+	 * meta->len, as far as each gets one buffer in one piece: store writes the next and
+	 * sets its length. Returns how many. NULL = all come by rx_buffers. */
+	unsigned (*rx_series)(struct nic_port *port, struct nic_rx_meta *meta, unsigned n,
+			      void (*store)(struct nic_rx_meta *meta, uint8_t *to));
 	/* End of a round in which the port received: write-backs published, interrupt. */
 	void (*rx_done)(struct nic_port *port, uint64_t now_ns);
 	/* Throttled interrupts and the like. Returns ns until it wants to be called again. NULL

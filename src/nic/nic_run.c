@@ -40,8 +40,7 @@ void nic_run_begin(struct nic_switch *sw, const struct nic_port *src,
 
 static bool follows(const struct nic_run *run, const struct nic_frame *f)
 {
-	return !memcmp(run->head, f->hdr, sizeof(run->head)) && !f->tagged &&
-	       !nic_frame_has_offload(f);
+	return !memcmp(run->head, f->hdr, sizeof(run->head)) && !f->tagged && !f->off.tso;
 }
 
 static bool still_judged(const struct nic_run *run)

@@ -6,6 +6,7 @@
 #include "test_port.h"
 
 #include "net_csum.h"
+#include "nic_capture.h"
 #include "nic_deliver.h"
 
 enum { TCP = NET_L4_TCP, UDP = NET_L4_UDP, SCTP = NET_L4_SCTP };
@@ -15,6 +16,7 @@ static const uint8_t l4_size[] = {[TCP] = 20, [UDP] = 8, [SCTP] = 12};
 static const uint8_t csum_at[] = {[TCP] = 16, [UDP] = 6, [SCTP] = 8};
 
 static struct test_port dst;
+static struct test_port other; /* gets what dst gets, by rx_run and rx_series */
 static struct nic_burst burst;
 static uint8_t bytes[300000];
 
@@ -22,6 +24,8 @@ static int set_up(void **state)
 {
 	(void)state;
 	test_port_init(&dst, 2);
+	test_port_init(&other, 2);
+	other.port.ops = &test_port_run_ops;
 	return 0;
 }
 
@@ -29,6 +33,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	test_port_done(&dst);
+	test_port_done(&other);
 	return 0;
 }
 
@@ -176,13 +181,68 @@ static void set_csums(void)
 	}
 }
 
+static void assert_same_rx(const struct test_rx *a, const struct test_rx *b)
+{
+	const struct nic_rx_meta *m = &a->meta, *n = &b->meta;
+
+	assert_int_equal(a->len, b->len);
+	assert_memory_equal(a->bytes, b->bytes, a->len);
+	assert_int_equal(a->parsed.l3, b->parsed.l3);
+	assert_int_equal(a->parsed.l4, b->parsed.l4);
+	assert_int_equal(a->parsed.hdr_len, b->parsed.hdr_len);
+	assert_int_equal(m->tagged, n->tagged);
+	assert_int_equal(m->tag_in_bytes, n->tag_in_bytes);
+	assert_int_equal(m->local, n->local);
+	assert_int_equal(m->ip_checked, n->ip_checked);
+	assert_int_equal(m->ip_ok, n->ip_ok);
+	assert_int_equal(m->l4_checked, n->l4_checked);
+	assert_int_equal(m->l4_ok, n->l4_ok);
+}
+
+/* The burst's frame again, to a port that is not asked for each buffer. Nobody sees which way
+ * it took. */
+static void deliver_quickly(const struct test_tx *tx, unsigned n)
+{
+	const struct nic_frame *f = &burst.frame[0];
+
+	test_port_flush(&other);
+	if (f->off.tso)
+		assert_int_equal(nic_deliver(&other.port, &other.policy, f,
+					     (struct nic_tags){.tagged = tx->tagged}, 0),
+				 n);
+	else if (n && !tx->tagged)
+		test_rx_one(&other, f);
+	else
+		return;
+	assert_int_equal(other.num_rx, n);
+	for (unsigned i = 0; i < n; i++)
+		assert_same_rx(&other.rx[i], &dst.rx[i]);
+}
+
 /* Delivers bytes; returns the wire frames that arrived. */
 static unsigned deliver(const struct test_tx *tx)
 {
+	static const struct nic_port_stats none;
+	const struct nic_frame *f = &burst.frame[0];
+	uint64_t before = nic_counter(&dst.port.stats.rx_bytes);
+	unsigned n;
+
+	other.policy = dst.policy;
+	other.credits = dst.credits;
+	other.strip = dst.strip;
+	other.refuse = dst.refuse;
+	other.port.stats = none;
 	burst.n = burst.num_segs = 0;
 	test_port_flush(&dst);
-	return nic_deliver(&dst.port, &dst.policy, test_burst_add(&burst, tx),
-			   (struct nic_tags){.tagged = tx->tagged}, 0);
+	n = nic_deliver(&dst.port, &dst.policy, test_burst_add(&burst, tx),
+			(struct nic_tags){.tagged = tx->tagged}, 0);
+	if (dst.port.ops != &test_port_ops)
+		return n;
+	deliver_quickly(tx, n);
+	if (f->off.tso)
+		assert_int_equal(nic_counter(&dst.port.stats.rx_bytes) - before,
+				 nic_counter(&other.port.stats.rx_bytes));
+	return n;
 }
 
 static const struct test_rx *deliver_one(const struct test_tx *tx)
@@ -441,6 +501,35 @@ static void an_inner_checksum_says_nothing_of_the_outer(void **state)
 	assert_l4_unchecked(&tx);
 }
 
+/* So is an inner IPv4 header's. */
+static void an_inner_ip_checksum_makes_no_outer_one_right(void **state)
+{
+	struct test_tx tx = plain(make_frame(NET_L3_IPV4, UDP, 200));
+
+	(void)state;
+	set_csums();
+	bytes[24] ^= 1;
+	bytes[64] = 0x45;
+	tx.off = (struct net_offload){.l2_len = 64, .l3_len = 20, .ip_csum = true};
+	assert_false(deliver_one(&tx)->meta.ip_ok);
+	tx.off.l2_len = 14;
+	assert_true(deliver_one(&tx)->meta.ip_ok);
+}
+
+/* What the context says is believed, whatever the type may be. */
+static void a_checksum_is_inserted_behind_any_type(void **state)
+{
+	struct test_tx tx = plain(make_frame(NET_L3_IPV4, UDP, 200));
+	const struct test_rx *rx;
+
+	(void)state;
+	tx.off = ask_csum(false);
+	put_be16(bytes + 12, 0x88b5);
+	rx = deliver_one(&tx);
+	assert_true(l4_right(rx->bytes) && ip_right(rx->bytes));
+	assert_false(rx->meta.l4_checked || rx->meta.ip_checked);
+}
+
 /* ---- segmentation ---- */
 
 struct tso {
@@ -504,10 +593,14 @@ static void tso_becomes_segments(void **state)
 		struct tso t = {.payload = 1 + test_below(i % 10 ? 5000 : 60000),
 				.mss = 1 + test_below(1400)};
 		uint8_t l3 = i & 1 ? NET_L3_IPV4 : NET_L3_IPV6, l4 = i & 2 ? TCP : UDP;
-		struct test_tx tx = make_tso(l3, l4, &t);
-		uint32_t done = 0, n = (t.payload + t.mss - 1) / t.mss;
+		struct test_tx tx;
+		uint32_t done = 0, n;
 		uint64_t packets = nic_counter(&dst.port.stats.rx_packets);
 
+		if (i % 5 == 0)
+			t.payload = t.mss * (1 + test_below(4));
+		n = (t.payload + t.mss - 1) / t.mss;
+		tx = make_tso(l3, l4, &t);
 		tx.max_seg = t.payload < 5001 && i & 4 ? 40 + test_below(900) : 0;
 		dst.max_piece = i & 8 ? 40 + test_below(900) : 0;
 		assert_int_equal(deliver(&tx), n);
@@ -532,6 +625,30 @@ static void tso_segments_carry_the_tag(void **state)
 		assert_int_equal(get_be32(dst.rx[i].bytes + 12), 0x81000007);
 		assert_true(l4_right(dst.rx[i].bytes));
 	}
+}
+
+/* In series come those that are one as the other: untagged, seen by nobody. */
+static void segments_come_in_series_if_nobody_cares(void **state)
+{
+	static const struct nic_capture_set nobody;
+	struct tso t = {.payload = 3000, .mss = 1448};
+	struct test_tx tx = make_tso(NET_L3_IPV4, TCP, &t);
+
+	(void)state;
+	assert_int_equal(deliver(&tx), 3);
+	assert_int_equal(other.num_series, 3);
+	other.port.captures = &nobody;
+	assert_int_equal(deliver(&tx), 3);
+	other.port.captures = NULL;
+	tx.tagged = true;
+	assert_int_equal(deliver(&tx), 3);
+	assert_int_equal(other.num_series, 3);
+	dst.strip = true;
+	assert_int_equal(deliver(&tx), 3);
+	assert_int_equal(other.num_series, 6);
+	dst.policy.max_frame = 54 + 1447;
+	assert_int_equal(deliver(&tx), 0);
+	assert_int_equal(other.num_series, 6);
 }
 
 /* No driver does this, but a guest may: the payload begins at an odd place of the message. */
@@ -589,6 +706,18 @@ static void a_refused_commit_is_a_drop(void **state)
 	assert_int_equal(deliver(&tx), 0);
 	assert_int_equal(test_rx_drop(&dst, NIC_DROP_UPLINK), 1);
 	assert_int_equal(nic_counter(&dst.port.stats.rx_packets), 0);
+}
+
+static void a_segment_that_was_refused_is_not_counted(void **state)
+{
+	struct tso t = {.payload = 3000, .mss = 1000};
+	struct test_tx tx = make_tso(NET_L3_IPV4, TCP, &t);
+
+	(void)state;
+	dst.refuse = NIC_DROP_UPLINK;
+	assert_int_equal(deliver(&tx), 0);
+	assert_int_equal(test_rx_drop(&dst, NIC_DROP_UPLINK), 3);
+	assert_int_equal(nic_counter(&dst.port.stats.rx_bytes), 0);
 }
 
 static void the_rest_of_a_tso_frame_is_dropped_and_counted(void **state)
@@ -686,12 +815,16 @@ int main(void)
 		TEST(nothing_is_said_of_what_cannot_be_checked),
 		TEST(udp_without_a_checksum_is_right_on_ipv4_only),
 		TEST(an_inner_checksum_says_nothing_of_the_outer),
+		TEST(an_inner_ip_checksum_makes_no_outer_one_right),
+		TEST(a_checksum_is_inserted_behind_any_type),
 		TEST(tso_becomes_segments),
 		TEST(tso_segments_carry_the_tag),
+		TEST(segments_come_in_series_if_nobody_cares),
 		TEST(tso_with_an_odd_header),
 		TEST(too_long_a_frame_is_dropped),
 		TEST(without_buffers_it_is_dropped),
 		TEST(a_refused_commit_is_a_drop),
+		TEST(a_segment_that_was_refused_is_not_counted),
 		TEST(the_rest_of_a_tso_frame_is_dropped_and_counted),
 		TEST(what_is_received_is_counted),
 		TEST(a_guest_may_receive_where_it_sends),

@@ -56,9 +56,12 @@ static uint32_t TEST_UNUSED test_packet_make(uint8_t *f, const struct test_packe
 		put_be16(l4 + 4, (uint16_t)l4_len);
 	if (v4)
 		net_ip_csum_set(f, &off);
-	if (p->l4 == NET_L4_TCP || p->l4 == NET_L4_UDP)
-		net_l4_csum_set(f, l4_at + off.l4_len, &off,
-				net_csum_add(0, l4 + off.l4_len, p->payload), l4_len);
+	if (p->l4 == NET_L4_TCP || p->l4 == NET_L4_UDP) {
+		uint64_t pseudo = net_pseudo_sum(f, &off, l4_len);
+		uint16_t sum = (uint16_t)~net_csum_fold(net_csum_add(pseudo, l4, l4_len));
+
+		put_le16(l4 + (p->l4 == NET_L4_TCP ? 16 : 6), sum ? sum : 0xffff);
+	}
 	if (p->ip_wrong)
 		ip[v4 ? 10 : 7] ^= 0x10;
 	if (p->l4_wrong)

@@ -69,8 +69,9 @@ struct test_port {
 	enum nic_drop refuse; /* what rx_commit says */
 	unsigned num_rx, num_tx, tx_at, max_burst;
 	unsigned tx_done, rx_done;
-	unsigned num_run;   /* of num_rx ever: by rx_run */
-	struct test_rx *rx; /* owned */
+	unsigned num_run;    /* of num_rx ever: by rx_run */
+	unsigned num_series; /* likewise by rx_series */
+	struct test_rx *rx;  /* owned */
 	struct test_tx tx[128];
 	uint8_t *area; /* the frame under way: pieces and gaps */
 	uint32_t area_len;
@@ -204,24 +205,40 @@ static enum nic_drop TEST_UNUSED test_rx_commit(struct nic_port *port,
 	return NIC_DROP_NONE;
 }
 
-/* One frame for rx_run, into memory of its own, canaries around it. */
+/* Memory for a frame of most bytes, canaries around it. Owned by the caller. */
+static uint8_t *TEST_UNUSED test_rx_room(uint32_t most)
+{
+	uint8_t *mem = malloc(most + 2 * TEST_GAP);
+
+	memset(mem, TEST_CANARY, most + 2 * TEST_GAP);
+	return mem;
+}
+
+/* Keeps what was stored there. */
+static void TEST_UNUSED test_rx_stored(struct test_port *p, const struct nic_rx_meta *meta,
+				       uint8_t *mem, uint32_t most)
+{
+	assert_true(meta->len <= most);
+	for (uint32_t i = 0; i < TEST_GAP; i++)
+		assert_int_equal(mem[i], TEST_CANARY);
+	for (uint32_t i = TEST_GAP + meta->len; i < most + 2 * TEST_GAP; i++)
+		assert_int_equal(mem[i], TEST_CANARY);
+	memcpy(test_rx_keep(p, meta)->bytes, mem + TEST_GAP, meta->len);
+	free(mem);
+}
+
+/* One frame for rx_run. */
 static void TEST_UNUSED test_rx_one(struct test_port *p, const struct nic_frame *f)
 {
 	uint32_t len = MAX(f->len, (uint32_t)NET_ETH_ZLEN);
-	uint8_t *mem = malloc(len + 2 * TEST_GAP);
+	uint8_t *mem = test_rx_room(len);
 	struct net_parsed parsed;
 	struct nic_rx_meta meta;
 
-	memset(mem, TEST_CANARY, len + 2 * TEST_GAP);
 	nic_deliver_at(mem + TEST_GAP, f, &meta, &parsed);
 	assert_int_equal(meta.len, len);
 	assert_ptr_equal(meta.parsed, &parsed);
-	for (unsigned i = 0; i < TEST_GAP; i++) {
-		assert_int_equal(mem[i], TEST_CANARY);
-		assert_int_equal(mem[TEST_GAP + len + i], TEST_CANARY);
-	}
-	memcpy(test_rx_keep(p, &meta)->bytes, mem + TEST_GAP, len);
-	free(mem);
+	test_rx_stored(p, &meta, mem, len);
 }
 
 static unsigned TEST_UNUSED test_rx_run(struct nic_port *port, const struct nic_frame *frames,
@@ -236,6 +253,25 @@ static unsigned TEST_UNUSED test_rx_run(struct nic_port *port, const struct nic_
 		test_rx_one(p, &frames[i]);
 	}
 	p->num_run += i;
+	return i;
+}
+
+static unsigned TEST_UNUSED test_rx_series(struct nic_port *port, struct nic_rx_meta *meta,
+					   unsigned n,
+					   void (*store)(struct nic_rx_meta *meta, uint8_t *to))
+{
+	struct test_port *p = test_port_of(port);
+	uint32_t most = meta->len;
+	unsigned i;
+
+	for (i = 0; i < n && p->credits && !p->max_piece && !p->refuse; i++) {
+		uint8_t *mem = test_rx_room(most);
+
+		p->credits--;
+		store(meta, mem + TEST_GAP);
+		test_rx_stored(p, meta, mem, most);
+	}
+	p->num_series += i;
 	return i;
 }
 
@@ -254,7 +290,7 @@ static const struct nic_port_ops test_port_ops TEST_UNUSED = {
 	.rx_done = test_rx_done,
 };
 
-/* The same with runs (nic_run.h). */
+/* The same with runs (nic_run.h) and series. */
 static const struct nic_port_ops test_port_run_ops TEST_UNUSED = {
 	.tx_poll = test_tx_poll,
 	.tx_done = test_tx_done,
@@ -262,6 +298,7 @@ static const struct nic_port_ops test_port_run_ops TEST_UNUSED = {
 	.rx_buffers = test_rx_buffers,
 	.rx_commit = test_rx_commit,
 	.rx_run = test_rx_run,
+	.rx_series = test_rx_series,
 	.rx_done = test_rx_done,
 };
 

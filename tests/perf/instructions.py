@@ -21,7 +21,7 @@ import tempfile
 
 STORED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "instructions.csv")
 FIELDS = ["build", "case", "side", "function", "inclusive", "self"]
-CASES = ["64", "1500", "tso"]
+CASES = ["64", "1500", "udp", "csum", "tso"]
 SIDES = {"card": "counted_card", "driver": "counted_driver_*"}
 ALL = "(all)"
 TOLERANCE = 0.05

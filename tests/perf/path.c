@@ -4,7 +4,8 @@
  * under callgrind: a daemon with its default policy in this process, two drivers of libladon,
  * and one thread that does the card's rounds and the drivers' calls in turn.
  *
- *	path CASE	64, 1500 or tso
+ *	path CASE	64, 1500: bytes of no protocol; udp: 64 of UDP, csum: 1500 of TCP whose
+ *			checksums the card makes; tso: 64 KiB of TCP, cut by the card
  *
  * What is counted are the functions counted_card and counted_driver_*, and what they call;
  * filling frames is the application's and is not. Prints "frames N": how many went through
@@ -14,6 +15,7 @@
 #include <ladon/igbvf.h>
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +28,8 @@
 #include "card.h"
 #include "clock.h"
 #include "daemon.h"
+#include "net_csum.h"
+#include "net_offload.h"
 #include "nic_dp.h"
 
 #define WARM_BURSTS    40u /* every buffer has been used, every translation is known */
@@ -34,7 +38,8 @@
 #define BIG	       16384u /* a sender's buffer for TSO */
 #define SEGMENTS       45u
 #define MSS	       1448u
-#define TSO_HEADERS    54u
+#define TCP_HEADERS    54u
+#define IP_LEN	       20u
 #define ROUND_NS       1000u
 #define NOINLINE       __attribute__((noinline))
 
@@ -42,17 +47,25 @@ struct test_case {
 	const char *name;
 	unsigned burst; /* frames */
 	uint32_t len;	/* bytes of a frame without FCS */
-	bool tso;
+	uint8_t proto;	/* over IPv4; 0 = no protocol anybody knows */
+	uint32_t flags; /* what the card is asked for */
 	struct ladon_igbvf_config tx, rx;
 };
 
 static const struct test_case cases[] = {
 	{.name = "64", .burst = BURST, .len = 60},
 	{.name = "1500", .burst = BURST, .len = 1496},
+	{.name = "udp", .burst = BURST, .len = 60, .proto = IPPROTO_UDP},
+	{.name = "csum",
+	 .burst = BURST,
+	 .len = 1496,
+	 .proto = IPPROTO_TCP,
+	 .flags = LADON_TX_IP_CSUM | LADON_TX_L4_CSUM},
 	{.name = "tso",
 	 .burst = 4,
-	 .len = TSO_HEADERS + SEGMENTS * MSS,
-	 .tso = true,
+	 .len = TCP_HEADERS + SEGMENTS * MSS,
+	 .proto = IPPROTO_TCP,
+	 .flags = LADON_TX_TSO,
 	 .tx = {.buf_size = BIG, .num_bufs = 512},
 	 .rx = {.rx_desc = 1024}},
 };
@@ -113,22 +126,39 @@ static NOINLINE unsigned counted_driver_receive(void)
 
 /* ---- traffic ---- */
 
-/* TCP over IPv4, to be cut by the card. */
-static void fill_headers(struct ladon_buf *buf)
+/* The checksums, where the card is not asked for them: of UDP. */
+static void sum(const struct test_case *c, uint8_t *frame)
 {
-	uint8_t *ip = buf->data + 14;
+	struct net_offload off = {.l2_len = NET_ETH_HLEN, .l3_len = IP_LEN, .l4 = NET_L4_UDP};
+	uint8_t *l4 = frame + NET_ETH_HLEN + IP_LEN;
+	uint32_t len = c->len - NET_ETH_HLEN - IP_LEN;
+	uint64_t pseudo = net_pseudo_sum(frame, &off, len);
 
-	memset(ip, 0, TSO_HEADERS - 14);
-	put_be16(ip - 2, 0x0800);
+	net_ip_csum_set(frame, &off);
+	put_le16(l4 + 6, (uint16_t)~net_csum_fold(net_csum_add(pseudo, l4, len)));
+}
+
+/* IPv4, and TCP or UDP over it. */
+static void fill_headers(const struct test_case *c, struct ladon_buf *buf)
+{
+	uint8_t *ip = buf->data + NET_ETH_HLEN, *l4 = ip + IP_LEN;
+
+	memset(ip, 0, TCP_HEADERS - NET_ETH_HLEN);
+	put_be16(ip - 2, NET_ETH_P_IPV4);
 	ip[0] = 0x45;
-	put_be16(ip + 2, TSO_HEADERS - 14 + SEGMENTS * MSS);
+	put_be16(ip + 2, (uint16_t)(c->len - NET_ETH_HLEN));
 	ip[8] = 64;
-	ip[9] = 6;
+	ip[9] = c->proto;
 	memcpy(ip + 12, "\x0a\0\0\1\x0a\0\0\2", 8);
-	ip[32] = 0x50;
-	buf->flags = LADON_TX_TSO;
-	buf->l2_len = 14;
-	buf->l3_len = 20;
+	if (c->proto == IPPROTO_TCP)
+		l4[12] = 0x50;
+	else
+		put_be16(l4 + 4, (uint16_t)(c->len - NET_ETH_HLEN - IP_LEN));
+	if (!c->flags)
+		sum(c, buf->data);
+	buf->flags = c->flags;
+	buf->l2_len = NET_ETH_HLEN;
+	buf->l3_len = IP_LEN;
 	buf->l4_len = 20;
 	buf->l4 = LADON_L4_TCP;
 	buf->mss = MSS;
@@ -141,8 +171,8 @@ static void fill(const struct test_case *c, struct ladon_buf *buf)
 	memcpy(buf->data, rig.side[1].mac, 6);
 	memcpy(buf->data + 6, rig.side[0].mac, 6);
 	put_be16(buf->data + 12, 0x88b5);
-	if (c->tso)
-		fill_headers(buf);
+	if (c->proto)
+		fill_headers(c, buf);
 	for (struct ladon_buf *b = buf; b; b = b->next) {
 		b->len = MIN(left, b->size);
 		left -= b->len;
@@ -161,7 +191,7 @@ static bool burst(const struct test_case *c)
 		return false;
 	while ((more = counted_driver_receive()))
 		got += more;
-	return got == c->burst * (c->tso ? SEGMENTS : 1);
+	return got == c->burst * (c->flags & LADON_TX_TSO ? SEGMENTS : 1);
 }
 
 /* What was counted before is forgotten when this begins. */
@@ -286,7 +316,7 @@ int main(int argc, char **argv)
 	while (c < end && (argc != 2 || strcmp(argv[1], c->name) != 0))
 		c++;
 	if (c == end) {
-		fprintf(stderr, "usage: path 64|1500|tso\n");
+		fprintf(stderr, "usage: path 64|1500|udp|csum|tso\n");
 		return 2;
 	}
 	if (start(c) < 0)

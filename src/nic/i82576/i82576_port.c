@@ -264,12 +264,10 @@ void i82576_raise_now(struct i82576_fn *fn, const struct i82576_queue *q, bool t
 		nic_intr_raise(&fn->intr, BIT(byte & 0x1f), now_ns);
 }
 
-bool i82576_not_stale(struct i82576_fn *fn, const uint8_t *desc)
+bool i82576_look_stale(struct i82576_fn *fn, const uint8_t *desc)
 {
 	uint8_t state = atomic_load_explicit(&fn->stale, memory_order_relaxed);
 
-	if (likely(state == I82576_STALE_OK))
-		return true;
 	if (get_le64(desc) || get_le64(desc + 8)) {
 		atomic_store_explicit(&fn->stale, I82576_STALE_OK, memory_order_relaxed);
 		return true;
@@ -359,6 +357,7 @@ const struct nic_port_ops i82576_port_ops = {
 	.rx_buffers = i82576_rx_buffers,
 	.rx_commit = i82576_rx_commit,
 	.rx_run = i82576_rx_run,
+	.rx_series = i82576_rx_series,
 	.rx_done = i82576_rx_done,
 	.tick = port_tick,
 };

@@ -51,7 +51,14 @@ void i82576_raise_now(struct i82576_fn *fn, const struct i82576_queue *q, bool t
 
 /* The first descriptor a queue ever shows: false = all zeros, so the queue has to wait (enum
  * i82576_stale). */
-bool i82576_not_stale(struct i82576_fn *fn, const uint8_t *desc);
+bool i82576_look_stale(struct i82576_fn *fn, const uint8_t *desc);
+static inline bool i82576_not_stale(struct i82576_fn *fn, const uint8_t *desc)
+{
+	return likely(atomic_load_explicit(&fn->stale, memory_order_relaxed) ==
+		      I82576_STALE_OK) ||
+	       i82576_look_stale(fn, desc);
+}
+
 /* While under a shadow: tells the control thread of doorbells in the guest's mapped page. */
 void i82576_shadow_watch(struct i82576_fn *fn);
 
@@ -83,6 +90,8 @@ enum nic_drop i82576_rx_buffers(struct nic_port *port, const struct nic_rx_meta 
 enum nic_drop i82576_rx_commit(struct nic_port *port, const struct nic_rx_meta *meta);
 unsigned i82576_rx_run(struct nic_port *port, const struct nic_frame *frames, unsigned n,
 		       uint32_t max);
+unsigned i82576_rx_series(struct nic_port *port, struct nic_rx_meta *meta, unsigned n,
+			  void (*store)(struct nic_rx_meta *meta, uint8_t *to));
 void i82576_rx_done(struct nic_port *port, uint64_t now_ns);
 
 #endif

@@ -10,6 +10,12 @@
 
 #define MAX_BSIZEHDR 960u /* what the 10 bits of the header length can tell */
 
+static void sink_put(struct nic_sink *sink, uint8_t *ptr, uint32_t len)
+{
+	sink->iov[sink->n].ptr = ptr;
+	sink->iov[sink->n++].len = len;
+}
+
 /* Adds [addr, addr+len) of guest memory to sink. */
 static enum nic_drop sink_add(struct i82576_fn *fn, struct nic_sink *sink, uint64_t addr,
 			      uint32_t len)
@@ -24,12 +30,18 @@ static enum nic_drop sink_add(struct i82576_fn *fn, struct nic_sink *sink, uint6
 		}
 		if (sink->n == NIC_SINK_MAX)
 			return NIC_DROP_SIZE;
-		sink->iov[sink->n].ptr = p;
-		sink->iov[sink->n++].len = run;
+		sink_put(sink, p, run);
 		addr += run;
 		len -= run;
 	}
 	return NIC_DROP_NONE;
+}
+
+static bool splits(const struct i82576_queue *q)
+{
+	uint32_t type = FIELD_GET(SRRCTL_DESCTYPE, q->srrctl);
+
+	return type == DESCTYPE_SPLIT || type == DESCTYPE_SPLIT_ALWAYS;
 }
 
 /* How many bytes of the frame go to the header buffer (82576 7.1.6), and what hdr_info says of
@@ -42,7 +54,7 @@ static uint32_t header_part(const struct i82576_queue *q, const struct nic_rx_me
 	uint32_t hdr = meta->parsed->hdr_len, part = 0;
 
 	*ret_info = 0;
-	if (type != DESCTYPE_SPLIT && type != DESCTYPE_SPLIT_ALWAYS)
+	if (!splits(q))
 		return 0;
 	if (hdr)
 		hdr += meta->tags_len;
@@ -90,8 +102,8 @@ static void read_ahead(struct i82576_fn *fn, struct i82576_queue *q, uint32_t in
 }
 
 /* more: descriptors that may be wanted soon. A ring out of reach is one fault, not two. */
-static const struct i82576_rx_ahead *ahead_of(struct i82576_fn *fn, struct i82576_queue *q,
-					      uint32_t index, uint32_t more)
+static inline const struct i82576_rx_ahead *
+ahead_of(struct i82576_fn *fn, struct i82576_queue *q, uint32_t index, uint32_t more)
 {
 	if (unlikely(index - q->rx.ahead_at >= q->rx.num_ahead) && !q->stalled)
 		read_ahead(fn, q, index, more + 1);
@@ -102,29 +114,25 @@ static enum nic_drop take_desc(struct i82576_fn *fn, struct i82576_queue *q,
 			       const struct i82576_rx_ahead *a, uint32_t hdr, uint32_t len,
 			       struct nic_sink *sink)
 {
-	struct i82576_rx_slot *slot = &q->rx.slot[q->rx.num_slots];
 	enum nic_drop r = NIC_DROP_NONE;
 
 	if (!a)
 		return NIC_DROP_IOMMU;
 	if (!i82576_not_stale(fn, (const uint8_t *)a->addr))
 		return NIC_DROP_NODESC;
-	slot->wb = a->wb;
-	slot->len = len;
-	q->rx.num_slots++;
+	q->rx.slot[q->rx.num_slots++] = (struct i82576_rx_slot){a->wb, len};
 	if (unlikely(hdr))
 		r = sink_add(fn, sink, a->addr[1] & ~1ull, hdr);
 	if (r != NIC_DROP_NONE || !len)
 		return r;
 	if (unlikely(!a->ptr || sink->n == NIC_SINK_MAX))
 		return sink_add(fn, sink, a->addr[0] & ~1ull, len);
-	sink->iov[sink->n].ptr = a->ptr;
-	sink->iov[sink->n++].len = len;
+	sink_put(sink, a->ptr, len);
 	return NIC_DROP_NONE;
 }
 
 /* Queue i if it is on: its registers are looked at once a round. */
-static struct i82576_queue *queue_if_on(struct i82576_fn *fn, unsigned i)
+static inline struct i82576_queue *queue_if_on(struct i82576_fn *fn, unsigned i)
 {
 	struct i82576_queue *q = &fn->rx[i];
 
@@ -153,7 +161,7 @@ static uint32_t distance(const struct i82576_queue *q, uint32_t i)
  * Has the queue a descriptor at index? The guest may have added some since the round began. A
  * tail that went back, or out of the ring, while a frame takes descriptors adds none.
  */
-static bool has_desc(struct i82576_queue *q, uint32_t index)
+static inline bool has_desc(struct i82576_queue *q, uint32_t index)
 {
 	uint32_t tail;
 
@@ -210,13 +218,47 @@ static struct i82576_queue *rx_queue(struct i82576_fn *fn, const struct nic_rx_m
 	return q;
 }
 
-static enum nic_drop take_descs(struct i82576_fn *fn, struct i82576_queue *q,
-				const struct nic_rx_meta *meta, struct nic_sink *sink)
+/*
+ * The next descriptor, if a frame of len bytes fits its buffer, and that is in one piece. more:
+ * how many may be wanted soon. NULL = take_descs will know what to do.
+ */
+static inline const struct i82576_rx_ahead *
+one_buffer(struct i82576_fn *fn, struct i82576_queue *q, uint32_t len, uint32_t more)
+{
+	const struct i82576_rx_ahead *a;
+
+	if (len > q->rx.size || !has_desc(q, q->head))
+		return NULL;
+	a = ahead_of(fn, q, q->head, more);
+	if (unlikely(!a || !a->ptr || !i82576_not_stale(fn, (const uint8_t *)a->addr)))
+		return NULL;
+	return a;
+}
+
+/* What take_descs does for most frames. Returns false when this is none of them. */
+static bool take_one(struct i82576_fn *fn, struct i82576_queue *q,
+		     const struct nic_rx_meta *meta, struct nic_sink *sink)
+{
+	const struct i82576_rx_ahead *a =
+		splits(q) ? NULL : one_buffer(fn, q, meta->len, meta->more);
+
+	if (unlikely(!a))
+		return false;
+	q->rx.slot[q->rx.num_slots++] = (struct i82576_rx_slot){a->wb, meta->len};
+	q->rx.hdr_info = 0;
+	sink_put(sink, a->ptr, meta->len);
+	return true;
+}
+
+/* Not inlined: the way of most frames needs the registers. */
+static __attribute__((noinline)) enum nic_drop take_descs(struct i82576_fn *fn,
+							  struct i82576_queue *q,
+							  const struct nic_rx_meta *meta,
+							  struct nic_sink *sink)
 {
 	uint32_t hdr = header_part(q, meta, &q->rx.hdr_info), left = meta->len - hdr;
 	uint32_t index = q->head, more = left / q->rx.size + meta->more;
 
-	q->rx.num_slots = 0;
 	do {
 		uint32_t len = MIN(left, q->rx.size);
 		enum nic_drop r;
@@ -239,8 +281,8 @@ static enum nic_drop take_descs(struct i82576_fn *fn, struct i82576_queue *q,
  * Everything of the frame before its DD; pairs with the driver's rmb(). A legacy descriptor
  * keeps its first half.
  */
-static void write_back(const struct i82576_queue *q, const struct i82576_rx_slot *slot,
-		       uint64_t low, uint32_t status, uint32_t vlan)
+static inline void write_back(const struct i82576_queue *q, const struct i82576_rx_slot *slot,
+			      uint64_t low, uint32_t status, uint32_t vlan)
 {
 	uint64_t high = (uint64_t)(slot->len | vlan << 16) << 32 | status;
 
@@ -267,6 +309,11 @@ static void skip_bad(struct i82576_fn *fn, struct i82576_queue *q)
 	i82576_raise(fn, q, false);
 }
 
+static bool dma_is_on(const struct i82576_fn *fn)
+{
+	return atomic_load_explicit(&fn->dma_on, memory_order_acquire);
+}
+
 enum nic_drop i82576_rx_buffers(struct nic_port *port, const struct nic_rx_meta *meta,
 				struct nic_sink *sink)
 {
@@ -274,13 +321,13 @@ enum nic_drop i82576_rx_buffers(struct nic_port *port, const struct nic_rx_meta 
 	struct i82576_queue *q;
 	enum nic_drop r;
 
-	if (!atomic_load_explicit(&fn->dma_on, memory_order_acquire))
+	if (!dma_is_on(fn))
 		return NIC_DROP_RXOFF;
 	q = rx_queue(fn, meta);
 	if (!q)
 		return NIC_DROP_RXOFF;
-	sink->n = 0;
-	r = take_descs(fn, q, meta, sink);
+	sink->n = q->rx.num_slots = 0;
+	r = take_one(fn, q, meta, sink) ? NIC_DROP_NONE : take_descs(fn, q, meta, sink);
 	if (r == NIC_DROP_IOMMU && q->rx.num_slots)
 		skip_bad(fn, q);
 	q->rx_live = r == NIC_DROP_NONE;
@@ -291,21 +338,14 @@ enum nic_drop i82576_rx_buffers(struct nic_port *port, const struct nic_rx_meta 
 
 static inline uint32_t packet_type(const struct net_parsed *p)
 {
-	uint32_t t = 0;
+	static const uint32_t
+		l3[] = {[NET_L3_IPV4] = RXD_PKT_IPV4, [NET_L3_IPV6] = RXD_PKT_IPV6},
+		ext[] = {[NET_L3_IPV4] = RXD_PKT_IPV4E, [NET_L3_IPV6] = RXD_PKT_IPV6E},
+		l4[] = {[NET_L4_TCP] = RXD_PKT_TCP,
+			[NET_L4_UDP] = RXD_PKT_UDP,
+			[NET_L4_SCTP] = RXD_PKT_SCTP};
 
-	if (p->l3 == NET_L3_NONE)
-		return 0;
-	if (p->l3 == NET_L3_IPV4)
-		t |= RXD_PKT_IPV4 | (p->ext_headers ? RXD_PKT_IPV4E : 0);
-	if (p->l3 == NET_L3_IPV6)
-		t |= RXD_PKT_IPV6 | (p->ext_headers ? RXD_PKT_IPV6E : 0);
-	if (p->l4 == NET_L4_TCP)
-		t |= RXD_PKT_TCP;
-	if (p->l4 == NET_L4_UDP)
-		t |= RXD_PKT_UDP;
-	if (p->l4 == NET_L4_SCTP)
-		t |= RXD_PKT_SCTP;
-	return t;
+	return l3[p->l3] | l4[p->l4] | (unlikely(p->ext_headers) ? ext[p->l3] : 0);
 }
 
 static inline uint32_t status_word(const struct nic_rx_meta *meta)
@@ -323,26 +363,80 @@ static inline uint32_t status_word(const struct nic_rx_meta *meta)
 	return s;
 }
 
+/* Word 0 and 1 of a frame's first descriptor. */
+static inline uint64_t first_words(const struct i82576_queue *q, const struct nic_rx_meta *meta)
+{
+	return (uint64_t)q->rx.rss_hash << 32 | packet_type(meta->parsed) | q->rx.hdr_info |
+	       q->rx.rss_type;
+}
+
+/* The slot's descriptor, which is the queue's first, is the guest's again. */
+static inline void give_back(struct i82576_queue *q, const struct i82576_rx_slot *slot,
+			     uint64_t low, uint32_t status, uint32_t vlan)
+{
+	write_back(q, slot, low, status, vlan);
+	q->head = i82576_queue_next(q, q->head);
+}
+
+/* The VLAN word. */
+static inline uint32_t tag_of(const struct nic_rx_meta *meta)
+{
+	return meta->tagged && !meta->tag_in_bytes ? meta->tci : 0;
+}
+
 enum nic_drop i82576_rx_commit(struct nic_port *port, const struct nic_rx_meta *meta)
 {
 	struct i82576_fn *fn = i82576_fn_of(port);
 	struct i82576_queue *q = fn->rx_now;
-	uint32_t info = packet_type(meta->parsed) | q->rx.hdr_info | q->rx.rss_type;
-	uint64_t first = (uint64_t)q->rx.rss_hash << 32 | info;
-	uint32_t status = status_word(meta);
-	uint32_t vlan = status & RXD_VP ? meta->tci : 0;
+	const struct i82576_rx_slot *slot = q->rx.slot, *last = &slot[q->rx.num_slots - 1];
+	uint64_t low = first_words(q, meta);
+	uint32_t status = status_word(meta), vlan = tag_of(meta);
 
 	if (fn->ops && fn->ops->received)
 		status |= fn->ops->received(fn, meta, fn->sink_now);
-	for (unsigned i = 0; i < q->rx.num_slots; i++) {
-		const struct i82576_rx_slot *slot = &q->rx.slot[i];
-		bool last = i + 1 == q->rx.num_slots;
-
-		write_back(q, slot, i ? 0 : first, last ? status : RXD_DD, last ? vlan : 0);
-		q->head = i82576_queue_next(q, q->head);
+	for (; slot < last; slot++) {
+		give_back(q, slot, low, RXD_DD, 0);
+		low = 0;
 	}
+	give_back(q, last, low, status, vlan);
 	q->rx_ring = true;
 	return NIC_DROP_NONE;
+}
+
+/* Frames that came without being asked for buffers first. None: nobody may tell rx_done. */
+static unsigned took(struct i82576_queue *q, unsigned n)
+{
+	q->rx_ring |= n > 0;
+	q->rx_live = n > 0;
+	return n;
+}
+
+unsigned i82576_rx_series(struct nic_port *port, struct nic_rx_meta *meta, unsigned n,
+			  void (*store)(struct nic_rx_meta *meta, uint8_t *to))
+{
+	struct i82576_fn *fn = i82576_fn_of(port);
+	struct i82576_queue *q = dma_is_on(fn) ? rx_queue(fn, meta) : NULL;
+	uint32_t most = meta->len, status = status_word(meta), vlan = tag_of(meta);
+	uint64_t low;
+	unsigned i;
+
+	if (!q || splits(q) || (fn->ops && fn->ops->received))
+		return 0;
+	q->rx.hdr_info = 0;
+	low = first_words(q, meta);
+	for (i = 0; i < n; i++) {
+		const struct i82576_rx_ahead *a =
+			one_buffer(fn, q, most, n - 1 - i + meta->more);
+		struct i82576_rx_slot slot;
+
+		if (unlikely(!a))
+			break;
+		slot.wb = a->wb;
+		store(meta, a->ptr);
+		slot.len = meta->len;
+		give_back(q, &slot, low, status, vlan);
+	}
+	return took(q, i);
 }
 
 /* The queue for a run: where no frame's bytes decide, and each takes one plain buffer. */
@@ -351,8 +445,7 @@ static struct i82576_queue *run_queue(struct i82576_fn *fn)
 	struct i82576_queue *q;
 	uint32_t type;
 
-	if (!atomic_load_explicit(&fn->dma_on, memory_order_acquire) ||
-	    atomic_load_explicit(&fn->rss, memory_order_acquire) ||
+	if (!dma_is_on(fn) || atomic_load_explicit(&fn->rss, memory_order_acquire) ||
 	    (fn->ops && fn->ops->received))
 		return NULL;
 	q = first_queue(fn);
@@ -369,8 +462,7 @@ static void put(struct i82576_queue *q, const struct i82576_rx_ahead *a,
 
 	nic_deliver_at(a->ptr, f, &meta, &parsed);
 	slot.len = meta.len;
-	write_back(q, &slot, packet_type(&parsed), status_word(&meta), 0);
-	q->head = i82576_queue_next(q, q->head);
+	give_back(q, &slot, packet_type(&parsed), status_word(&meta), 0);
 }
 
 unsigned i82576_rx_run(struct nic_port *port, const struct nic_frame *frames, unsigned n,
@@ -382,17 +474,14 @@ unsigned i82576_rx_run(struct nic_port *port, const struct nic_frame *frames, un
 
 	if (!q)
 		return 0;
-	max = MIN(max, q->rx.size);
-	for (i = 0; i < n && frames[i].len <= max && has_desc(q, q->head); i++) {
-		const struct i82576_rx_ahead *a = ahead_of(fn, q, q->head, n - 1 - i);
+	for (i = 0; i < n && frames[i].len <= max; i++) {
+		const struct i82576_rx_ahead *a = one_buffer(fn, q, frames[i].len, n - 1 - i);
 
-		if (unlikely(!a || !a->ptr || !i82576_not_stale(fn, (const uint8_t *)a->addr)))
+		if (unlikely(!a))
 			break;
 		put(q, a, &frames[i]);
 	}
-	q->rx_ring |= i > 0;
-	q->rx_live = i > 0; /* else nobody may tell rx_done */
-	return i;
+	return took(q, i);
 }
 
 void i82576_rx_done(struct nic_port *port, uint64_t now_ns)

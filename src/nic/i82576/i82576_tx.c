@@ -91,9 +91,15 @@ static void locate(struct fetch *f)
 	f->num_at = i;
 }
 
+/* Which of the queue's. */
+static unsigned context_of(const struct desc *d)
+{
+	return FIELD_GET(TXD_IDX, d->sta) & 1;
+}
+
 static void store_context(struct i82576_queue *q, const struct desc *d)
 {
-	struct i82576_context *c = &q->tx.ctx[FIELD_GET(TXD_IDX, d->sta) & 1];
+	struct i82576_context *c = &q->tx.ctx[context_of(d)];
 
 	c->vlan_macip_lens = (uint32_t)d->addr;
 	c->seqnum = (uint32_t)(d->addr >> 32);
@@ -148,7 +154,7 @@ static void legacy_offload(const struct desc *d, struct net_offload *off)
 static void frame_requests(const struct i82576_queue *q, const struct desc *d,
 			   struct nic_frame *fr)
 {
-	const struct i82576_context *c = &q->tx.ctx[FIELD_GET(TXD_IDX, d->sta) & 1];
+	const struct i82576_context *c = &q->tx.ctx[context_of(d)];
 	bool adv = d->cmd & TXD_DEXT;
 
 	fr->off = (struct net_offload){0};
@@ -304,26 +310,33 @@ static void tell_sending(const struct fetch *f, const struct nic_frame *fr, uint
 		ops->sending(f->fn, fr, cmd & TXD_DEXT && cmd & TXD_2STEP);
 }
 
+/* Before fr the burst had segs pieces of payload. */
+static void lose(struct fetch *f, const struct nic_frame *fr, enum nic_drop r, uint32_t segs)
+{
+	nic_lose_tx(&f->fn->port, fr, r, 1);
+	f->burst->num_segs = segs;
+}
+
 static void take_frame(struct fetch *f, uint32_t first, uint32_t last)
 {
 	struct nic_frame *fr = &f->burst->frame[f->burst->n];
 	uint32_t segs = f->burst->num_segs;
 	enum nic_drop r = build_frame(f, fr, first, last);
 
-	if (r == NIC_DROP_NONE) {
-		f->burst->n++;
-		f->bytes += fr->len;
-		tell_sending(f, fr, f->desc[first].cmd);
+	if (r != NIC_DROP_NONE) {
+		lose(f, fr, r, segs);
 		return;
 	}
-	nic_lose_tx(&f->fn->port, fr, r, 1);
-	f->burst->num_segs = segs;
+	f->burst->n++;
+	f->bytes += fr->len;
+	tell_sending(f, fr, f->desc[first].cmd);
 }
 
 /* Shorter ones need frame_ok: when a tag is lifted, half a tag may be left. */
 #define PLAIN_MIN (NET_ETH_HLEN + 2 * NET_VLAN_HLEN)
 
-/* Is desc[i] a whole frame that asks for nothing, in one piece of memory? What most are. */
+/* Is desc[i] a whole frame in one piece of memory, neither to be cut nor tagged? What most are.
+ */
 static bool is_plain(const struct fetch *f, uint32_t i)
 {
 	const struct desc *d = &f->desc[i];
@@ -331,17 +344,25 @@ static bool is_plain(const struct fetch *f, uint32_t i)
 
 	return (d->cmd & (TXD_DEXT | TXD_DTYP | TXD_EOP | TXD_TSE | TXD_VLE)) ==
 		       (TXD_DEXT | FIELD_PREP(TXD_DTYP, DTYP_DATA) | TXD_EOP) &&
-	       !(d->sta & (TXD_IXSM | TXD_TXSM)) && len >= PLAIN_MIN && len <= NIC_JUMBO_MAX &&
-	       i < f->num_at && f->at[i] && !f->q->tx.skipping && !f->fn->ops;
+	       len >= PLAIN_MIN && len <= NIC_JUMBO_MAX && i < f->num_at && f->at[i] &&
+	       !f->q->tx.skipping && !f->fn->ops;
 }
 
-/* What build_frame would make of it. */
+/* What take_frame would make of it. */
 static void take_plain(struct fetch *f, uint32_t i)
 {
+	const struct desc *d = &f->desc[i];
 	struct nic_burst *b = f->burst;
-	struct nic_frame *fr = &b->frame[b->n++];
-	uint32_t len = f->desc[i].cmd & TXD_LEN, n = MIN(len, (uint32_t)NIC_HDR_PLAIN);
+	struct nic_frame *fr = &b->frame[b->n];
+	uint32_t len = d->cmd & TXD_LEN, n = NIC_HDR_PLAIN, segs = b->num_segs;
+	bool asks = d->sta & (TXD_IXSM | TXD_TXSM);
 
+	fr->off = (struct net_offload){0};
+	if (unlikely(asks)) {
+		offload_from(&f->q->tx.ctx[context_of(d)], d, &fr->off);
+		n = snapshot_len(&fr->off);
+	}
+	n = MIN(len, n);
 	fr->len = len;
 	fr->hdr_len = (uint16_t)n;
 	fr->num_segs = 0;
@@ -350,7 +371,6 @@ static void take_plain(struct fetch *f, uint32_t i)
 		fr->segs = &b->seg[b->num_segs++];
 		fr->num_segs = 1;
 	}
-	fr->off = (struct net_offload){0};
 	fr->tagged = fr->csum_valid = false;
 	fr->local = true;
 	copy_small(fr->hdr, f->at[i], n);
@@ -359,6 +379,11 @@ static void take_plain(struct fetch *f, uint32_t i)
 #endif
 	if (unlikely(get_be16(fr->hdr + 12) == NET_ETH_P_VLAN))
 		nic_frame_lift_tag(fr);
+	if (unlikely(asks) && !net_offload_valid(&fr->off, fr->hdr_len)) {
+		lose(f, fr, NIC_DROP_MALFORMED, segs);
+		return;
+	}
+	b->n++;
 	f->bytes += len;
 }
 
