@@ -69,9 +69,9 @@ def options_of_ladon():
 
 @CASE
 def options_of_ladond():
-    """Names and values."""
+    """Names, short forms, values."""
     help_options = options(line for line in help_of(LADOND) if re.match(r" +-", line))
-    assert len(help_options) == 11 and help_options == options(heads("ladond.8", "OPTIONS"))
+    assert len(help_options) == 13 and help_options == options(heads("ladond.8", "OPTIONS"))
 
 
 @CASE
