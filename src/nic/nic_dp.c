@@ -156,7 +156,7 @@ static void settle(struct nic_dp *dp)
 
 void nic_dp_quiesce(struct nic_dp *dp)
 {
-	uint64_t seen[NIC_WORKERS_MAX];
+	uint64_t seen[NIC_WORKERS_MAX] = {0};
 
 	if (dp->stopped) {
 		settle(dp);
