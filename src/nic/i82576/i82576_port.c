@@ -158,7 +158,8 @@ void i82576_raise(struct i82576_fn *fn, const struct i82576_queue *q, bool tx)
  * Senders wait for completions when their socket's buffer is full, and TCP when a millisecond's
  * worth of its rate, two frames at least, lies in the device (Linux' tcp_small_queue_check).
  * Half of that leaves the other half to the driver. Its upper bound, 1 MiB, is that half at 16
- * Gbit/s.
+ * Gbit/s. Only VFs: the PF's driver bounds what lies in the device by the pace of completions
+ * (BQL).
  */
 #define HOLD_INTERVALS 4u
 #define HOLD_MAX_US    500u
@@ -171,8 +172,8 @@ static uint64_t hold_ns(const struct i82576_fn *fn, const struct i82576_queue *q
 	uint8_t byte = __atomic_load_n(&fn->tx_vec[q->index], __ATOMIC_RELAXED);
 	uint32_t interval;
 
-	if (unlikely(fn->shadowed) || !(byte & BIT(7)) || (byte & 0x1f) >= fn->intr.num ||
-	    atomic_load_explicit(&fn->single, memory_order_relaxed))
+	if (fn->n == NIC_PF || unlikely(fn->shadowed) || !(byte & BIT(7)) ||
+	    (byte & 0x1f) >= fn->intr.num)
 		return 0;
 	interval = atomic_load_explicit(&fn->intr.vec[byte & 0x1f].interval_us,
 					memory_order_relaxed);
