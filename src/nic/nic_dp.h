@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * nic_dp.h - the data-path thread of a card. It polls the ports' transmit queues, switches
- * bursts, and passes a quiesce point after every round: there it holds no pointer into guest
- * memory, policy or tables.
+ * nic_dp.h - the data path of a card: a thread, or several, its workers, each with ports of its
+ * own (nic_flight.h). It polls the ports' transmit queues, switches bursts, and passes a
+ * quiesce point after every round: there it holds no pointer into guest memory, policy or
+ * tables.
  *
  * The control thread meets it in three ways: immutable snapshots (policy, forwarding table),
  * calls that run at the quiesce point (nic_dp_call), and waiting for that point
@@ -51,8 +52,8 @@ int nic_dp_new(const struct nic_dp_params *params, struct nic_dp **ret_dp);
 /* The thread ends; no port is polled any more. Calls run here from now on, and all is quiet:
  * what is left to be taken down waits for nobody. */
 void nic_dp_stop(struct nic_dp *dp);
-/* After it: one round as the thread did it, by the caller and his clock (ns), for whoever
- * counts what a round costs. Returns true when there was work. */
+/* After it: one round as the threads did it, each after the other, by the caller and his clock
+ * (ns), for whoever counts what a round costs. Returns true when there was work. */
 bool nic_dp_round(struct nic_dp *dp, uint64_t now);
 /* All ports have been removed. Takes NULL. */
 void nic_dp_free(struct nic_dp *dp);
@@ -68,7 +69,8 @@ void nic_dp_watch_fd(struct nic_dp *dp, int fd);
 
 /* Returns when the data path has passed a quiesce point since the call. */
 void nic_dp_quiesce(struct nic_dp *dp);
-/* Runs fn(arg) on the data-path thread at a quiesce point, and waits for its end. */
+/* Runs fn(arg) on the (first) data-path thread while all are at a quiesce point, and waits for
+ * its end. */
 void nic_dp_call(struct nic_dp *dp, void (*fn)(void *arg), void *arg);
 /* Wakes a sleeping data path. Any thread; cheap when it is awake. */
 void nic_dp_kick(struct nic_dp *dp);

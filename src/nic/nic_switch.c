@@ -364,6 +364,7 @@ static void hand_over(struct nic_switch *sw, struct nic_frame *f, const struct n
 		fl->part[w].frames |= bit;
 		fate->handed = true;
 	}
+	sw->peer = dst ? dst : sw->peer;
 	f->to = dst ? dst->index : NIC_NOWHERE;
 	f->flood = flood;
 	f->unknown = fate->unknown;

@@ -46,6 +46,7 @@ struct nic_switch {
 	unsigned worker, workers; /* which it is, of how many */
 	struct nic_flight
 		*flight; /* burst under way; NULL: it is alone, all ports are its own */
+	const struct nic_port *peer; /* whom the flight's last frame with an owner went to */
 	struct nic_port *dirty[NIC_MAX_PORTS]; /* received since the last flush */
 	unsigned num_dirty;
 	struct nic_run run;

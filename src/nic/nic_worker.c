@@ -182,18 +182,20 @@ static void say_done(struct nic_worker *w)
  * switch thought of it: the card limits the fetching. */
 static void switch_flight(struct nic_worker *w, struct nic_flight *fl, uint64_t now)
 {
+	struct nic_switch *sw = &w->sw;
 	uint32_t mbps;
 
 	count_burst(w, fl->burst.n);
 	if (unlikely(!w->dp->alone)) {
 		nic_flight_clear(fl, w->dp->num_workers);
-		w->sw.flight = fl;
+		sw->flight = fl;
+		sw->peer = NULL;
 	}
-	nic_switch_burst(&w->sw, fl->src, &fl->burst);
-	if (unlikely(w->sw.flight)) {
-		w->sw.flight = NULL;
-		if (w->sw.run.dst) /* where the last of them went, and most, if it was a run */
-			nic_talk_count(&fl->src->talk, w->sw.run.dst->index, fl->burst.n);
+	nic_switch_burst(sw, fl->src, &fl->burst);
+	if (unlikely(sw->flight)) {
+		sw->flight = NULL;
+		if (sw->peer) /* of a burst most go one way */
+			nic_talk_count(&fl->src->talk, sw->peer->index, fl->burst.n);
 	}
 	mbps = rate_of(fl->src);
 	if (unlikely(mbps))

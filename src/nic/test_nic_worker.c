@@ -422,9 +422,8 @@ static void what_takes_one_mind_gets_it(void **state)
 /* ---- places ---- */
 
 /* Who talks to each other comes to one worker, when the control thread looks. */
-static void neighbours_come_together(void **state)
+static void come_together(void)
 {
-	(void)state;
 	for (unsigned k = 0; k < 11; k++) {
 		world->port[0].num_tx = world->port[0].tx_at = 0;
 		queue(FRAMES);
@@ -445,6 +444,20 @@ static void neighbours_come_together(void **state)
 		assert_int_equal(world->port[n].port.worker, n % 3);
 }
 
+static void neighbours_come_together(void **state)
+{
+	(void)state;
+	come_together();
+}
+
+/* Frames that are asked for one by one, as those of TSO and of VLANs are. */
+static void so_do_those_without_runs(void **state)
+{
+	(void)state;
+	world->port[1].port.ops = &test_port_ops;
+	come_together();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -459,6 +472,7 @@ int main(void)
 		TEST(nor_does_a_quiesce),
 		TEST(what_takes_one_mind_gets_it),
 		TEST(neighbours_come_together),
+		TEST(so_do_those_without_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
