@@ -104,7 +104,10 @@ void nic_dp_stop(struct nic_dp *dp)
 {
 	if (dp->stopped)
 		return;
-	nic_dp_call(dp, stop, dp); /* so that nothing is under way */
+	if (dp->num_workers == 1)
+		stop(dp);
+	else /* when nothing is under way */
+		nic_dp_call(dp, stop, dp);
 	nic_dp_kick(dp);
 	for (unsigned i = 0; i < dp->num_workers; i++)
 		nic_worker_join(dp->worker[i]);

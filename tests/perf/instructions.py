@@ -78,7 +78,7 @@ def count(path, case, side):
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "callgrind.out")
         done = subprocess.run(
-            ["valgrind", "-q", "--tool=callgrind", "--compress-strings=no", "--compress-pos=no",
+            ["valgrind", "-q", "--fair-sched=try", "--tool=callgrind", "--compress-strings=no", "--compress-pos=no",
              f"--callgrind-out-file={out}", "--zero-before=counted_bursts", f"--toggle-collect={SIDES[side]}",
              path, case], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
         frames = re.search(r"^frames (\d+)$", done.stdout, re.M)
